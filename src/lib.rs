@@ -1,0 +1,16 @@
+//! pmr-runtime: runs an unmodified server as a cluster of workers that share one port, in the foreground, as PID 1 or not.
+//!
+//! The layers, from the bottom: words (`process`, `spec`), pure decisions (`supervisor`, parts of `config` and `logs`),
+//! effects (`sys`, `listener`, `handover`, `logs`), wiring (`driver`), surfaces (`cli`). Imports point down only; see
+//! docs/ARCHITECTURE.md.
+
+pub mod cli;
+pub mod config;
+pub mod driver;
+pub mod handover;
+pub mod listener;
+pub mod logs;
+pub mod process;
+pub mod spec;
+pub mod supervisor;
+pub mod sys;

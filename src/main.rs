@@ -1,0 +1,3 @@
+//! The executable: hands over to the library at once.
+
+fn main() {}

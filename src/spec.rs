@@ -1,0 +1,161 @@
+//! What is wanted: an app, how many instances of it, and how each is to be started, watched and stopped.
+//!
+//! Plain values. They are made once, by `config`, and read by everybody else.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::process::Signal;
+
+/// A numbered place of the app, from 0. It outlives the workers that fill it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InstanceId(pub u32);
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One worker, that is one spawn. Counts up from 1 and is never used again, unlike a pid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkerId(pub u32);
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Which reload a worker belongs to; the first workers are of generation 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Generation(pub u32);
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An app as it shall run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppSpec {
+    /// The name in logs and tables.
+    pub name: String,
+    pub command: CommandSpec,
+    pub instances: NonZeroU32,
+    /// How many workers may be starting at the same time.
+    pub start_limit: NonZeroU32,
+    pub restart: RestartPolicy,
+    pub stop: StopPolicy,
+    pub readiness: ReadinessPolicy,
+    pub on_hup: OnHup,
+    /// How a worker shall come by its listening socket.
+    pub share: Share,
+}
+
+impl AppSpec {
+    /// Whether we are a mere init: one process, never restarted, every signal passed on, its exit status ours.
+    #[must_use]
+    pub fn is_init(&self) -> bool {
+        self.restart.after_exit == AfterExit::Stay && self.instances.get() == 1
+    }
+}
+
+/// What to execute, and in which surroundings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandSpec {
+    /// A path, or a name to be looked up in the `PATH` of `environment`.
+    pub program: OsString,
+    pub arguments: Vec<OsString>,
+    /// The directory to start in; our own where `None`.
+    pub directory: Option<PathBuf>,
+    /// The environment as we were given it. What each worker gets on top is added at its spawn.
+    pub environment: BTreeMap<OsString, OsString>,
+}
+
+/// When a worker that has ended is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestartPolicy {
+    pub after_exit: AfterExit,
+    pub delay: RestartDelay,
+    /// A worker that lived less long counts as an unstable start.
+    pub min_uptime: Duration,
+    /// After so many unstable starts in a row the instance has failed.
+    pub max_unstable: u32,
+}
+
+/// Whether an exit leads to a new worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterExit {
+    Restart,
+    /// `--no-autorestart`: an ended worker is not replaced.
+    Stay,
+}
+
+/// How long to wait before a new worker is started in the place of one that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestartDelay {
+    Fixed(Duration),
+    /// Doubles from `first` up to `cap`, with jitter; falls back to `first` after a stable minute.
+    Exponential {
+        first: Duration,
+        cap: Duration,
+    },
+}
+
+/// How a worker is asked to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopPolicy {
+    /// The signal to ask with; where `None`, the one that we were asked with, or SIGTERM.
+    pub signal: Option<Signal>,
+    /// How long it may take before SIGKILL.
+    pub timeout: Duration,
+}
+
+/// How it is known that a worker serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadinessPolicy {
+    pub sign: ReadySign,
+    /// How long a worker may take to be ready before a reload is called off (and a warning is given at a start).
+    pub timeout: Duration,
+    /// The port that the platform expects the app to listen on.
+    pub port: Option<u16>,
+}
+
+/// What a worker has to do to be taken for ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadySign {
+    /// It listens; or it lives for the minimum uptime without ever listening.
+    Listening,
+    /// `--wait-ready`: it says so itself, by `process.send('ready')` or sd_notify's `READY=1`.
+    Said,
+}
+
+/// What SIGHUP means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnHup {
+    Reload,
+    Forward,
+}
+
+/// How a worker comes by its listening socket, as asked for with `--share`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// The best way for the program that this machine allows.
+    Auto,
+    /// Node's cluster protocol, with us as the primary.
+    Cluster,
+    /// A seccomp filter that turns the worker's `bind` and `listen` into questions to us.
+    Intercept,
+    /// systemd's socket activation: `LISTEN_FDS` and friends.
+    Activation,
+    /// The program sets SO_REUSEPORT itself; we do nothing.
+    Reuseport,
+    /// Nothing is shared.
+    None,
+}

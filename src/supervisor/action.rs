@@ -1,0 +1,187 @@
+//! What the supervisor asks for, and the facts that it reports.
+
+use std::time::Duration;
+
+use super::event::{Killer, SpawnFailure};
+use crate::process::{ExitReason, Pid, Signal};
+use crate::spec::{Generation, InstanceId, WorkerId};
+
+/// Something for the driver to carry out, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Start a worker, and answer with `Spawned` or `SpawnFailed` before anything else.
+    Spawn { worker: WorkerId, instance: InstanceId, generation: Generation },
+    /// Ask the worker's group to end with `signal`, in the way that loses no request.
+    Stop { worker: WorkerId, signal: Signal },
+    /// SIGKILL to the worker's whole group, now.
+    Kill { worker: WorkerId },
+    /// Pass the signal on as it is.
+    Forward { worker: WorkerId, signal: Signal, to: Recipient },
+    /// The workers that serve have changed: connections shall go to these instances only.
+    /// Never empty; sorted.
+    Serve { instances: Vec<InstanceId> },
+    /// The runtime is stopping: take no new connections once the workers take none.
+    StopListening,
+    /// Tell people, counters and clients.
+    Notice(Notice),
+    /// All is over: end the runtime with this status.
+    Exit { status: u8 },
+}
+
+/// Who of a worker gets a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recipient {
+    /// The process that we started.
+    Leader,
+    /// Its whole process group.
+    Group,
+}
+
+/// A fact worth telling. Carries what a reader needs; the driver puts it into words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    Started {
+        worker: WorkerId,
+        instance: InstanceId,
+        generation: Generation,
+        pid: Pid,
+    },
+    /// `after` is how long it took from the spawn.
+    Ready {
+        worker: WorkerId,
+        instance: InstanceId,
+        pid: Pid,
+        after: Duration,
+    },
+    /// The readiness timeout has passed; the worker is left alone.
+    NotReady {
+        worker: WorkerId,
+        instance: InstanceId,
+        pid: Pid,
+        after: Duration,
+    },
+    /// Ten seconds have passed and the worker that should listen on `port` listens nowhere.
+    ListensNowhere {
+        worker: WorkerId,
+        instance: InstanceId,
+        pid: Pid,
+        port: u16,
+    },
+    /// The worker listens on `found`, but the platform expects `wanted`.
+    ListensElsewhere {
+        worker: WorkerId,
+        instance: InstanceId,
+        pid: Pid,
+        found: u16,
+        wanted: u16,
+    },
+    Exited {
+        worker: WorkerId,
+        instance: InstanceId,
+        pid: Pid,
+        reason: ExitReason,
+        killer: Killer,
+        lived: Duration,
+        next: Next,
+    },
+    SpawnFailed {
+        worker: WorkerId,
+        instance: InstanceId,
+        failure: SpawnFailure,
+        next: Next,
+    },
+    /// A worker did not end in time and is killed.
+    Killing {
+        worker: WorkerId,
+        instance: InstanceId,
+        pid: Pid,
+        after: Duration,
+    },
+    /// The instance is given up: too many unstable starts in a row.
+    Failed {
+        instance: InstanceId,
+        starts: u32,
+    },
+    Stopping {
+        reason: StopReason,
+        workers: usize,
+    },
+    /// A second INT or QUIT: every worker is killed.
+    StoppingNow {
+        signal: Signal,
+    },
+    ReloadBegun {
+        generation: Generation,
+        instances: usize,
+    },
+    ReloadRefused,
+    ReloadDone {
+        generation: Generation,
+        took: Duration,
+    },
+    ReloadCalledOff {
+        generation: Generation,
+        instance: InstanceId,
+        why: CalledOff,
+    },
+    Scaled {
+        from: u32,
+        to: u32,
+    },
+    /// TTOU with one instance left.
+    ScaleRefused {
+        at: u32,
+    },
+    /// The runtime ends, and why.
+    Ended {
+        verdict: Verdict,
+        status: u8,
+    },
+}
+
+/// What follows on a worker's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// A new worker in this time; `unstable` unstable starts in a row so far, of `max_unstable`.
+    Restart { delay: Duration, unstable: u32, max_unstable: u32 },
+    /// The instance has failed.
+    GiveUp,
+    /// It was asked to end, or is not to be replaced.
+    Nothing,
+    /// It was the new one of a reload: the old one goes on.
+    KeepOld,
+    /// It was the old one, and its successor takes its place.
+    Replaced,
+}
+
+/// Why the runtime stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    Signal(Signal),
+    OutputClosed,
+}
+
+/// Why a reload was called off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CalledOff {
+    /// The new worker ended before it was ready.
+    Exited(ExitReason),
+    SpawnFailed(SpawnFailure),
+    /// The new worker was not ready in time.
+    TimedOut(Duration),
+    /// The runtime is stopping.
+    Stopping,
+}
+
+/// How it all ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Stopped on request, every worker ended by itself.
+    Drained,
+    /// Stopped on request, but a worker had to be killed.
+    Killed,
+    /// Every instance has failed.
+    Failed,
+    /// Every worker has ended and none is to be restarted.
+    Completed,
+}

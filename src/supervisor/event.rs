@@ -1,0 +1,65 @@
+//! What the supervisor is told.
+
+use std::time::Duration;
+
+use crate::process::{ExitReason, Pid, Signal};
+use crate::spec::WorkerId;
+
+/// Time since the runtime started. Tests make it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Uptime(pub Duration);
+
+/// A fact from the world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The answer to [`super::Action::Spawn`]: the program is being executed as `pid`, leader of its own process group.
+    Spawned { worker: WorkerId, pid: Pid },
+    /// The other answer to [`super::Action::Spawn`]: there is no process.
+    SpawnFailed { worker: WorkerId, failure: SpawnFailure },
+    /// The worker began to listen.
+    Listening { worker: WorkerId, listen: Listen },
+    /// The worker said that it is ready: `process.send('ready')`, `READY=1`.
+    Ready { worker: WorkerId },
+    /// The worker's first process ended and was reaped. `survivors` says whether its process group has others left;
+    /// if so, [`Event::GroupGone`] follows once the last of them is gone.
+    Exited { worker: WorkerId, reason: ExitReason, killer: Killer, survivors: Survivors },
+    /// The last process of the ended worker's group is gone.
+    GroupGone { worker: WorkerId },
+    /// The runtime received this signal.
+    Signalled { signal: Signal },
+    /// Nobody reads our standard output any more.
+    OutputClosed,
+    /// The deadline may have passed. Harmless at any time.
+    Deadline,
+}
+
+/// Who sent the signal that ended a worker, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Killer {
+    Unknown,
+    /// The kernel's OOM killer: the cgroup's count of OOM kills has risen.
+    OutOfMemory,
+}
+
+/// Whether an ended worker left processes behind in its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Survivors {
+    None,
+    Some,
+}
+
+/// Where a worker listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// The TCP port; `None` for a Unix-domain socket.
+    pub port: Option<u16>,
+}
+
+/// Why no process came to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpawnFailure {
+    /// The exit status that stands for it by convention: 127 not found, 126 found but not executable or any other stage.
+    pub status: u8,
+    /// What failed and why, for people: ``cannot execute `./server`: permission denied``.
+    pub message: String,
+}
