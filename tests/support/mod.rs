@@ -2,6 +2,7 @@
 //! under it, waits for conditions with a deadline, and sees to it that no process is left behind.
 
 #![expect(dead_code, reason = "each test file is a program of its own and uses its part of this module")]
+#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 #![expect(
     clippy::disallowed_methods,
     reason = "tests have a clock and an environment, and wait for their own children"

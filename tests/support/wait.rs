@@ -28,6 +28,16 @@ pub(crate) fn until<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
     within(DEADLINE, probe).unwrap_or_else(|| panic!("waited {DEADLINE:?} in vain for {what}"))
 }
 
+/// Asks `probe` without any pause until it answers `true`: for moments that a pause would miss.
+#[track_caller]
+pub(crate) fn spin_until(what: &str, mut probe: impl FnMut() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !probe() {
+        assert!(Instant::now() < end, "waited {DEADLINE:?} in vain for {what}");
+        std::thread::yield_now();
+    }
+}
+
 /// Lets a little time pass between two actions of a test whose moment shall vary. Never used to wait for something.
 pub(crate) fn vary(moment: Duration) {
     std::thread::sleep(moment);
