@@ -1,15 +1,16 @@
 //! The sockets of one address: one for all instances, or one for each.
 //!
-//! A socket per instance has the instance's number as its index in the kernel's SO_REUSEPORT group. The kernel numbers
-//! them in the order of `listen`, and moves the last into the place of one that is closed. So all are made to listen
-//! in order and at once, more are added at the end, and only the last is ever closed.
+//! With a socket per instance, the steering program names sockets by their index in the kernel's SO_REUSEPORT group.
+//! The kernel appends a socket when it listens, and moves the last one into the place of one that stops to listen:
+//! `order` repeats that. It holds as long as nobody else makes our sockets listen, and as `listen` is called soon after
+//! a worker stopped one of them (some servers call `shutdown` on their listening socket at their end, which stops it
+//! for every process).
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 use nix::errno::Errno;
 
-use super::address::{Address, OnlyV6};
+use super::address::Address;
 use super::socket::{Blocking, Reuse, Socket};
 use super::steer;
 use super::unix::{Presence, SocketFile};
@@ -24,12 +25,6 @@ enum Spread {
     PerInstance,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Bound,
-    Listening,
-}
-
 #[derive(Debug)]
 pub(super) struct Group {
     /// What was asked for.
@@ -37,13 +32,14 @@ pub(super) struct Group {
     /// What the kernel made of it: the same, with the actual port.
     local: Address,
     spread: Spread,
-    phase: Phase,
-    /// At least one. With a socket per instance, those from `wanted` on are retired: steered away from, and kept
+    /// At least one; the position is the instance's number. With a socket per instance, those from `wanted` on are retired: steered away from, and kept
     /// until their queues are empty.
     sockets: Vec<Socket>,
     wanted: usize,
     file: Option<SocketFile>,
-    /// The indexes that the program in the kernel names; `None` while the kernel's own hash decides.
+    /// The sockets that listen, by position, in the kernel's order. Empty before the first `listen`.
+    order: Vec<usize>,
+    /// The indexes that the program in the kernel names; `None` where there is none yet.
     steered: Option<BTreeSet<u32>>,
 }
 
@@ -73,8 +69,8 @@ impl Group {
         };
         let local = if key.socket_addr().is_some() { key.at(first.local_addr()?) } else { key.clone() };
         let spread = spread(&key, terms.blocking);
-        let (phase, sockets) = (Phase::Bound, vec![first]);
-        let mut group = Self { key, local, spread, phase, sockets, wanted: 1, file, steered: None };
+        let (sockets, order, steered) = (vec![first], Vec::new(), None);
+        let mut group = Self { key, local, spread, sockets, wanted: 1, file, order, steered };
         if spread == Spread::PerInstance {
             // Only now: bound with SO_REUSEPORT, it would have joined a group of somebody else without a word.
             group.sockets[0].join_group()?;
@@ -115,34 +111,44 @@ impl Group {
 
     /// Has as many sockets as `instances` wants. Those beyond it are retired; `steer` has to be called next.
     pub(super) fn resize(&mut self, instances: u32) -> Result<(), Errno> {
-        let (Address::Tcp { only_v6, .. }, Spread::PerInstance) = (&self.local, self.spread) else {
+        let (Address::Tcp { addr, only_v6, .. }, Spread::PerInstance) = (&self.local, self.spread) else {
             return Ok(());
         };
-        let addr = self.local.socket_addr().ok_or(Errno::EAFNOSUPPORT)?;
-        let (wanted, only_v6) = (usize::try_from(instances.max(1)).unwrap_or(usize::MAX), *only_v6);
+        let wanted = usize::try_from(instances.max(1)).unwrap_or(usize::MAX);
+        let listening = self.is_listening();
         while self.sockets.len() < wanted {
-            let socket = self.another(addr, only_v6)?;
-            self.sockets.push(socket);
+            self.sockets.push(Socket::tcp(*addr, *only_v6, Reuse::Group, Blocking::Yes)?);
             self.wanted = self.sockets.len();
         }
         self.wanted = wanted;
-        Ok(())
+        if listening { self.listen() } else { Ok(()) }
     }
 
-    fn another(&self, addr: SocketAddr, only_v6: OnlyV6) -> Result<Socket, Errno> {
-        let socket = Socket::tcp(addr, only_v6, Reuse::Group, Blocking::Yes)?;
-        if self.phase == Phase::Listening {
-            listen(&socket, backlog())?;
-        }
-        Ok(socket)
+    /// Whether a worker has called `listen`.
+    pub(super) fn is_listening(&self) -> bool {
+        !self.order.is_empty()
     }
 
-    /// Really listens on the first call; later ones do nothing.
+    /// Really listens, with the longest queue that the kernel accepts. Later calls mend what a worker may have done
+    /// to the sockets: shortened the queue by a `listen` of its own, or stopped one by `shutdown`.
     pub(super) fn listen(&mut self) -> Result<(), Errno> {
-        if self.phase == Phase::Bound {
-            let backlog = backlog();
-            self.sockets.iter().try_for_each(|socket| listen(socket, backlog))?;
-            self.phase = Phase::Listening;
+        let backlog = backlog();
+        for (position, socket) in self.sockets.iter().enumerate() {
+            let place = self.order.iter().position(|&listening| listening == position);
+            match (socket.queue(), place) {
+                (Some(queue), Some(_)) if queue.limit >= backlog => {}
+                (Some(_), Some(_)) => listen(socket, backlog)?,
+                (_, place) => {
+                    if let Some(place) = place {
+                        self.order.swap_remove(place);
+                    }
+                    if let Address::Tcp { addr, .. } = &self.local {
+                        socket.keep_port(*addr)?;
+                    }
+                    listen(socket, backlog)?;
+                    self.order.push(position);
+                }
+            }
         }
         Ok(())
     }
@@ -150,22 +156,29 @@ impl Group {
     /// Steers new connections to the instances of `serving` (`None`: to all; and where none of them has a socket, to
     /// all as well, since a connection has to wait somewhere). Fails where the kernel offers no steering.
     pub(super) fn steer(&mut self, serving: Option<&BTreeSet<InstanceId>>) -> Result<(), Errno> {
-        if self.spread == Spread::Shared || self.phase == Phase::Bound {
+        if self.spread == Spread::Shared || !self.is_listening() {
             return Ok(());
         }
-        let everybody: BTreeSet<u32> = (0..).take(self.wanted).collect();
-        let chosen =
-            serving.map(|set| set.iter().map(|id| id.0).filter(|id| everybody.contains(id)).collect());
-        let chosen = chosen.filter(|set: &BTreeSet<u32>| !set.is_empty()).unwrap_or(everybody);
-        // The kernel's hash does as well as a program that names all.
-        let all_by_hash = self.steered.is_none() && chosen.len() == self.sockets.len();
-        if all_by_hash || self.steered.as_ref() == Some(&chosen) {
-            return Ok(());
+        let serves = |position: usize| {
+            serving.is_none_or(|set| u32::try_from(position).is_ok_and(|id| set.contains(&InstanceId(id))))
+        };
+        let mut chosen = self.indexes(serves);
+        if chosen.is_empty() {
+            chosen = self.indexes(|_| true);
         }
-        let program = steer::program(&chosen).ok_or(Errno::E2BIG)?;
-        attach_program(&self.sockets[0], &program)?;
-        self.steered = Some(chosen);
+        // A program is put there even if it names all of ours: a stranger who joins the group then gets nothing.
+        if self.steered.as_ref() != Some(&chosen) {
+            let program = steer::program(&chosen).ok_or(Errno::E2BIG)?;
+            attach_program(&self.sockets[0], &program)?;
+            self.steered = Some(chosen);
+        }
         Ok(())
+    }
+
+    /// The kernel's indexes of the sockets at these positions, without retired ones.
+    fn indexes(&self, wants: impl Fn(usize) -> bool) -> BTreeSet<u32> {
+        let order = (0..).zip(&self.order);
+        order.filter(|&(_, &at)| at < self.wanted && wants(at)).map(|(index, _)| index).collect()
     }
 
     /// Whether sockets are retired, but still open.
@@ -177,8 +190,12 @@ impl Group {
     pub(super) fn close_retired(&mut self) {
         while self.has_retired() && self.sockets.last().is_some_and(is_drained) {
             if let Some(socket) = self.sockets.pop() {
-                // A process that still has it open would keep its index taken, and shift that of the next one added.
+                // A process that still has it open would keep it in the group, unknown to us.
                 socket.leave_group();
+            }
+            let closed = self.sockets.len();
+            if let Some(place) = self.order.iter().position(|&listening| listening == closed) {
+                self.order.swap_remove(place);
             }
         }
     }
@@ -207,7 +224,7 @@ impl Group {
         file.remove_hidden();
         *file = anew;
         self.sockets = vec![socket];
-        self.phase = Phase::Bound;
+        self.order.clear();
         Ok(())
     }
 

@@ -8,13 +8,14 @@
 //!   accepts finds the queue empty whenever another was faster, and is told EAGAIN.
 //! - *Per instance*: where the worker's socket is blocking, that program would hang in `accept` instead, deaf to its
 //!   other connections and to its signals. So each instance has a socket of its own, all in one SO_REUSEPORT group,
-//!   and instance N owns the socket with index N of that group. A steering program chooses among them by that index.
+//!   and a steering program in the kernel chooses among them: new connections go only to the instances that serve.
 //!
 //! Only TCP knows both; Unix-domain and UDP sockets are always shared. How a worker comes by a socket is the business
 //! of `handover`. Nothing here logs, and nothing here knows the supervisor.
 //!
-//! A SO_REUSEPORT group has two limits that the kernel sets: another process of the same user that sets SO_REUSEPORT,
-//! too, can join it once it is there; and closing a socket resets what waits in its queue.
+//! Closing a listening socket resets what waits in its queue, so a socket whose instance is scaled away stays open,
+//! steered away from, until its queue is empty. A handshake that began before the steering still ends there; it is no
+//! longer than a round trip, which is why the driver's next tick, not the same call, closes it.
 
 mod address;
 mod error;

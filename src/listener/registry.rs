@@ -133,9 +133,9 @@ impl Listeners {
         }
     }
 
-    /// To be called when a worker has called `listen` on the socket with this inode. The first call really listens,
-    /// with the longest queue that the kernel accepts; later ones, by whichever instance, do nothing. Returns the
-    /// address as it is bound.
+    /// To be called when a worker calls `listen` on the socket with this inode, or has done so itself. The first call
+    /// really listens, with the longest queue that the kernel accepts; later ones, by whichever instance, merely see to
+    /// it that this still holds. Returns the address as it is bound.
     pub fn listen(&mut self, inode: u64) -> Result<Address, ListenError> {
         self.sweep();
         let Some((position, _)) = self.find(inode) else {
@@ -214,14 +214,19 @@ impl Listeners {
         self.groups.iter().any(Group::has_retired)
     }
 
-    /// Closes sockets of instances that were scaled away, once nobody waits in them, and gives socket files their names
-    /// back that a worker removed when it ended. Cheap; the other methods do it as well. To be called after a worker
-    /// has ended, and on ticks while `pending_close`.
+    /// Closes sockets of instances that were scaled away, once nobody waits in them, and mends what a worker did to ours
+    /// when it ended: it may have stopped a socket by `shutdown`, or removed its file. Cheap; the other methods do it as
+    /// well. To be called after a worker has ended, and on ticks while `pending_close`.
     pub fn sweep(&mut self) {
         for group in &mut self.groups {
             group.close_retired();
             group.restore_file();
+            if group.is_listening() {
+                // What fails now is tried again at the next call, and told to the worker that calls `listen`.
+                let _tried_again = group.listen();
+            }
         }
+        self.steer();
     }
 
     /// Closes our copies and removes the socket files that are ours. Workers keep serving what they were handed; what

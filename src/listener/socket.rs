@@ -101,6 +101,16 @@ impl Socket {
         }
     }
 
+    /// Binds it to `addr` again, its own address, if need be: when a socket is shut down it gives up a port that the
+    /// kernel chose (though its name still shows it).
+    pub(super) fn keep_port(&self, addr: SocketAddr) -> Result<(), Errno> {
+        match self.bind_internet(addr) {
+            // It is bound still.
+            Err(Errno::EINVAL) => Ok(()),
+            result => result,
+        }
+    }
+
     pub(super) fn bind_path(&self, path: &Path) -> Result<(), Errno> {
         self.bind(&UnixAddr::new(path)?)
     }

@@ -180,12 +180,11 @@ fn a_port_lost_between_bind_and_listen_is_in_use() {
     for blocking in [Blocking::No, Blocking::Yes] {
         let mut listeners = Listeners::new(2);
         let handed = listeners.obtain(&any_port(), FIRST, blocking, None).unwrap();
-        let theirs = stranger(&format!("127.0.0.1:{}", handed.port()), false);
-        let listened = listeners.listen(handed.inode);
-        match theirs {
-            Ok(_) => assert_eq!(listened.unwrap_err().errno(), Errno::EADDRINUSE, "{blocking:?}"),
-            Err(errno) => assert_eq!((errno, listened.is_ok()), (Errno::EADDRINUSE, true), "{blocking:?}"),
-        }
+        let theirs = stranger(&format!("127.0.0.1:{}", handed.port()), false).unwrap();
+        let error = listeners.listen(handed.inode).unwrap_err();
+        assert_eq!(error.errno(), Errno::EADDRINUSE, "{blocking:?}");
+        drop(theirs);
+        listeners.listen(handed.inode).unwrap();
     }
 }
 
@@ -347,6 +346,58 @@ fn the_index_is_right_though_a_process_still_holds_a_socket_scaled_away() {
     let clients = connect_all(&listeners, &second, 20);
     assert_eq!(waiting(&listeners), [0, 20]);
     drop((held, clients));
+}
+
+#[test]
+fn a_socket_that_its_worker_stopped_listens_again_and_is_steered_by_its_number() {
+    let (mut listeners, first) = per_instance(4);
+    for stopped in [1, 0, 3, 1] {
+        let handed = listeners.obtain(&any_port(), InstanceId(stopped), Blocking::Yes, None).unwrap();
+        nix::sys::socket::shutdown(handed.copy().as_raw_fd(), nix::sys::socket::Shutdown::Both).unwrap();
+        listeners.sweep();
+    }
+    for serving in 0..4 {
+        let mut expected = waiting(&listeners);
+        expected[usize::try_from(serving).unwrap()] += 20;
+        listeners.serve(&ids(&[serving]));
+        let _clients = connect_all(&listeners, &first, 20);
+        assert_eq!(waiting(&listeners), expected);
+    }
+}
+
+#[test]
+fn a_shared_socket_that_a_worker_stopped_listens_again_on_the_same_port() {
+    let mut listeners = Listeners::new(2);
+    let handed = listeners.obtain(&any_port(), FIRST, Blocking::No, None).unwrap();
+    listeners.listen(handed.inode).unwrap();
+    nix::sys::socket::shutdown(handed.copy().as_raw_fd(), nix::sys::socket::Shutdown::Both).unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", handed.port())).is_err());
+    listeners.sweep();
+    handed.connect();
+}
+
+#[test]
+fn a_queue_that_a_worker_shortened_is_long_again() {
+    let mut listeners = Listeners::new(1);
+    let handed = listeners.obtain(&any_port(), FIRST, Blocking::No, None).unwrap();
+    let limit = || tcp_queue(&handed.socket).unwrap().unwrap().limit;
+    listen(&handed.socket, 5).unwrap();
+    listeners.listen(handed.inode).unwrap();
+    let longest = limit();
+    assert!(longest > 5);
+    listen(&handed.socket, 5).unwrap();
+    assert_eq!(limit(), 5);
+    listeners.listen(handed.inode).unwrap();
+    assert_eq!(limit(), longest);
+}
+
+#[test]
+fn a_stranger_who_joins_the_group_gets_nothing() {
+    let (listeners, handed) = per_instance(2);
+    let theirs = stranger(&format!("127.0.0.1:{}", handed.port()), true).unwrap();
+    let clients = connect_all(&listeners, &handed, 50);
+    assert_eq!(tcp_queue(&theirs).unwrap().unwrap().waiting, 0);
+    drop(clients);
 }
 
 #[test]
