@@ -320,6 +320,18 @@ fn an_instance_scaled_away_keeps_its_queue_until_it_is_empty() {
 }
 
 #[test]
+fn an_instance_scaled_away_gets_no_new_connection_even_if_nobody_said_who_serves() {
+    let (mut listeners, first) = per_instance(2);
+    let second = listeners.obtain(&any_port(), InstanceId(1), Blocking::Yes, None).unwrap();
+    let waits = connect_all(&listeners, &second, 50);
+    let before = waiting(&listeners);
+    listeners.resize(1).unwrap();
+    let clients = connect_all(&listeners, &first, 30);
+    assert_eq!(waiting(&listeners), [before[0] + 30, before[1]]);
+    drop((clients, waits));
+}
+
+#[test]
 fn a_retired_socket_serves_again_when_its_instance_comes_back() {
     let (mut listeners, _first) = per_instance(2);
     let second = listeners.obtain(&any_port(), InstanceId(1), Blocking::Yes, None).unwrap();
