@@ -2,9 +2,9 @@
 //!
 //! With a socket per instance, the steering program names sockets by their index in the kernel's SO_REUSEPORT group.
 //! The kernel appends a socket when it listens, and moves the last one into the place of one that stops to listen:
-//! `order` repeats that. It holds as long as nobody else makes our sockets listen, and as `listen` is called soon after
-//! a worker stopped one of them (some servers call `shutdown` on their listening socket at their end, which stops it
-//! for every process).
+//! `order` repeats that. It holds as long as nobody else makes our sockets listen, and as `listen` is called after each
+//! end of a worker, which may have stopped its socket: some servers call `shutdown` on it, and that stops it for every
+//! process. (Had several done so, we cannot know in which order; the survivors may then be steered by the wrong number.)
 
 use std::collections::BTreeSet;
 
@@ -32,12 +32,14 @@ pub(super) struct Group {
     /// What the kernel made of it: the same, with the actual port.
     local: Address,
     spread: Spread,
-    /// At least one; the position is the instance's number. With a socket per instance, those from `wanted` on are retired: steered away from, and kept
-    /// until their queues are empty.
+    /// At least one. With a socket per instance the position is the instance's number, and those from `wanted` on are
+    /// retired: steered away from, and kept until their queues are empty.
     sockets: Vec<Socket>,
     wanted: usize,
     file: Option<SocketFile>,
-    /// The sockets that listen, by position, in the kernel's order. Empty before the first `listen`.
+    /// Whether a worker has called `listen`.
+    listening: bool,
+    /// The sockets that listen, by position, in the kernel's order.
     order: Vec<usize>,
     /// The indexes that the program in the kernel names; `None` where there is none yet.
     steered: Option<BTreeSet<u32>>,
@@ -69,8 +71,17 @@ impl Group {
         };
         let local = if key.socket_addr().is_some() { key.at(first.local_addr()?) } else { key.clone() };
         let spread = spread(&key, terms.blocking);
-        let (sockets, order, steered) = (vec![first], Vec::new(), None);
-        let mut group = Self { key, local, spread, sockets, wanted: 1, file, order, steered };
+        let mut group = Self {
+            key,
+            local,
+            spread,
+            sockets: vec![first],
+            wanted: 1,
+            file,
+            listening: false,
+            order: Vec::new(),
+            steered: None,
+        };
         if spread == Spread::PerInstance {
             // Only now: bound with SO_REUSEPORT, it would have joined a group of somebody else without a word.
             group.sockets[0].join_group()?;
@@ -115,48 +126,62 @@ impl Group {
             return Ok(());
         };
         let wanted = usize::try_from(instances.max(1)).unwrap_or(usize::MAX);
-        let listening = self.is_listening();
         while self.sockets.len() < wanted {
             self.sockets.push(Socket::tcp(*addr, *only_v6, Reuse::Group, Blocking::Yes)?);
             self.wanted = self.sockets.len();
         }
         self.wanted = wanted;
-        if listening { self.listen() } else { Ok(()) }
+        if self.listening { self.listen() } else { Ok(()) }
     }
 
     /// Whether a worker has called `listen`.
     pub(super) fn is_listening(&self) -> bool {
-        !self.order.is_empty()
+        self.listening
     }
 
     /// Really listens, with the longest queue that the kernel accepts. Later calls mend what a worker may have done
     /// to the sockets: shortened the queue by a `listen` of its own, or stopped one by `shutdown`.
     pub(super) fn listen(&mut self) -> Result<(), Errno> {
         let backlog = backlog();
-        for (position, socket) in self.sockets.iter().enumerate() {
-            let place = self.order.iter().position(|&listening| listening == position);
-            match (socket.queue(), place) {
-                (Some(queue), Some(_)) if queue.limit >= backlog => {}
-                (Some(_), Some(_)) => listen(socket, backlog)?,
-                (_, place) => {
-                    if let Some(place) = place {
-                        self.order.swap_remove(place);
-                    }
-                    if let Address::Tcp { addr, .. } = &self.local {
-                        socket.keep_port(*addr)?;
-                    }
-                    listen(socket, backlog)?;
-                    self.order.push(position);
-                }
+        let limits: Vec<_> =
+            self.sockets.iter().map(|socket| socket.queue().map(|queue| queue.limit)).collect();
+        for (position, _) in limits.iter().enumerate().filter(|(_, limit)| limit.is_none()) {
+            self.forget(position);
+        }
+        for (position, limit) in limits.into_iter().enumerate() {
+            let known = self.order.contains(&position);
+            if !known || limit.is_none_or(|limit| limit < backlog) {
+                self.listen_at(position, backlog)?;
+            }
+            if !known {
+                self.order.push(position);
+                // If none was left that listened, then the kernel has made a new group, without a program.
+                self.steered = None;
             }
         }
+        self.listening = true;
         Ok(())
+    }
+
+    fn listen_at(&self, position: usize, backlog: u32) -> Result<(), Errno> {
+        let socket = &self.sockets[position];
+        if let Address::Tcp { addr, .. } = &self.local {
+            socket.keep_port(*addr)?;
+        }
+        listen(socket, backlog)
+    }
+
+    /// Repeats what the kernel does when the socket at `position` stops to listen.
+    fn forget(&mut self, position: usize) {
+        if let Some(index) = self.order.iter().position(|&listening| listening == position) {
+            self.order.swap_remove(index);
+        }
     }
 
     /// Steers new connections to the instances of `serving` (`None`: to all; and where none of them has a socket, to
     /// all as well, since a connection has to wait somewhere). Fails where the kernel offers no steering.
     pub(super) fn steer(&mut self, serving: Option<&BTreeSet<InstanceId>>) -> Result<(), Errno> {
-        if self.spread == Spread::Shared || !self.is_listening() {
+        if self.spread == Spread::Shared || self.order.is_empty() {
             return Ok(());
         }
         let serves = |position: usize| {
@@ -193,10 +218,7 @@ impl Group {
                 // A process that still has it open would keep it in the group, unknown to us.
                 socket.leave_group();
             }
-            let closed = self.sockets.len();
-            if let Some(place) = self.order.iter().position(|&listening| listening == closed) {
-                self.order.swap_remove(place);
-            }
+            self.forget(self.sockets.len());
         }
     }
 
@@ -225,6 +247,7 @@ impl Group {
         *file = anew;
         self.sockets = vec![socket];
         self.order.clear();
+        self.listening = false;
         Ok(())
     }
 

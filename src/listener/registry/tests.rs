@@ -378,6 +378,21 @@ fn a_socket_that_its_worker_stopped_listens_again_and_is_steered_by_its_number()
 }
 
 #[test]
+fn a_group_that_all_workers_stopped_listens_again_and_is_steered() {
+    let (mut listeners, first) = per_instance(3);
+    listeners.serve(&ids(&[0]));
+    let all = ids(&[0, 1, 2]);
+    let all = all.iter().map(|&id| listeners.obtain(&any_port(), id, Blocking::Yes, None).unwrap());
+    for handed in all.collect::<Vec<_>>() {
+        nix::sys::socket::shutdown(handed.copy().as_raw_fd(), nix::sys::socket::Shutdown::Both).unwrap();
+    }
+    listeners.sweep();
+    let clients = connect_all(&listeners, &first, 30);
+    assert_eq!(waiting(&listeners), [30, 0, 0]);
+    drop(clients);
+}
+
+#[test]
 fn a_shared_socket_that_a_worker_stopped_listens_again_on_the_same_port() {
     let mut listeners = Listeners::new(2);
     let handed = listeners.obtain(&any_port(), FIRST, Blocking::No, None).unwrap();
