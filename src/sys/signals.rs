@@ -89,14 +89,9 @@ fn arrived(number: i32, info: &libc::siginfo_t, owner: u32, pipe: i32) {
 }
 
 /// Between fork and exec, the child still has our handlers. A signal that reaches it there must not be lost: it ends the
-/// child as it would end a program without handlers.
+/// child as it would end a program without handlers. (Real-time signals are not known to the library; they are let go.)
 fn die_as_the_program_would(number: i32) {
-    // SAFETY: signal(2) and raise(3) are async-signal-safe. The raised signal is blocked while its handler runs and
-    // is delivered, with its default action, when the handler returns.
-    unsafe {
-        libc::signal(number, libc::SIG_DFL);
-        libc::raise(number);
-    }
+    let _unknown = signal_hook::low_level::emulate_default_handler(number);
 }
 
 fn sent_by(info: &libc::siginfo_t) -> u32 {
