@@ -138,7 +138,9 @@ impl Pump {
         let capacity = fcntl(&self.pipe, FcntlArg::F_GETPIPE_SZ).unwrap_or_default();
         let mut left = usize::try_from(capacity).unwrap_or_default();
         let end = loop {
-            match self.read(turn).await {
+            // Straight from the pipe: the reactor may not have heard yet of what a dead worker wrote last.
+            let read = nix::unistd::read(&self.pipe, &mut turn.read).map_err(io::Error::from);
+            match self.carry(read, turn).await {
                 Got::Bytes(read) if read < left => left -= read,
                 Got::Bytes(_) | Got::Nothing => break Got::Nothing,
                 Got::End => break Got::End,
@@ -151,13 +153,19 @@ impl Pump {
     }
 
     async fn read(&mut self, turn: &mut Turn) -> Got {
-        let Turn { read: buffer, scratch } = turn;
-        let length = match self.pipe.try_read(buffer) {
+        let read = self.pipe.try_read(&mut turn.read);
+        self.carry(read, turn).await
+    }
+
+    /// Queues what is due after a read into the turn's buffer.
+    async fn carry(&mut self, read: io::Result<usize>, turn: &mut Turn) -> Got {
+        let length = match read {
             Ok(0) => return Got::End,
             Ok(length) => length,
             Err(error) if is_transient(&error) => return Got::Nothing,
             Err(_) => return Got::End,
         };
+        let Turn { read: buffer, scratch } = turn;
         let chunk = &buffer[..length];
         self.ring.borrow_mut().add(self.stream, chunk);
         let due = self.lines.feed(chunk, self.gather(), self.allowance());
