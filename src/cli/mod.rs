@@ -1,1 +1,3 @@
-//! (to come)
+//! The command line: what people type, and what they are answered.
+
+pub mod args;
