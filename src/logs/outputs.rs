@@ -175,11 +175,13 @@ impl Outputs {
     /// blocked, and what is queued for it is lost when the process ends.
     pub async fn finish(self, limit: Duration) -> bool {
         self.pumps.into_inner().shutdown().await;
-        let mut is_all_written = true;
-        for writer in self.writers {
-            is_all_written &= writer.finish(limit).await;
-        }
-        is_all_written
+        self.writers.iter().for_each(Writer::finish);
+        let all_ended = async {
+            for writer in self.writers {
+                writer.ended().await;
+            }
+        };
+        tokio::time::timeout(limit, all_ended).await.is_ok()
     }
 
     fn place(&self, source: Source<'_>, stream: Stream, ring: &Rc<RefCell<Ring>>) -> Place {

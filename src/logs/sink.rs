@@ -86,15 +86,17 @@ impl Writer {
         Ok(Self { queue, thread, ended })
     }
 
-    /// Waits until all that is queued has been written, at most for `limit`; says whether it has (or the output is closed).
-    pub(super) async fn finish(self, limit: Duration) -> bool {
+    /// Lets the thread end once all that is queued has been written.
+    pub(super) fn finish(&self) {
         self.queue.finish();
-        if tokio::time::timeout(limit, self.ended).await.is_err() {
-            return false;
-        }
-        // It has nothing left to do, so this does not block; and it cannot have panicked after its last word.
-        let _ended = self.thread.join();
-        true
+    }
+
+    /// Waits until the thread has ended: after `finish`, or since its output is closed.
+    pub(super) async fn ended(self) {
+        // An error would mean that it has panicked, which is an end too.
+        let _ended = self.ended.await;
+        // It has nothing left to do, so this does not block.
+        let _joined = self.thread.join();
     }
 }
 
