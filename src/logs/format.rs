@@ -87,8 +87,9 @@ pub fn rfc3339(time: SystemTime) -> String {
     format!("{time:.3}")
 }
 
-/// Writes lines to `out` with `prefix` after every line end that more bytes follow on, until `out` holds `enough` bytes. The
-/// prefix of the first line is the caller's to write. Returns the bytes that are left; `out` then ends where they go on.
+/// Writes lines to `out` with `prefix` after every line end that more bytes follow on, until `out` holds
+/// `enough` bytes. The prefix of the first line is the caller's to write. Returns the bytes that are left;
+/// `out` then ends where they go on.
 pub fn prefix_lines<'bytes>(
     mut bytes: &'bytes [u8],
     prefix: &[u8],
@@ -132,7 +133,8 @@ enum Body<'line> {
 }
 
 impl<'line> JsonLine<'line> {
-    /// Begins the object for `line` (its line end may be there or not) by writing all that stands before the message to `out`.
+    /// Begins the object for `line` (its line end may be there or not) by writing all that stands before the
+    /// message to `out`.
     #[must_use]
     pub fn begin(line: &'line [u8], part: Part, label: &Label, time: &str, out: &mut Vec<u8>) -> Self {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
@@ -153,7 +155,8 @@ impl<'line> JsonLine<'line> {
         this
     }
 
-    /// Writes the next piece, of at most 100 KiB; says whether more is to come. Only the last piece ends in a line end.
+    /// Writes the next piece, of at most 100 KiB; says whether more is to come. Only the last piece ends in a
+    /// line end.
     pub fn write_some(&mut self, out: &mut Vec<u8>) -> bool {
         match &mut self.body {
             Body::Object(object) if object.len() > STEP => {

@@ -12,9 +12,11 @@ pub const LONGEST: usize = 1 << 20;
 pub enum Gather {
     /// It goes on at once, so that a prompt is seen.
     Pass,
-    /// It is kept until the line is whole. Beyond the allowance it goes on, and so does what follows, up to the line's end.
+    /// It is kept until the line is whole. Beyond the allowance it goes on, and so does what follows, up to
+    /// the line's end.
     Whole,
-    /// It is kept until the line is whole. Beyond the allowance it goes on as a part, and the next part is kept again.
+    /// It is kept until the line is whole. Beyond the allowance it goes on as a part, and the next part is
+    /// kept again.
     Parts,
 }
 
@@ -35,7 +37,8 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Takes the next bytes of the stream and says what is due. At most `allowance` bytes of an unfinished line are kept back.
+    /// Takes the next bytes of the stream and says what is due. At most `allowance` bytes of an unfinished
+    /// line are kept back.
     pub fn feed<'chunk>(&mut self, chunk: &'chunk [u8], gather: Gather, allowance: usize) -> Due<'chunk> {
         let end = memrchr(b'\n', chunk).map_or(0, |at| at + 1);
         let (whole, tail) = chunk.split_at(end);
@@ -54,7 +57,8 @@ impl Lines {
         Due { head, body: whole }
     }
 
-    /// Gives out the start of a line that was kept back, since the stream ends here or its line may never be finished.
+    /// Gives out the start of a line that was kept back, since the stream ends here or its line may never be
+    /// finished.
     pub fn take_rest(&mut self) -> Vec<u8> {
         self.mid_line = false;
         std::mem::take(&mut self.rest)

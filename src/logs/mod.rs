@@ -12,7 +12,8 @@
 //! - Never much memory: buffers belong to an output, not to a source; unfinished lines have a common budget.
 //! - Our own messages never wait; where there is no room they are counted.
 //!
-//! `lines`, `format`, `message` and `ring` are pure; `clock` is the only reader of the time. docs/logs.md is the user's view.
+//! `lines`, `format`, `message` and `ring` are pure; `clock` is the only reader of the time. docs/logs.md is
+//! the user's view.
 
 mod clock;
 pub mod format;

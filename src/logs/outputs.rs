@@ -22,13 +22,15 @@ use super::queue::SourceId;
 use super::ring::Ring;
 use super::sink::{Sink, Writer};
 
-/// How lines are to look. What belongs to a terminal or to the environment (NO_COLOR, DYNO) is the caller's to decide.
+/// How lines are to look. What belongs to a terminal or to the environment (NO_COLOR, DYNO) is the caller's
+/// to decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     pub format: Format,
     pub stdout: StreamSettings,
     pub stderr: StreamSettings,
-    /// Whether our own messages begin with the time in text. Not where the platform (DYNO) or a terminal makes it a nuisance.
+    /// Whether our own messages begin with the time in text. Not where the platform (DYNO) or a terminal
+    /// makes it a nuisance.
     pub timestamps: bool,
     /// Whether there is one instance only: then bytes pass at once in raw and text, unfinished lines too.
     pub sole_source: bool,
@@ -68,9 +70,9 @@ pub struct Outputs {
 pub struct Closed(mpsc::Receiver<Stream>);
 
 impl Closed {
-    /// Waits until an output is found closed; each is told of once. What is written to it is thrown away from then on.
-    /// (Both names may stand for one output; then it is told as stdout.) Pends for ever once nothing can be closed
-    /// any more. Cancel-safe.
+    /// Waits until an output is found closed; each is told of once. What is written to it is thrown away from
+    /// then on. (Both names may stand for one output; then it is told as stdout.) Pends for ever once nothing
+    /// can be closed any more. Cancel-safe.
     pub async fn next(&mut self) -> Stream {
         match self.0.recv().await {
             Some(stream) => stream,
@@ -79,7 +81,8 @@ impl Closed {
     }
 }
 
-/// A worker's two pipes at our end. Dropping it leaves its pumps running until the last descendant has closed the pipes.
+/// A worker's two pipes at our end. Dropping it leaves its pumps running until the last descendant has closed
+/// the pipes.
 #[derive(Debug)]
 pub struct WorkerLogs {
     ring: Rc<RefCell<Ring>>,
@@ -93,9 +96,10 @@ impl WorkerLogs {
         self.ring.borrow().lines()
     }
 
-    /// Waits until everything that is in the pipes now has been read and queued, and ends a line that is begun. For a
-    /// worker that has ended: it does not wait for descendants, which may hold the pipes and go on writing. Takes as long
-    /// as our output is blocked, so give it a deadline. Cancel-safe: the reading goes on.
+    /// Waits until everything that is in the pipes now has been read and queued, and ends a line that is
+    /// begun. For a worker that has ended: it does not wait for descendants, which may hold the pipes and go
+    /// on writing. Takes as long as our output is blocked, so give it a deadline. Cancel-safe: the reading
+    /// goes on.
     pub async fn drain(&self) {
         let mut replies = Vec::with_capacity(self.drains.len());
         for drains in &self.drains {
@@ -112,8 +116,9 @@ impl WorkerLogs {
 }
 
 impl Outputs {
-    /// Starts the writers. The descriptors are our stdout and stderr or copies of them; they are left in blocking mode. Where both
-    /// lead to the same file (`2>&1`), one writer serves both, so that their lines do not tear each other.
+    /// Starts the writers. The descriptors are our stdout and stderr or copies of them; they are left in
+    /// blocking mode. Where both lead to the same file (`2>&1`), one writer serves both, so that their lines
+    /// do not tear each other.
     pub fn start(settings: Settings, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<(Self, Closed)> {
         let (tell, closed) = mpsc::channel(2);
         let out = Rc::new(Sink::new());
@@ -135,7 +140,8 @@ impl Outputs {
         Ok((outputs, Closed(closed)))
     }
 
-    /// What makes `tracing` events lines on our stderr. `filter` (a `LevelFilter`, an `EnvFilter`) says which ones.
+    /// What makes `tracing` events lines on our stderr. `filter` (a `LevelFilter`, an `EnvFilter`) says which
+    /// ones.
     pub fn subscriber<F>(&self, filter: F) -> impl Subscriber + Send + Sync + use<F>
     where
         F: Layer<Registry> + Send + Sync,
@@ -146,8 +152,8 @@ impl Outputs {
         tracing_subscriber::registry().with(filter).with(own)
     }
 
-    /// Takes over a new worker's pipes (our ends, which are made non-blocking). Must be called within a `LocalSet`.
-    /// Fails where one is no pipe or the kernel has no room to watch it; then both are closed.
+    /// Takes over a new worker's pipes (our ends, which are made non-blocking). Must be called within a
+    /// `LocalSet`. Fails where one is no pipe or the kernel has no room to watch it; then both are closed.
     pub fn attach(&self, source: Source<'_>, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<WorkerLogs> {
         let ring = Rc::new(RefCell::new(Ring::default()));
         let (drain_stdout, out_drains) = mpsc::channel(1);
@@ -175,11 +181,13 @@ impl Outputs {
     /// blocked, and what is queued for it is lost when the process ends.
     pub async fn finish(self, limit: Duration) -> bool {
         self.pumps.into_inner().shutdown().await;
-        let mut is_all_written = true;
-        for writer in self.writers {
-            is_all_written &= writer.finish(limit).await;
-        }
-        is_all_written
+        self.writers.iter().for_each(Writer::finish);
+        let all_ended = async {
+            for writer in self.writers {
+                writer.ended().await;
+            }
+        };
+        tokio::time::timeout(limit, all_ended).await.is_ok()
     }
 
     fn place(&self, source: Source<'_>, stream: Stream, ring: &Rc<RefCell<Ring>>) -> Place {
@@ -201,7 +209,8 @@ impl Outputs {
     }
 }
 
-/// Whether both descriptors lead to the same file, pipe, socket or terminal. Where that cannot be told, they do not.
+/// Whether both descriptors lead to the same file, pipe, socket or terminal. Where that cannot be told, they
+/// do not.
 fn is_same_file(one: &OwnedFd, other: &OwnedFd) -> bool {
     match (fstat(one.as_fd()), fstat(other.as_fd())) {
         (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),

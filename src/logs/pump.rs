@@ -1,8 +1,9 @@
 //! Carries the bytes of one worker's pipe to one of our outputs.
 //!
-//! A pump waits for its pipe to be readable, then for its output's turn, and only then reads. So what cannot be written
-//! stays in the pipe, where it holds the worker up, and idle or waiting pumps have no buffer. The turn is given back at the end of
-//! a line. It is kept within one where the line is too long to be collected, or is passed on as it comes:
+//! A pump waits for its pipe to be readable, then for its output's turn, and only then reads. So what cannot
+//! be written stays in the pipe, where it holds the worker up, and idle or waiting pumps have no buffer. The
+//! turn is given back at the end of a line. It is kept within one where the line is too long to be collected,
+//! or is passed on as it comes:
 //!
 //! ```text
 //! waiting --readable--> turn --read, queued--> at a line's end: waiting
@@ -258,7 +259,8 @@ impl Pump {
         }
     }
 
-    /// Writes the start of a line whose end will not come. In raw it stays without one, until somebody else's bytes follow.
+    /// Writes the start of a line whose end will not come. In raw it stays without one, until somebody else's
+    /// bytes follow.
     async fn end_line(&mut self, turn: &mut Turn) {
         let head = self.lines.take_rest();
         self.note_kept();

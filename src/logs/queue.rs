@@ -1,8 +1,9 @@
-//! What is to be written to one of our outputs: bytes of the workers, lines of ours, and where one may follow the other.
+//! What is to be written to one of our outputs: bytes of the workers, lines of ours, and where one may follow
+//! the other.
 //!
-//! One side fills it (pumps, on the loop's thread, and our own messages from any thread), the other empties it (the
-//! output's writer thread, in `sink`). It does no I/O. Bytes of workers wait for room; lines of ours never wait: they
-//! have room of their own, and where that is used up they are counted instead.
+//! One side fills it (pumps, on the loop's thread, and our own messages from any thread), the other empties
+//! it (the output's writer thread, in `sink`). It does no I/O. Bytes of workers wait for room; lines of ours
+//! never wait: they have room of their own, and where that is used up they are counted instead.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -96,8 +97,9 @@ impl Queue {
         Self { state: Mutex::new(state), filled: Condvar::new(), room: Notify::new() }
     }
 
-    /// Queues all of `bytes`, waiting for room. `lead` goes first unless `bytes` continue the line that `source` left open.
-    /// Only one task at a time may push (it holds the output's turn). Dropped early, it leaves a part of `bytes` queued.
+    /// Queues all of `bytes`, waiting for room. `lead` goes first unless `bytes` continue the line that
+    /// `source` left open. Only one task at a time may push (it holds the output's turn). Dropped early, it
+    /// leaves a part of `bytes` queued.
     pub(super) async fn push(&self, source: SourceId, kind: Kind, lead: &[u8], bytes: &[u8]) {
         let (mut lead, mut bytes) = (lead, bytes);
         while !bytes.is_empty() {
@@ -231,7 +233,8 @@ impl Queue {
 
     fn wake_writer(&self, state: &mut State) {
         if state.writer != Writer::Writing {
-            // Said here, not by the woken thread, so that it is woken once and not again by each push until it runs.
+            // Said here, not by the woken thread, so that it is woken once and not again by each push until
+            // it runs.
             state.writer = Writer::Writing;
             self.filled.notify_one();
         }

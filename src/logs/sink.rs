@@ -24,8 +24,8 @@ const STACK: usize = 128 * 1024;
 /// How long to wait before writing to a full disk again.
 const FULL_DISK: Duration = Duration::from_secs(1);
 
-/// The buffers that go with the right to write. So there is one set an output, not one a source, and a source that must
-/// wait for others, or for a slow reader, leaves its bytes in its own pipe.
+/// The buffers that go with the right to write. So there is one set an output, not one a source, and a source
+/// that must wait for others, or for a slow reader, leaves its bytes in its own pipe.
 #[derive(Debug)]
 pub(super) struct Turn {
     pub(super) read: Box<[u8]>,
@@ -45,8 +45,9 @@ impl Sink {
         Self { turn: Mutex::new(turn), queue: Arc::new(Queue::new()) }
     }
 
-    /// Waits for the right to read from a source and to write; first come, first served. It may be held across waits:
-    /// that is its purpose, since only its holder can end the line that it has begun. Cancel-safe.
+    /// Waits for the right to read from a source and to write; first come, first served. It may be held
+    /// across waits: that is its purpose, since only its holder can end the line that it has begun.
+    /// Cancel-safe.
     pub(super) async fn turn(&self) -> MutexGuard<'_, Turn> {
         let mut turn = self.turn.lock().await;
         if turn.read.is_empty() {
@@ -65,7 +66,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts writing to `output` what `queue` gets. If the output turns out to be closed, `closed` is told `stream`, once.
+    /// Starts writing to `output` what `queue` gets. If the output turns out to be closed, `closed` is told
+    /// `stream`, once.
     pub(super) fn start(
         queue: Arc<Queue>,
         output: OwnedFd,
@@ -86,20 +88,23 @@ impl Writer {
         Ok(Self { queue, thread, ended })
     }
 
-    /// Waits until all that is queued has been written, at most for `limit`; says whether it has (or the output is closed).
-    pub(super) async fn finish(self, limit: Duration) -> bool {
+    /// Lets the thread end once all that is queued has been written.
+    pub(super) fn finish(&self) {
         self.queue.finish();
-        if tokio::time::timeout(limit, self.ended).await.is_err() {
-            return false;
-        }
-        // It has nothing left to do, so this does not block; and it cannot have panicked after its last word.
-        let _ended = self.thread.join();
-        true
+    }
+
+    /// Waits until the thread has ended: after `finish`, or since its output is closed.
+    pub(super) async fn ended(self) {
+        // An error would mean that it has panicked, which is an end too.
+        let _ended = self.ended.await;
+        // It has nothing left to do, so this does not block.
+        let _joined = self.thread.join();
     }
 }
 
 fn write_queue(queue: &Queue, output: BorrowedFd<'_>, stream: Stream, closed: &mpsc::Sender<Stream>) {
-    // Signals are for the main thread; and with SIGTTOU blocked, a terminal takes our lines while the app is in the foreground.
+    // Signals are for the main thread; and with SIGTTOU blocked, a terminal takes our lines while the app is
+    // in the foreground.
     let _never_fails = SigSet::all().thread_block();
     let mut batch = Vec::new();
     while queue.take(&mut batch) {

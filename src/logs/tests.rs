@@ -279,6 +279,22 @@ fn a_line_of_more_than_a_megabyte_keeps_others_out_until_it_ends() {
 }
 
 #[test]
+fn lines_stay_whole_when_all_together_are_too_much_to_collect() {
+    run(async {
+        let world = World::new(settings(Format::Raw));
+        let reader = reading(world.stdout);
+        for letter in b'a'..b'm' {
+            let worker = Worker::attach(&world.outputs, 0);
+            writing(worker.stdout, vec![vec![letter; 450_000], vec![letter; 450_000], vec![b'\n']]);
+        }
+        let text = reader.text(12, world.outputs).await;
+        for line in text.lines() {
+            assert!(line.len() == 900_000 && line.bytes().all(|byte| byte == line.as_bytes()[0]), "torn");
+        }
+    });
+}
+
+#[test]
 fn a_silent_line_gives_way_to_others() {
     run(async {
         let world = World::new(Settings { sole_source: true, ..settings(Format::Raw) });
