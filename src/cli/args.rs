@@ -28,7 +28,7 @@ pub struct Options {
     name: Option<OsString>,
 
     /// Time to stop before SIGKILL [env: PMR_KILL_TIMEOUT] [default: 25s]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     kill_timeout: Option<OsString>,
 
     /// Signal to stop with [env: PMR_KILL_SIGNAL] [default: as received]
@@ -44,15 +44,15 @@ pub struct Options {
     max_restarts: Option<OsString>,
 
     /// A shorter life is unstable [env: PMR_MIN_UPTIME] [default: 1s]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     min_uptime: Option<OsString>,
 
     /// Fixed wait before restarts [env: PMR_RESTART_DELAY] [default: none]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     restart_delay: Option<OsString>,
 
     /// First wait, then doubled [env: PMR_EXP_BACKOFF_RESTART_DELAY] [default: 100ms]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     exp_backoff_restart_delay: Option<OsString>,
 
     /// Ready on the worker's own word [env: PMR_WAIT_READY=true]
@@ -60,7 +60,7 @@ pub struct Options {
     wait_ready: bool,
 
     /// Time to become ready [env: PMR_LISTEN_TIMEOUT] [default: 60s]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     listen_timeout: Option<OsString>,
 
     /// Directory to run in [env: PMR_CWD] [default: the current one]
@@ -91,7 +91,7 @@ pmr-runtime [OPTIONS] COMMAND [ARGS]...
 
 const EXAMPLES: &str = "\
 A flag goes before its variable. With neither WEB_CONCURRENCY nor PORT set, one worker runs.
-TIME is 1600 (milliseconds), 1600ms, 5s, 2m or 1h; LEVEL error, warn, info, debug or trace;
+T is a time: 1600 (milliseconds), 1600ms, 5s, 2m or 1h; LEVEL error, warn, info, debug or trace;
 WAY auto, cluster, intercept, activation, reuseport or none.
 
 Examples:
