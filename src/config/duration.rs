@@ -5,14 +5,12 @@ use std::time::Duration;
 use super::problem::Accepted;
 
 /// What is accepted, for error messages.
-pub const ACCEPTED: Accepted = Accepted(
-    "a duration such as `1600` (milliseconds), `1600ms`, `5s`, `1.5s`, `2m` or `1h`, at most `8760h`",
-);
+pub const ACCEPTED: Accepted =
+    Accepted("a duration such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`");
 
 /// As [`ACCEPTED`], without zero.
-pub const ACCEPTED_POSITIVE: Accepted = Accepted(
-    "a duration above zero such as `1600` (milliseconds), `1600ms`, `5s`, `1.5s`, `2m` or `1h`, at most `8760h`",
-);
+pub const ACCEPTED_POSITIVE: Accepted =
+    Accepted("a duration above zero such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`");
 
 /// A year: longer than any use, and far from where adding to a clock would overflow.
 const LONGEST: Duration = Duration::from_secs(8760 * 3600);

@@ -183,7 +183,11 @@ mod tests {
             ("PM2_HOME", "/"),
         ]));
         let shown: Vec<String> = reading.warnings.iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(shown.join("\n"), @"");
+        insta::assert_snapshot!(shown.join("\n"), @r"
+        the variable `PMR_INSTNACES` is not known and has no effect, did you mean `PMR_INSTANCES`?
+        the variable `PMR_LOGLEVEL` is not known and has no effect, did you mean `PMR_LOG_LEVEL`?
+        the variable `PMR_XYZZY` is not known and has no effect
+        ");
     }
 
     proptest! {

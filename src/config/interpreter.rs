@@ -105,8 +105,8 @@ mod tests {
             let file = Path::new(file);
             choose(file, candidates(file).unwrap(), &|_| false).unwrap_err()
         };
-        insta::assert_snapshot!(error("app.ts"), @"");
-        insta::assert_snapshot!(error("server.js"), @"");
+        insta::assert_snapshot!(error("app.ts"), @"cannot run `app.ts`: neither `bun` nor `node` is in PATH");
+        insta::assert_snapshot!(error("server.js"), @"cannot run `server.js`: `node` is not in PATH");
     }
 
     #[test]

@@ -28,12 +28,12 @@ pub struct Accepted(pub &'static str);
 /// One thing that is wrong with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    #[error("`{origin}`: found `{found}`, accepted is {}", accepted.0)]
+    #[error("`{origin}`: found `{found}`, accepted: {}", accepted.0)]
     Unacceptable { origin: Origin, found: String, accepted: Accepted },
     /// `found` shows the replacement character where the bytes make no sense.
     #[error("`{origin}`: found `{found}`, which is not UTF-8 text")]
     NotUtf8 { origin: Origin, found: String },
-    #[error("`{one}` and `{other}` are both set, accepted is one of them")]
+    #[error("`{one}` and `{other}` exclude each other, accepted: one of them")]
     Conflict { one: Origin, other: Origin },
 }
 

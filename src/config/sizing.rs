@@ -70,7 +70,8 @@ impl fmt::Display for Memory {
         match self.available.zip(self.workers()) {
             None => f.write_str("no memory limit"),
             Some((available, workers)) => {
-                write!(f, "memory {available} MB / {} MB allows {workers}", self.per_worker)
+                write!(f, "memory {available} MB / {} MB allows {workers}", self.per_worker)?;
+                if workers == 0 { f.write_str(", but 1 is the least") } else { Ok(()) }
             }
         }
     }
@@ -220,31 +221,34 @@ mod tests {
 
     #[test]
     fn an_app_without_a_port_is_one_worker() {
-        insta::assert_snapshot!(line(&Request { has_port: false, ..server() }), @"");
+        insta::assert_snapshot!(line(&Request { has_port: false, ..server() }), @"1 instance: no PORT");
     }
 
     #[test]
     fn a_server_gets_all_cpus_where_the_memory_allows() {
-        insta::assert_snapshot!(line(&server()), @"");
+        insta::assert_snapshot!(line(&server()), @"4 instances: auto, 4 CPUs, no memory limit");
         let quota = Cpus { affinity: nonzero(4), quota: CpuQuota::new(150_000, 100_000) };
         let memory = Memory { available: Some(2048), per_worker: 512 };
-        insta::assert_snapshot!(line(&Request { cpus: quota, memory, ..server() }), @"");
+        insta::assert_snapshot!(line(&Request { cpus: quota, memory, ..server() }), @"2 instances: auto, 2 CPUs (cgroup quota 1.5), memory 2048 MB / 512 MB allows 4");
         let wide = Cpus { affinity: nonzero(4), quota: CpuQuota::new(800_000, 100_000) };
         let memory = Memory { available: Some(1100), per_worker: 512 };
-        insta::assert_snapshot!(line(&Request { cpus: wide, memory, ..server() }), @"");
+        insta::assert_snapshot!(line(&Request { cpus: wide, memory, ..server() }), @"2 instances: auto, 4 CPUs, memory 1100 MB / 512 MB allows 2");
         let memory = Memory { available: Some(256), per_worker: 512 };
-        insta::assert_snapshot!(line(&Request { memory, ..server() }), @"");
+        insta::assert_snapshot!(line(&Request { memory, ..server() }), @"1 instance: auto, 4 CPUs, memory 256 MB / 512 MB allows 0, but 1 is the least");
     }
 
     #[test]
     fn web_concurrency_is_obeyed_even_where_it_is_much() {
         let four = Some(Wish::Number(nonzero(4)));
-        insta::assert_snapshot!(line(&Request { web_concurrency: four, has_port: false, ..server() }), @"");
+        insta::assert_snapshot!(line(&Request { web_concurrency: four, has_port: false, ..server() }), @"4 instances: WEB_CONCURRENCY=4");
         let set_by = Some("heroku/nodejs".to_owned());
         insta::assert_snapshot!(
-            line(&Request { web_concurrency: four, web_concurrency_set_by: set_by, ..server() }), @"");
+            line(&Request { web_concurrency: four, web_concurrency_set_by: set_by, ..server() }), @"4 instances: WEB_CONCURRENCY=4 (set by heroku/nodejs)");
         let many = Some(Wish::Number(nonzero(9)));
-        insta::assert_snapshot!(line(&Request { web_concurrency: many, ..server() }), @"");
+        insta::assert_snapshot!(line(&Request { web_concurrency: many, ..server() }), @r"
+        9 instances: WEB_CONCURRENCY=9
+        warning: WEB_CONCURRENCY asks for 9 instances, more than twice the CPUs (4); `--instances auto` fits the number to the machine
+        ");
         assert_eq!(
             size(&Request { web_concurrency: Some(Wish::Number(nonzero(8))), ..server() }).warning,
             None
@@ -259,9 +263,9 @@ mod tests {
             ..server()
         };
         let (flag, variable) = (Origin::Flag("--instances"), Origin::Variable("PMR_INSTANCES"));
-        insta::assert_snapshot!(line(&asked(Wish::Number(nonzero(100)), flag)), @"");
-        insta::assert_snapshot!(line(&asked(Wish::Max, variable)), @"");
-        insta::assert_snapshot!(line(&asked(Wish::Auto, flag)), @"");
+        insta::assert_snapshot!(line(&asked(Wish::Number(nonzero(100)), flag)), @"100 instances: --instances 100");
+        insta::assert_snapshot!(line(&asked(Wish::Max, variable)), @"4 instances: PMR_INSTANCES=max, 4 CPUs");
+        insta::assert_snapshot!(line(&asked(Wish::Auto, flag)), @"4 instances: --instances auto, 4 CPUs, no memory limit");
     }
 
     #[test]

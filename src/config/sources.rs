@@ -16,6 +16,9 @@ use super::settings::Settings;
 /// Files that container engines leave in a container: Docker, Podman.
 const CONTAINER_SIGNS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 
+/// Where the C library looks for programs when PATH is unset.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
 /// What the process finds around itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sources {
@@ -63,7 +66,8 @@ impl Sources {
         if name.is_empty() || name.as_encoded_bytes().contains(&b'/') {
             return false;
         }
-        let path = self.environment.get(OsStr::new("PATH")).map(OsString::as_os_str).unwrap_or_default();
+        let path =
+            self.environment.get(OsStr::new("PATH")).map_or(OsStr::new(DEFAULT_PATH), OsString::as_os_str);
         std::env::split_paths(path).any(|directory| is_executable(&directory.join(name)))
     }
 
@@ -90,4 +94,69 @@ impl Sources {
 
 fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::config::raw::Flags;
+
+    fn sources(variables: &[(&str, &OsStr)]) -> Sources {
+        Sources {
+            environment: variables.iter().map(|(name, value)| (name.into(), (*value).into())).collect(),
+            limits: Limits::default(),
+            affinity: NonZeroU32::MIN,
+            container: false,
+        }
+    }
+
+    #[test]
+    fn only_an_executable_file_is_found_in_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir().unwrap();
+        for (name, mode) in [("tool", 0o755), ("data", 0o644)] {
+            let path = other.path().join(name);
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        fs::create_dir(other.path().join("folder")).unwrap();
+        let path = std::env::join_paths([directory.path(), other.path()]).unwrap();
+        let sources = sources(&[("PATH", &path)]);
+        let found = |name: &str| sources.in_path(OsStr::new(name));
+        assert!(found("tool"));
+        for name in ["data", "folder", "missing", "", "./tool"] {
+            assert!(!found(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn without_path_the_shell_is_still_found() {
+        assert!(sources(&[]).in_path(OsStr::new("sh")));
+    }
+
+    #[test]
+    fn a_file_is_seen_from_the_apps_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("server.js"), "").unwrap();
+        let here = Path::new("server.js");
+        assert!(sources(&[]).is_file(Some(directory.path()), here));
+        assert!(sources(&[]).is_file(None, &directory.path().join(here)));
+        assert!(!sources(&[]).is_file(None, here));
+        assert!(!sources(&[]).is_file(None, directory.path()), "a directory is no file");
+        let by_variable = sources(&[("PMR_CWD", directory.path().as_os_str())]);
+        assert!(by_variable.is_file(None, here));
+        assert!(!by_variable.is_file(Some(Path::new("/")), here));
+    }
+
+    #[test]
+    fn this_process_can_be_read_and_resolved() {
+        let sources = Sources::of_this_process();
+        assert_eq!(sources.environment().len(), std::env::vars_os().count());
+        let flags = Flags { instances: Some("max".into()), ..Flags::default() };
+        let invocation = Invocation { flags, command: "true".into(), arguments: Vec::new(), start: false };
+        let settings = sources.resolve(invocation).unwrap();
+        assert_eq!(settings.app.instances, settings.cpus);
+    }
 }

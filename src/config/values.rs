@@ -55,7 +55,7 @@ pub fn megabytes(text: &str) -> Result<u64, Accepted> {
     // The bound keeps the number of bytes within 64 bits.
     whole_number(text)
         .filter(|number| (1..=u64::MAX >> 20).contains(number))
-        .ok_or(Accepted("a whole number of megabytes, at least 1"))
+        .ok_or(Accepted("a whole number of megabytes from 1 up"))
 }
 
 /// Reads a count that is at least 1.
@@ -66,7 +66,7 @@ pub fn restarts(text: &str) -> Result<u32, Accepted> {
     whole_number(text)
         .and_then(|number| u32::try_from(number).ok())
         .filter(|number| *number != 0)
-        .ok_or(Accepted("a whole number, at least 1 (`--no-autorestart` is the way to never restart)"))
+        .ok_or(Accepted("a whole number from 1 up (`--no-autorestart` is the way to never restart)"))
 }
 
 /// Reads a signal's name or number.

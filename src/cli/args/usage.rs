@@ -13,9 +13,9 @@ pub enum UsageError {
     #[error("unknown option `{option}`")]
     UnknownOption { option: String, nearest: Option<String> },
     #[error("unknown option `{option}`")]
-    UnknownOptionAfterFile { option: String },
+    UnknownOptionAfterFile { option: String, nearest: Option<String> },
     #[error("`{word}` stands after the file `{file}`, where only our own options are accepted")]
-    ExtraWord { word: String, file: String },
+    ExtraWord { word: String, file: String, start: bool },
     #[error("`start` needs a file or a program to run")]
     StartWithoutFile,
     #[error("`{option}` needs a value")]
@@ -33,17 +33,25 @@ impl UsageError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownOption { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
-            Self::UnknownOption { nearest: None, .. } => {
-                Some("our own options are listed by `pmr-runtime --help`; those of the app stand after its command".to_owned())
-            }
-            Self::UnknownOptionAfterFile { .. } => Some(
-                "put the app's own options after `--`, as in `pmr-runtime server.js -- --verbose`".to_owned(),
+            Self::UnknownOption { nearest: None, .. } => Some(
+                "`pmr-runtime --help` lists our own options; those of the app stand after its command"
+                    .to_owned(),
             ),
-            Self::ExtraWord { word, file } => Some(format!(
-                "put the app's own words after `--`, as in `pmr-runtime {file} -- {word}`"
+            Self::UnknownOptionAfterFile { option, nearest } => {
+                let nearest =
+                    nearest.as_ref().map_or(String::new(), |nearest| format!("did you mean `{nearest}`? "));
+                Some(format!("{nearest}put the app's own options after `--`, as in `-- {option}`"))
+            }
+            Self::ExtraWord { word, file, start: false } => {
+                Some(format!("put the app's own words after `--`, as in `pmr-runtime {file} -- {word}`"))
+            }
+            Self::ExtraWord { word, file, start: true } => Some(format!(
+                "put the app's own words after `--`, as in `pmr-runtime start {file} -- {word}`, or leave out `start`"
             )),
             Self::StartWithoutFile => Some("as in `pmr-runtime start server.js`".to_owned()),
-            Self::NoCommand { .. } | Self::NoValue { .. } | Self::UnwantedValue { .. } | Self::Other(_) => None,
+            Self::NoCommand { .. } | Self::NoValue { .. } | Self::UnwantedValue { .. } | Self::Other(_) => {
+                None
+            }
         }
     }
 }

@@ -1,3 +1,5 @@
+//! Limits read from made-up files.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

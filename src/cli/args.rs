@@ -19,67 +19,67 @@ pub use usage::UsageError;
 /// Our own options. Every one has a twin in the environment, named in its help.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// How many workers [env: PMR_INSTANCES] [default: WEB_CONCURRENCY, else auto with PORT, else 1]
+    /// Workers [env: PMR_INSTANCES] [default: WEB_CONCURRENCY, or auto]
     #[arg(short, long, value_name = "N|max|auto", allow_hyphen_values = true)]
     instances: Option<OsString>,
 
-    /// Name of the app in logs [env: PMR_NAME] [default: that of the script or program]
+    /// Name of the app in logs [env: PMR_NAME] [default: the script's]
     #[arg(short, long, value_name = "NAME")]
     name: Option<OsString>,
 
     /// Time to stop before SIGKILL [env: PMR_KILL_TIMEOUT] [default: 25s]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     kill_timeout: Option<OsString>,
 
-    /// Signal to stop with [env: PMR_KILL_SIGNAL] [default: the one we get, else TERM]
+    /// Signal to stop with [env: PMR_KILL_SIGNAL] [default: as received]
     #[arg(long, value_name = "SIGNAL", allow_hyphen_values = true)]
     kill_signal: Option<OsString>,
 
-    /// Leave an ended worker ended [env: PMR_AUTORESTART=false]
+    /// Never replace a worker that ended [env: PMR_AUTORESTART=false]
     #[arg(long)]
     no_autorestart: bool,
 
-    /// Unstable starts in a row before giving up [env: PMR_MAX_RESTARTS] [default: 16]
+    /// Unstable starts to give up at [env: PMR_MAX_RESTARTS] [default: 16]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     max_restarts: Option<OsString>,
 
-    /// Living less long is an unstable start [env: PMR_MIN_UPTIME] [default: 1s]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    /// A shorter life is unstable [env: PMR_MIN_UPTIME] [default: 1s]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     min_uptime: Option<OsString>,
 
-    /// Same wait before every restart [env: PMR_RESTART_DELAY] [default: a growing one]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    /// Fixed wait before restarts [env: PMR_RESTART_DELAY] [default: none]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     restart_delay: Option<OsString>,
 
-    /// First of the waits that double up to 15s [env: PMR_EXP_BACKOFF_RESTART_DELAY] [default: 100ms]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    /// First wait, then doubled [env: PMR_EXP_BACKOFF_RESTART_DELAY] [default: 100ms]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     exp_backoff_restart_delay: Option<OsString>,
 
-    /// A worker is ready when it says so [env: PMR_WAIT_READY=true] [default: when it listens]
+    /// Ready on the worker's own word [env: PMR_WAIT_READY=true]
     #[arg(long)]
     wait_ready: bool,
 
     /// Time to become ready [env: PMR_LISTEN_TIMEOUT] [default: 60s]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     listen_timeout: Option<OsString>,
 
-    /// Directory to run the app in [env: PMR_CWD] [default: the current one]
+    /// Directory to run in [env: PMR_CWD] [default: the current one]
     #[arg(long, value_name = "DIR")]
     cwd: Option<OsString>,
 
-    /// Form of the output: raw, text or json [env: PMR_LOG_FORMAT] [default: text]
-    #[arg(long, value_name = "FORMAT")]
+    /// Form of the output [env: PMR_LOG_FORMAT] [default: text]
+    #[arg(long, value_name = "raw|text|json")]
     log_format: Option<OsString>,
 
-    /// auto, cluster, intercept, activation, reuseport or none [env: PMR_SHARE] [default: auto]
+    /// How workers share the port [env: PMR_SHARE] [default: auto]
     #[arg(long, value_name = "WAY")]
     share: Option<OsString>,
 
-    /// What SIGHUP means: reload or forward [env: PMR_ON_HUP] [default: reload]
-    #[arg(long, value_name = "DO")]
+    /// What SIGHUP does [env: PMR_ON_HUP] [default: reload]
+    #[arg(long, value_name = "reload|forward")]
     on_hup: Option<OsString>,
 
-    /// error, warn, info, debug or trace, of our own messages [env: PMR_LOG_LEVEL] [default: info]
+    /// How much we say ourselves [env: PMR_LOG_LEVEL] [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<OsString>,
 }
@@ -90,14 +90,15 @@ pmr-runtime [OPTIONS] COMMAND [ARGS]...
        pmr-runtime start [OPTIONS] FILE [OPTIONS] [-- ARGS...]";
 
 const EXAMPLES: &str = "\
-TIME is 1600 (milliseconds), 1600ms, 5s, 2m or 1h. A flag goes before its variable.
+A flag goes before its variable. With neither WEB_CONCURRENCY nor PORT set, one worker runs.
+T is a time: 1600 (milliseconds), 1600ms, 5s, 2m or 1h; LEVEL error, warn, info, debug or trace;
+WAY auto, cluster, intercept, activation, reuseport or none.
 
 Examples:
-  pmr-runtime node server.js --inspect        every word after COMMAND is the app's
-  pmr-runtime server.js -i 4 -- --inspect     a FILE: the app's words stand after --
-  web: pmr-runtime node server.js             in a Procfile
-  ENTRYPOINT [\"pmr-runtime\"]                  in a Dockerfile, with
-  CMD [\"node\", \"server.js\"]";
+  pmr-runtime node server.js --inspect       every word after COMMAND is the app's
+  pmr-runtime server.js -i 4 -- --inspect    a FILE: the app's words stand after --
+  web: pmr-runtime node server.js            in a Procfile
+  ENTRYPOINT [\"pmr-runtime\"]                 in a Dockerfile, with CMD [\"node\", \"server.js\"]";
 
 /// COMMAND and all that follows it, which is not looked into.
 #[derive(Debug, Parser)]
@@ -193,8 +194,8 @@ fn file_line(argv: &[OsString], start: bool) -> Result<Request, UsageError> {
     let line: FileLine = match read(FileLine::command(), argv) {
         Ok(Read::Line(line)) => line,
         Ok(Read::Asked(request)) => return Ok(request),
-        Err(UsageError::UnknownOption { option, nearest: None }) => {
-            return Err(UsageError::UnknownOptionAfterFile { option });
+        Err(UsageError::UnknownOption { option, nearest }) => {
+            return Err(UsageError::UnknownOptionAfterFile { option, nearest });
         }
         Err(error) => return Err(error),
     };
@@ -204,6 +205,7 @@ fn file_line(argv: &[OsString], start: bool) -> Result<Request, UsageError> {
         return Err(UsageError::ExtraWord {
             word: word.to_string_lossy().into_owned(),
             file: file.to_string_lossy().into_owned(),
+            start,
         });
     }
     Ok(run(line.options, vec![file], line.arguments, start))
