@@ -16,6 +16,8 @@ pub const OK: u8 = 0;
 pub const FAILED: u8 = 1;
 /// The command line is wrong.
 pub const USAGE: u8 = 2;
+/// The operating system refused what the runtime itself needs (EX_OSERR of sysexits.h).
+pub const SYSTEM: u8 = 71;
 /// The environment or a configuration file is wrong (EX_CONFIG of sysexits.h).
 pub const CONFIGURATION: u8 = 78;
 /// The program is there, but cannot be executed.
@@ -34,6 +36,13 @@ pub enum Error {
     Usage(#[from] UsageError),
     #[error(transparent)]
     Resolve(#[from] ResolveError),
+    /// The system refused something without which nothing can be run.
+    #[error("cannot {what}")]
+    System {
+        what: &'static str,
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl Error {
@@ -42,6 +51,7 @@ impl Error {
     pub fn status(&self) -> u8 {
         match self {
             Self::Usage(_) => USAGE,
+            Self::System { .. } => SYSTEM,
             Self::Resolve(ResolveError::Problems(problems)) if problems.iter().all(Problem::is_usage) => {
                 USAGE
             }
@@ -53,7 +63,7 @@ impl Error {
     fn problems(&self) -> &[Problem] {
         match self {
             Self::Resolve(ResolveError::Problems(problems)) => problems,
-            Self::Resolve(_) | Self::Usage(_) => &[],
+            Self::Resolve(_) | Self::Usage(_) | Self::System { .. } => &[],
         }
     }
 
@@ -66,7 +76,7 @@ impl Error {
             Self::Resolve(ResolveError::NoInterpreter(_)) => {
                 Some("install one, or add its directory to PATH".to_owned())
             }
-            Self::Resolve(ResolveError::Problems(_) | ResolveError::NoSuchFile(_)) => None,
+            Self::Resolve(ResolveError::Problems(_) | ResolveError::NoSuchFile(_)) | Self::System { .. } => None,
         }
     }
 }

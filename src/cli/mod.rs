@@ -1,3 +1,5 @@
 //! The command line: what people type, and what they are answered.
 
 pub mod args;
+mod plan;
+pub mod run;

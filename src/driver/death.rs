@@ -48,8 +48,10 @@ impl Driver {
     /// Gives up what belonged to the worker, but for what its descendants still need.
     fn bury(&mut self, id: WorkerId, worker: Worker) -> Survivors {
         let Worker { pid, logs, link, interception, tasks, .. } = worker;
-        self.ended_logs.retain(|logs| !logs.is_finished());
-        self.ended_logs.extend(logs);
+        if let Some(logs) = logs {
+            self.ended_logs.retain(|logs| !logs.is_finished());
+            self.ended_logs.push(logs);
+        }
         if let Some(link) = link {
             link.close();
         }

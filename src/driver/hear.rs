@@ -61,9 +61,13 @@ impl Driver {
     fn give(&mut self, id: WorkerId, query: &Query, wanted: &Wanted) {
         let Some(instance) = self.workers.get(id).map(|worker| worker.instance) else { return };
         let outcome = self.obtain(instance, wanted);
-        let Some(link) = self.workers.get(id).and_then(|worker| worker.link.as_ref()) else { return };
+        let Some(worker) = self.workers.get_mut(id) else { return };
+        let Some(link) = &worker.link else { return };
         match outcome {
-            Ok(handed) => link.answer_listener(query, handed.socket, &mut self.tickets),
+            Ok(handed) => {
+                worker.handed.push(handed.inode);
+                link.answer_listener(query, handed.socket, &mut self.tickets);
+            }
             Err(Refusal::Listen(error)) => {
                 link.answer_error(query, Errno(error.errno() as i32));
                 tracing::debug!(%error, "a worker was refused a socket");
@@ -91,16 +95,20 @@ impl Driver {
         Ok(self.listeners.obtain(&address, instance, Blocking::No, None)?)
     }
 
-    /// The worker has called `listen` itself, with a backlog of its own choice; ours is put back.
-    fn on_cluster_listening(&mut self, worker: WorkerId, listening: &Listening) {
+    /// Where the worker's `listen` is not intercepted, it has set a backlog of its own choice; ours is put back.
+    fn on_cluster_listening(&mut self, id: WorkerId, listening: &Listening) {
+        let handed = self.workers.get(id).map(|worker| worker.handed.clone()).unwrap_or_default();
         let port = u16::try_from(listening.port).ok();
-        let bound = self.listeners.addresses().into_iter().map(|status| status.address).find(|address| {
-            address.socket_addr().map(|address| address.port()) == port
-        });
-        match bound {
-            Some(address) => self.on_listening(worker, &address),
-            None => self.feed(Event::Listening { worker, listen: Listen { port } }),
+        for inode in handed {
+            // A datagram socket cannot listen, and need not.
+            if let Ok(address) = self.listeners.listen(inode)
+                && address.socket_addr().map(|address| address.port()) == port
+            {
+                self.on_listening(id, &address);
+                return;
+            }
         }
+        self.feed(Event::Listening { worker: id, listen: Listen { port } });
     }
 }
 

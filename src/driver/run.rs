@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -69,8 +70,8 @@ pub struct Driver {
     pub(super) outputs: Outputs,
     pub(super) oom: OomWatch,
     pub(super) todo: VecDeque<Action>,
-    /// The logs of ended workers, until everything in their pipes has been read.
-    pub(super) ended_logs: Vec<WorkerLogs>,
+    /// The logs of ended workers, until everything in their pipes has been read; those of the last one always.
+    pub(super) ended_logs: Vec<Rc<WorkerLogs>>,
     pub(super) news: mpsc::Sender<(WorkerId, News)>,
     pub(super) channel: mpsc::Sender<(WorkerId, FromWorker)>,
     /// Descriptor numbers kept free for workers.

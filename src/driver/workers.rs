@@ -1,6 +1,7 @@
 //! The workers that live, and what belongs to each.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use tokio::task::JoinHandle;
 
@@ -16,7 +17,7 @@ pub(super) struct Worker {
     pub(super) pid: Pid,
     pub(super) instance: InstanceId,
     /// Its standard output and error, unless they are ours.
-    pub(super) logs: Option<WorkerLogs>,
+    pub(super) logs: Option<Rc<WorkerLogs>>,
     pub(super) link: Option<ClusterLink>,
     pub(super) interception: Option<Interception>,
     /// What waits for its questions and its `READY=1`.
@@ -25,6 +26,8 @@ pub(super) struct Worker {
     pub(super) stop: Stop,
     /// Whether it is in the foreground of our terminal.
     pub(super) has_terminal: bool,
+    /// The inodes of the sockets that it got over the cluster channel.
+    pub(super) handed: Vec<u64>,
 }
 
 /// Whether a worker was asked to end.
@@ -103,6 +106,12 @@ impl Workers {
             self.remains.remove(id);
         }
         gone
+    }
+
+    /// The worker of `instance` that was started last.
+    pub(super) fn newest_of(&self, instance: InstanceId) -> Option<&Worker> {
+        let of_it = self.alive.iter().filter(|(_, worker)| worker.instance == instance);
+        of_it.max_by_key(|(id, _)| **id).map(|(_, worker)| worker)
     }
 
     pub(super) fn terminal_owner(&self) -> Option<&Worker> {

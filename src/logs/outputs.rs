@@ -96,6 +96,12 @@ impl WorkerLogs {
         self.ring.borrow().lines()
     }
 
+    /// Whether the last descendant has closed the pipes and all of it was read.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.drains.iter().all(mpsc::Sender::is_closed)
+    }
+
     /// Waits until everything that is in the pipes now has been read and queued, and ends a line that is
     /// begun. For a worker that has ended: it does not wait for descendants, which may hold the pipes and go
     /// on writing. Takes as long as our output is blocked, so give it a deadline. Cancel-safe: the reading

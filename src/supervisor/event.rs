@@ -53,6 +53,8 @@ pub enum Killer {
     Unknown,
     /// The kernel's OOM killer: the cgroup's count of OOM kills has risen.
     OutOfMemory,
+    /// A person at the terminal that the worker had the foreground of: the end was wished for.
+    Keyboard,
 }
 
 /// Whether an ended worker left processes behind in its group.

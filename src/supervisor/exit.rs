@@ -46,6 +46,11 @@ impl Supervisor {
                 self.instances[index].enter(now, newcomer.into());
                 Next::Replaced
             }
+            // Whoever sits at the terminal wanted it to end.
+            None if exit.killer == Killer::Keyboard => {
+                self.instances[index].enter(now, State::Stopped);
+                Next::Nothing
+            }
             None => self.decide(now, index, exit.reason, now.since(worker.spawned)),
         };
         self.tell_of_exit(now, instance, worker, exit, next);
