@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod config;
 pub mod driver;
+pub mod exit;
 pub mod handover;
 pub mod listener;
 pub mod logs;

@@ -1,3 +1,7 @@
 //! The executable: hands over to the library at once.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pmr_runtime::cli::run::main()
+}

@@ -1,1 +1,5 @@
-//! (to come)
+//! The command line: what people type, and what they are answered.
+
+pub mod args;
+mod plan;
+pub mod run;

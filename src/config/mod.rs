@@ -1,1 +1,18 @@
-//! (to come)
+//! From the command line, the environment and the machine to one set of settings, or to all that is wrong with them.
+//!
+//! `sources` reads the world, `env` and `raw` hold what was given as text, `resolve` makes [`settings::Settings`] of it.
+//! Only `sources` touches files, the environment or the CPUs; everything else is pure.
+
+pub mod cgroup;
+pub mod duration;
+pub mod env;
+pub mod interpreter;
+pub mod name;
+pub mod problem;
+pub mod raw;
+pub mod resolve;
+pub mod setting;
+pub mod settings;
+pub mod sizing;
+pub mod sources;
+pub mod values;

@@ -1,1 +1,14 @@
-//! (to come)
+//! How a worker comes by its listening socket, and how it is asked to give it back.
+//!
+//! - [`choose`] picks the way; pure.
+//! - [`cluster`]: Node's own cluster protocol, with us as the primary.
+//! - [`intercept`]: answers the `bind` and `listen` of any other program.
+//! - [`environment`] makes a worker's environment; pure. [`notify`] hears sd_notify's `READY=1`.
+//! - [`agent`] is the small script that lets node workers drain.
+//!
+//! Knows nothing of the supervisor: it is told which worker, and tells what that worker did.
+
+pub mod agent;
+pub mod choose;
+pub mod environment;
+pub mod intercept;

@@ -114,6 +114,7 @@ pub enum Notice {
         generation: Generation,
         instances: usize,
     },
+    /// A reload is under way already, or there is no worker to reload.
     ReloadRefused,
     ReloadDone {
         generation: Generation,
@@ -128,7 +129,7 @@ pub enum Notice {
         from: u32,
         to: u32,
     },
-    /// TTOU with one instance left.
+    /// TTOU with one instance left, or TTIN with as many as there can be.
     ScaleRefused {
         at: u32,
     },

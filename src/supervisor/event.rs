@@ -9,6 +9,20 @@ use crate::spec::WorkerId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Uptime(pub Duration);
 
+impl Uptime {
+    /// The time `span` later. A span too long to count ends at the greatest time there is.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(span))
+    }
+
+    /// How long ago `earlier` was; zero when it is yet to come.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
 /// A fact from the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -39,6 +53,8 @@ pub enum Killer {
     Unknown,
     /// The kernel's OOM killer: the cgroup's count of OOM kills has risen.
     OutOfMemory,
+    /// A person at the terminal that the worker had the foreground of: the end was wished for.
+    Keyboard,
 }
 
 /// Whether an ended worker left processes behind in its group.

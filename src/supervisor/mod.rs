@@ -2,9 +2,42 @@
 //!
 //! The driver tells it facts ([`Event`]) with the time at which they became known, carries out what it asks for
 //! ([`Action`]), and wakes it at [`Supervisor::next_deadline`].
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `event`, `action` | the contract with the driver |
+//! | `machine` | the whole state, the entry points, what follows on every event |
+//! | `instance` | the states of one instance (diagram), its workers |
+//! | `worker`, `exit` | what a worker's own events do: spawned, listening, ready; exited |
+//! | `readiness` | when a worker is ready, and what to say when it is not |
+//! | `backoff` | whether and when an ended worker is replaced |
+//! | `departure` | workers on their way out, and their kill deadlines |
+//! | `signal`, `stop`, `reload`, `scale` | what signals ask for |
+//! | `timer` | deadlines |
+//! | `snapshot` | the read model |
+
+#![forbid(unsafe_code)]
+#![warn(clippy::wildcard_enum_match_arm)]
 
 mod action;
+mod backoff;
+mod departure;
 mod event;
+mod exit;
+mod instance;
+mod machine;
+mod readiness;
+mod reload;
+mod scale;
+mod signal;
+mod snapshot;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod timer;
+mod worker;
 
 pub use action::{Action, CalledOff, Next, Notice, Recipient, StopReason, Verdict};
 pub use event::{Event, Killer, Listen, SpawnFailure, Survivors, Uptime};
+pub use machine::Supervisor;
+pub use snapshot::{InstanceView, LeavingView, Snapshot, StateName};

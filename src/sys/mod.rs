@@ -1,1 +1,17 @@
-//! (to come)
+//! Every system call that std does not wrap, behind small safe functions; the only place with `unsafe` code.
+//!
+//! Nothing here decides anything. EINTR is retried here and nowhere else.
+
+pub mod filter;
+pub mod inspect;
+pub mod low_fds;
+pub mod notification;
+pub mod passing;
+pub mod reap;
+pub mod reuseport;
+pub mod signals;
+pub mod socket;
+pub mod spawn;
+pub mod subreaper;
+pub mod terminal;
+pub mod watch;

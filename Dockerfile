@@ -1,0 +1,39 @@
+# The runtime as a small image to copy from, and an example app's image that does so.
+#
+#   docker build --target runtime -t pmr-runtime .      one static file, /pmr-runtime, on nothing
+#   docker build --target example -t pmr-example .      examples/node on it
+#
+# In your own Dockerfile:  COPY --from=pmr-runtime /pmr-runtime /usr/local/bin/
+
+ARG RUST_IMAGE=rust:1-slim-bookworm
+ARG NODE_IMAGE=node:22-slim
+
+FROM ${RUST_IMAGE} AS build
+WORKDIR /src
+COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
+COPY src src
+# The target's name is part of the path (see .cargo/config.toml); one glob fits every architecture.
+RUN cargo build --release --locked && mkdir /out && cp target/*-linux-*/release/pmr-runtime /out/
+
+FROM scratch AS runtime
+LABEL org.opencontainers.image.title="pmr-runtime" \
+      org.opencontainers.image.description="One small static binary that runs your server on every core, as PID 1" \
+      org.opencontainers.image.source="https://github.com/pmr-runtime/pmr-runtime" \
+      org.opencontainers.image.licenses="MIT"
+COPY --from=build /out/pmr-runtime /pmr-runtime
+ENTRYPOINT ["/pmr-runtime"]
+
+FROM ${NODE_IMAGE} AS example
+COPY --from=runtime /pmr-runtime /usr/local/bin/pmr-runtime
+WORKDIR /app
+COPY examples/node/package.json examples/node/server.js ./
+ENV NODE_ENV=production PORT=3000
+# By number, so that Kubernetes' runAsNonRoot can check it. It is the image's own user `node`.
+USER 1000
+EXPOSE 3000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["pmr-runtime"]
+CMD ["node", "server.js"]

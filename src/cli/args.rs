@@ -1,0 +1,261 @@
+//! The command line's grammar: our options, then the app's command, which is never looked into.
+//!
+//! `pmr-runtime [OPTIONS] COMMAND [ARGS]...`: from COMMAND on, every word is the app's. With a file that needs an
+//! interpreter, and after `start`, pm2's grammar holds: our options may follow the file, and `--` ends them.
+//! Values stay text; `config::resolve` judges them.
+
+mod usage;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
+
+use crate::config::interpreter;
+use crate::config::raw::{Flags, Invocation};
+pub use usage::UsageError;
+
+/// Our own options. Every one has a twin in the environment, named in its help.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// Workers [env: PMR_INSTANCES] [default: WEB_CONCURRENCY, or auto]
+    #[arg(short, long, value_name = "N|max|auto", allow_hyphen_values = true)]
+    instances: Option<OsString>,
+
+    /// Name of the app in logs [env: PMR_NAME] [default: the script's]
+    #[arg(short, long, value_name = "NAME")]
+    name: Option<OsString>,
+
+    /// Time to stop before SIGKILL [env: PMR_KILL_TIMEOUT] [default: 25s]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    kill_timeout: Option<OsString>,
+
+    /// Signal to stop with [env: PMR_KILL_SIGNAL] [default: as received]
+    #[arg(long, value_name = "SIGNAL", allow_hyphen_values = true)]
+    kill_signal: Option<OsString>,
+
+    /// Never replace a worker that ended [env: PMR_AUTORESTART=false]
+    #[arg(long)]
+    no_autorestart: bool,
+
+    /// Unstable starts to give up at [env: PMR_MAX_RESTARTS] [default: 16]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    max_restarts: Option<OsString>,
+
+    /// A shorter life is unstable [env: PMR_MIN_UPTIME] [default: 1s]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    min_uptime: Option<OsString>,
+
+    /// Fixed wait before restarts [env: PMR_RESTART_DELAY] [default: none]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    restart_delay: Option<OsString>,
+
+    /// First wait, then doubled [env: PMR_EXP_BACKOFF_RESTART_DELAY] [default: 100ms]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    exp_backoff_restart_delay: Option<OsString>,
+
+    /// Ready on the worker's own word [env: PMR_WAIT_READY=true]
+    #[arg(long)]
+    wait_ready: bool,
+
+    /// Time to become ready [env: PMR_LISTEN_TIMEOUT] [default: 60s]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    listen_timeout: Option<OsString>,
+
+    /// Directory to run in [env: PMR_CWD] [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<OsString>,
+
+    /// Form of the output [env: PMR_LOG_FORMAT] [default: text]
+    #[arg(long, value_name = "raw|text|json")]
+    log_format: Option<OsString>,
+
+    /// How workers share the port [env: PMR_SHARE] [default: auto]
+    #[arg(long, value_name = "WAY")]
+    share: Option<OsString>,
+
+    /// What SIGHUP does [env: PMR_ON_HUP] [default: reload]
+    #[arg(long, value_name = "reload|forward")]
+    on_hup: Option<OsString>,
+
+    /// How much we say ourselves [env: PMR_LOG_LEVEL] [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<OsString>,
+}
+
+const USAGE: &str = "\
+pmr-runtime [OPTIONS] COMMAND [ARGS]...
+       pmr-runtime [OPTIONS] FILE [OPTIONS] [-- ARGS...]
+       pmr-runtime start [OPTIONS] FILE [OPTIONS] [-- ARGS...]";
+
+const EXAMPLES: &str = "\
+A flag goes before its variable. With neither WEB_CONCURRENCY nor PORT set, one worker runs.
+T is a time: 1600 (milliseconds), 1600ms, 5s, 2m or 1h; LEVEL error, warn, info, debug or trace;
+WAY auto, cluster, intercept, activation, reuseport or none.
+
+Examples:
+  pmr-runtime node server.js --inspect       every word after COMMAND is the app's
+  pmr-runtime server.js -i 4 -- --inspect    a FILE: the app's words stand after --
+  web: pmr-runtime node server.js            in a Procfile
+  ENTRYPOINT [\"pmr-runtime\"]                 in a Dockerfile, with CMD [\"node\", \"server.js\"]";
+
+/// COMMAND and all that follows it, which is not looked into.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pmr-runtime",
+    version,
+    about = "Runs your server on every core, in the foreground, as PID 1 or not",
+    override_usage = USAGE,
+    after_help = EXAMPLES,
+    args_override_self = true,
+    max_term_width = 110
+)]
+struct CommandLine {
+    #[command(flatten)]
+    options: Options,
+
+    /// What to run, with all its words; or a file, run by the interpreter for its extension
+    #[arg(value_name = "COMMAND", trailing_var_arg = true)]
+    words: Vec<OsString>,
+}
+
+/// pm2's grammar: options before and after the file, the app's words after `--`.
+#[derive(Debug, Parser)]
+#[command(name = "pmr-runtime", version, override_usage = USAGE, args_override_self = true)]
+struct FileLine {
+    #[command(flatten)]
+    options: Options,
+
+    #[arg(value_name = "FILE")]
+    words: Vec<OsString>,
+
+    #[arg(last = true)]
+    arguments: Vec<OsString>,
+}
+
+/// What a command line asks for, other than a mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    Run(Box<Invocation>),
+    /// `--help`: this text is to be shown.
+    Help(String),
+    /// `--version`: this text is to be shown.
+    Version(String),
+}
+
+/// Reads a command line, of which the first word is our own name. `is_file` says whether there is such a file, seen
+/// from the directory of `--cwd` if that was given.
+///
+/// # Errors
+/// When the words follow no rule of the grammar.
+pub fn parse(
+    argv: impl IntoIterator<Item = OsString>,
+    is_file: &dyn Fn(Option<&Path>, &Path) -> bool,
+) -> Result<Request, UsageError> {
+    let mut argv: Vec<OsString> = argv.into_iter().collect();
+    let line: CommandLine = match read(CommandLine::command(), &argv)? {
+        Read::Line(line) => line,
+        Read::Asked(request) => return Ok(request),
+    };
+    let Some(command) = line.words.first() else {
+        return Err(UsageError::NoCommand { help: help() });
+    };
+    let first = argv.len() - line.words.len();
+    let ended = first > 1 && argv[first - 1] == "--";
+    let start = !ended && command == "start";
+    let cwd = line.options.cwd.as_deref().map(Path::new);
+    if !start && (ended || !needs_interpreter(command, cwd, is_file)) {
+        return Ok(run(line.options, line.words, Vec::new(), false));
+    }
+    if start {
+        argv.remove(first);
+    }
+    file_line(&argv, start)
+}
+
+/// The whole help text.
+#[must_use]
+pub fn help() -> String {
+    CommandLine::command().render_help().to_string()
+}
+
+fn needs_interpreter(
+    command: &OsString,
+    cwd: Option<&Path>,
+    is_file: &dyn Fn(Option<&Path>, &Path) -> bool,
+) -> bool {
+    let file = Path::new(command);
+    (interpreter::candidates(file).is_some() || interpreter::is_configuration(file)) && is_file(cwd, file)
+}
+
+/// Reads the words of pm2's grammar; `argv` is without `start`.
+fn file_line(argv: &[OsString], start: bool) -> Result<Request, UsageError> {
+    let line: FileLine = match read(FileLine::command(), argv) {
+        Ok(Read::Line(line)) => line,
+        Ok(Read::Asked(request)) => return Ok(request),
+        Err(UsageError::UnknownOption { option, nearest }) => {
+            return Err(UsageError::UnknownOptionAfterFile { option, nearest });
+        }
+        Err(error) => return Err(error),
+    };
+    let mut words = line.words.into_iter();
+    let Some(file) = words.next() else { return Err(UsageError::StartWithoutFile) };
+    if let Some(word) = words.next() {
+        return Err(UsageError::ExtraWord {
+            word: word.to_string_lossy().into_owned(),
+            file: file.to_string_lossy().into_owned(),
+            start,
+        });
+    }
+    Ok(run(line.options, vec![file], line.arguments, start))
+}
+
+fn run(options: Options, words: Vec<OsString>, more: Vec<OsString>, start: bool) -> Request {
+    let mut words = words.into_iter().chain(more);
+    let command = words.next().unwrap_or_default();
+    Request::Run(Box::new(Invocation { flags: options.into(), command, arguments: words.collect(), start }))
+}
+
+enum Read<T> {
+    Line(T),
+    Asked(Request),
+}
+
+fn read<T: FromArgMatches>(command: clap::Command, argv: &[OsString]) -> Result<Read<T>, UsageError> {
+    let parsed = command.try_get_matches_from(argv).and_then(|matches| T::from_arg_matches(&matches));
+    match parsed {
+        Ok(line) => Ok(Read::Line(line)),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp => Ok(Read::Asked(Request::Help(help()))),
+            ErrorKind::DisplayVersion => Ok(Read::Asked(Request::Version(error.to_string()))),
+            _ => Err(UsageError::from(error)),
+        },
+    }
+}
+
+impl From<Options> for Flags {
+    fn from(options: Options) -> Self {
+        Self {
+            instances: options.instances,
+            name: options.name,
+            kill_timeout: options.kill_timeout,
+            kill_signal: options.kill_signal,
+            no_autorestart: options.no_autorestart,
+            max_restarts: options.max_restarts,
+            min_uptime: options.min_uptime,
+            restart_delay: options.restart_delay,
+            exp_backoff_restart_delay: options.exp_backoff_restart_delay,
+            wait_ready: options.wait_ready,
+            listen_timeout: options.listen_timeout,
+            cwd: options.cwd,
+            log_format: options.log_format,
+            share: options.share,
+            on_hup: options.on_hup,
+            log_level: options.log_level,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+//! The grammar, the help text and the words of every usage error.
+
+use std::os::unix::ffi::OsStringExt;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::setting;
+
+/// The files that there are.
+const FILES: [&str; 5] = ["server.js", "app.ts", "run.sh", "ecosystem.config.js", "pmr.toml"];
+
+fn parse_words(words: &[&str]) -> Result<Request, UsageError> {
+    let argv = std::iter::once("pmr-runtime").chain(words.iter().copied()).map(OsString::from);
+    parse(argv, &|cwd, file| match cwd.and_then(Path::to_str) {
+        None => FILES.iter().any(|known| Path::new(known) == file),
+        Some(directory) => directory == "/srv" && file == Path::new("there.js"),
+    })
+}
+
+#[track_caller]
+fn invocation(line: &str) -> Invocation {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match parse_words(&words) {
+        Ok(Request::Run(invocation)) => *invocation,
+        other => panic!("`{line}` is {other:?}"),
+    }
+}
+
+#[track_caller]
+fn error(line: &str) -> UsageError {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    parse_words(&words).expect_err(line)
+}
+
+#[track_caller]
+fn command(line: &str) -> String {
+    let Invocation { command, arguments, .. } = invocation(line);
+    let words: Vec<_> =
+        std::iter::once(&command).chain(&arguments).map(|word| word.to_str().unwrap()).collect();
+    words.join(" ")
+}
+
+#[test]
+fn from_the_command_on_every_word_is_the_apps() {
+    for (line, app) in [
+        ("node index.js", "node index.js"),
+        ("node --help -i 3 --version -- x", "node --help -i 3 --version -- x"),
+        ("-i 2 node -i 3", "node -i 3"),
+        ("--name web --wait-ready npm -- start", "npm -- start"),
+        ("node start", "node start"),
+        ("node server.js --bogus", "node server.js --bogus"),
+        ("missing.js --bogus -i 3", "missing.js --bogus -i 3"),
+        ("./server.exe --x", "./server.exe --x"),
+    ] {
+        assert_eq!(command(line), app, "{line}");
+    }
+    assert_eq!(invocation("-i 2 node -i 3").flags.instances, Some("2".into()));
+}
+
+#[test]
+fn two_dashes_end_our_options() {
+    for (line, app) in [
+        ("-- start server.js -i 3", "start server.js -i 3"),
+        ("-i 2 -- node -- x", "node -- x"),
+        ("-- -- x", "-- x"),
+        ("-- --help", "--help"),
+        ("-- server.js --bogus", "server.js --bogus"),
+    ] {
+        assert_eq!(command(line), app, "{line}");
+        assert!(!invocation(line).start, "{line}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_reach_the_app() {
+    let strange = OsString::from_vec(vec![0xff, b'-', 0xfe]);
+    let argv = ["pmr-runtime".into(), "node".into(), strange.clone()];
+    let Ok(Request::Run(invocation)) = parse(argv, &|_, _| false) else { panic!("it is a command") };
+    assert_eq!(invocation.arguments, std::slice::from_ref(&strange));
+    let Ok(Request::Run(invocation)) =
+        parse(["x".into(), "--name".into(), strange.clone(), strange.clone()], &|_, _| false)
+    else {
+        panic!("it is a command")
+    };
+    assert_eq!((invocation.flags.name, invocation.command), (Some(strange.clone()), strange));
+}
+
+#[test]
+fn options_may_follow_a_file_and_the_later_one_counts() {
+    for line in [
+        "-i 2 server.js",
+        "server.js -i 2",
+        "start server.js -i 2",
+        "start -i 2 server.js",
+        "-i 9 start -i 8 server.js -i2",
+        "-i 3 server.js --instances=2 --",
+    ] {
+        let invocation = invocation(line);
+        assert_eq!(invocation.flags.instances, Some("2".into()), "{line}");
+        assert_eq!(invocation.command, "server.js", "{line}");
+        assert!(invocation.arguments.is_empty(), "{line}");
+        assert_eq!(invocation.start, line.contains("start"), "{line}");
+    }
+}
+
+#[test]
+fn after_a_file_two_dashes_give_the_rest_to_the_app() {
+    assert_eq!(command("server.js -i 2 -- --port 3 -i 9 -- x"), "server.js --port 3 -i 9 -- x");
+    assert_eq!(command("start npm -- start"), "npm start");
+    assert_eq!(invocation("server.js --name a -- --name b").flags.name, Some("a".into()));
+}
+
+#[test]
+fn a_file_is_looked_up_from_the_directory_of_the_app() {
+    assert_eq!(invocation("--cwd /srv there.js -i 4").flags.instances, Some("4".into()));
+    assert_eq!(command("--cwd /srv server.js -i 4"), "server.js -i 4");
+}
+
+#[test]
+fn a_configuration_file_follows_the_grammar_of_files() {
+    assert_eq!(invocation("ecosystem.config.js -i 2").flags.instances, Some("2".into()));
+    assert_eq!(invocation("start nowhere.json").command, "nowhere.json");
+}
+
+#[test]
+fn a_number_that_looks_like_an_option_is_left_to_the_resolver() {
+    assert_eq!(invocation("-i -1 node").flags.instances, Some("-1".into()));
+    assert_eq!(invocation("--kill-timeout -5s node").flags.kill_timeout, Some("-5s".into()));
+}
+
+#[test]
+fn every_option_arrives_in_its_own_field() {
+    let values = "-i 1 -n 2 --kill-timeout 3 --kill-signal 4 --no-autorestart --max-restarts 5 --min-uptime 6 \
+        --restart-delay 7 --exp-backoff-restart-delay 8 --wait-ready --listen-timeout 9 --cwd 10 --log-format 11 \
+        --share 12 --on-hup 13 --log-level 14 node";
+    let flags = format!("{:#?}", invocation(values).flags);
+    insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"), @r#"
+    Flags {
+        instances: Some("1"),
+        name: Some("2"),
+        kill_timeout: Some("3"),
+        kill_signal: Some("4"),
+        no_autorestart: true,
+        max_restarts: Some("5"),
+        min_uptime: Some("6"),
+        restart_delay: Some("7"),
+        exp_backoff_restart_delay: Some("8"),
+        wait_ready: true,
+        listen_timeout: Some("9"),
+        cwd: Some("10"),
+        log_format: Some("11"),
+        share: Some("12"),
+        on_hup: Some("13"),
+        log_level: Some("14"),
+    }
+    "#);
+}
+
+#[test]
+fn help_and_version_are_asked_for_before_the_command_or_after_a_file() {
+    for line in ["--help", "-h", "-i 2 --help node", "server.js --help", "start --help"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!(parse_words(&words), Ok(Request::Help(help())), "{line}");
+    }
+    for words in [&["--version"][..], &["-V"], &["server.js", "-V"]] {
+        let version = format!("pmr-runtime {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(parse_words(words), Ok(Request::Version(version)), "{words:?}");
+    }
+}
+
+#[test]
+fn no_command_is_answered_with_the_help_text() {
+    assert_eq!(parse_words(&[]), Err(UsageError::NoCommand { help: help() }));
+    assert_eq!(parse_words(&["-i", "2"]), Err(UsageError::NoCommand { help: help() }));
+    assert_eq!(parse([], &|_, _| true), Err(UsageError::NoCommand { help: help() }));
+}
+
+#[test]
+fn mistakes_are_said_in_words() {
+    let shown: Vec<String> = [
+        "--bogus node",
+        "--bogus server.js",
+        "--instance 3 node",
+        "-x node",
+        "--name",
+        "--wait-ready=yes node",
+        "server.js --port 3",
+        "server.js --instnaces 3",
+        "server.js 3000 -i 2",
+        "start node server.js",
+        "start",
+        "start -i 3",
+        "start -- server.js",
+    ]
+    .map(|line| {
+        let error = error(line);
+        let hint = error.hint().map_or(String::new(), |hint| format!("\n    {hint}"));
+        format!("{line}\n    {error}{hint}")
+    })
+    .to_vec();
+    insta::assert_snapshot!(shown.join("\n"), @r"
+    --bogus node
+        unknown option `--bogus`
+        `pmr-runtime --help` lists our own options; those of the app stand after its command
+    --bogus server.js
+        unknown option `--bogus`
+        `pmr-runtime --help` lists our own options; those of the app stand after its command
+    --instance 3 node
+        unknown option `--instance`
+        did you mean `--instances`?
+    -x node
+        unknown option `-x`
+        `pmr-runtime --help` lists our own options; those of the app stand after its command
+    --name
+        `--name <NAME>` needs a value
+    --wait-ready=yes node
+        `--wait-ready` takes no value, found `yes`
+    server.js --port 3
+        unknown option `--port`
+        put the app's own options after `--`, as in `-- --port`
+    server.js --instnaces 3
+        unknown option `--instnaces`
+        did you mean `--instances`? put the app's own options after `--`, as in `-- --instnaces`
+    server.js 3000 -i 2
+        `3000` stands after the file `server.js`, where only our own options are accepted
+        put the app's own words after `--`, as in `pmr-runtime server.js -- 3000`
+    start node server.js
+        `server.js` stands after the file `node`, where only our own options are accepted
+        put the app's own words after `--`, as in `pmr-runtime start node -- server.js`, or leave out `start`
+    start
+        `start` needs a file or a program to run
+        as in `pmr-runtime start server.js`
+    start -i 3
+        `start` needs a file or a program to run
+        as in `pmr-runtime start server.js`
+    start -- server.js
+        `start` needs a file or a program to run
+        as in `pmr-runtime start server.js`
+    ");
+}
+
+#[test]
+fn the_help_text_fits_a_screen() {
+    let help = CommandLine::command().term_width(110).render_help().to_string();
+    insta::assert_snapshot!(help, @r#"
+    Runs your server on every core, in the foreground, as PID 1 or not
+
+    Usage: pmr-runtime [OPTIONS] COMMAND [ARGS]...
+           pmr-runtime [OPTIONS] FILE [OPTIONS] [-- ARGS...]
+           pmr-runtime start [OPTIONS] FILE [OPTIONS] [-- ARGS...]
+
+    Arguments:
+      [COMMAND]...  What to run, with all its words; or a file, run by the interpreter for its extension
+
+    Options:
+      -i, --instances <N|max|auto>         Workers [env: PMR_INSTANCES] [default: WEB_CONCURRENCY, or auto]
+      -n, --name <NAME>                    Name of the app in logs [env: PMR_NAME] [default: the script's]
+          --kill-timeout <T>               Time to stop before SIGKILL [env: PMR_KILL_TIMEOUT] [default: 25s]
+          --kill-signal <SIGNAL>           Signal to stop with [env: PMR_KILL_SIGNAL] [default: as received]
+          --no-autorestart                 Never replace a worker that ended [env: PMR_AUTORESTART=false]
+          --max-restarts <N>               Unstable starts to give up at [env: PMR_MAX_RESTARTS] [default: 16]
+          --min-uptime <T>                 A shorter life is unstable [env: PMR_MIN_UPTIME] [default: 1s]
+          --restart-delay <T>              Fixed wait before restarts [env: PMR_RESTART_DELAY] [default: none]
+          --exp-backoff-restart-delay <T>  First wait, then doubled [env: PMR_EXP_BACKOFF_RESTART_DELAY] [default:
+                                           100ms]
+          --wait-ready                     Ready on the worker's own word [env: PMR_WAIT_READY=true]
+          --listen-timeout <T>             Time to become ready [env: PMR_LISTEN_TIMEOUT] [default: 60s]
+          --cwd <DIR>                      Directory to run in [env: PMR_CWD] [default: the current one]
+          --log-format <raw|text|json>     Form of the output [env: PMR_LOG_FORMAT] [default: text]
+          --share <WAY>                    How workers share the port [env: PMR_SHARE] [default: auto]
+          --on-hup <reload|forward>        What SIGHUP does [env: PMR_ON_HUP] [default: reload]
+          --log-level <LEVEL>              How much we say ourselves [env: PMR_LOG_LEVEL] [default: info]
+      -h, --help                           Print help
+      -V, --version                        Print version
+
+    A flag goes before its variable. With neither WEB_CONCURRENCY nor PORT set, one worker runs.
+    T is a time: 1600 (milliseconds), 1600ms, 5s, 2m or 1h; LEVEL error, warn, info, debug or trace;
+    WAY auto, cluster, intercept, activation, reuseport or none.
+
+    Examples:
+      pmr-runtime node server.js --inspect       every word after COMMAND is the app's
+      pmr-runtime server.js -i 4 -- --inspect    a FILE: the app's words stand after --
+      web: pmr-runtime node server.js            in a Procfile
+      ENTRYPOINT ["pmr-runtime"]                 in a Dockerfile, with CMD ["node", "server.js"]
+    "#);
+    assert!(help.lines().count() <= 40, "{} lines", help.lines().count());
+    let narrow = CommandLine::command().term_width(100).render_help().to_string();
+    assert!(narrow.lines().count() <= 50, "{narrow}");
+}
+
+#[test]
+fn every_option_names_its_twin_and_takes_its_name_from_the_table() {
+    let command = CommandLine::command();
+    let flags: Vec<_> = command.get_arguments().filter(|arg| !arg.is_positional()).collect();
+    for setting in setting::ALL {
+        let flag = flags
+            .iter()
+            .find(|arg| Some(setting.flag) == arg.get_long().map(|long| format!("--{long}")).as_deref())
+            .unwrap_or_else(|| panic!("{} is missing", setting.flag));
+        let help = flag.get_help().unwrap().to_string();
+        assert!(help.contains(&format!("[env: {}", setting.variable)), "{help}");
+        assert!(!help.ends_with('.'), "{help}");
+    }
+    assert_eq!(flags.len(), setting::ALL.len());
+}
+
+#[test]
+fn every_option_is_explained_in_the_docs_with_its_twin() {
+    let docs = include_str!("../../../docs/configuration.md");
+    for setting in setting::ALL {
+        let row =
+            docs.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{}", setting.flag)));
+        let row = row.unwrap_or_else(|| panic!("docs/configuration.md has no row for `{}`", setting.flag));
+        assert!(row.contains(&format!("`{}", setting.variable)), "{row}");
+    }
+    for flag in CommandLine::command().get_arguments().filter(|arg| !arg.is_positional()) {
+        let long = flag.get_long().unwrap();
+        assert!(docs.contains(&format!("`--{long}")), "docs/configuration.md does not name `--{long}`");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_words_make_it_panic_and_those_after_a_command_stay_as_they_are(
+        before in proptest::collection::vec(prop_oneof![
+            proptest::sample::select(&["-i", "--name", "--", "start", "--help", "-V", "--wait-ready", "server.js", "=", "-i="][..])
+                .prop_map(|word| word.as_bytes().to_vec()),
+            any::<Vec<u8>>(),
+        ], 0..6),
+        after: Vec<Vec<u8>>,
+    ) {
+        let words = |words: &[Vec<u8>]| words.iter().cloned().map(OsString::from_vec).collect::<Vec<_>>();
+        let is_file = |_: Option<&Path>, file: &Path| file == Path::new("server.js");
+        let _ = parse(std::iter::once("pmr-runtime".into()).chain(words(&before)), &is_file);
+
+        let argv = ["pmr-runtime".into(), "node".into()].into_iter().chain(words(&after));
+        let Ok(Request::Run(invocation)) = parse(argv, &is_file) else { panic!("it is a command") };
+        prop_assert_eq!(invocation.arguments, words(&after));
+    }
+}

@@ -1,0 +1,83 @@
+//! What is wrong with a command line, in our own words rather than those of the parser.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+/// Words that follow no rule of the grammar.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UsageError {
+    #[error("no command is given")]
+    NoCommand {
+        /// To be shown instead of the message.
+        help: String,
+    },
+    #[error("unknown option `{option}`")]
+    UnknownOption { option: String, nearest: Option<String> },
+    #[error("unknown option `{option}`")]
+    UnknownOptionAfterFile { option: String, nearest: Option<String> },
+    #[error("`{word}` stands after the file `{file}`, where only our own options are accepted")]
+    ExtraWord { word: String, file: String, start: bool },
+    #[error("`start` needs a file or a program to run")]
+    StartWithoutFile,
+    #[error("`{option}` needs a value")]
+    NoValue { option: String },
+    #[error("`{option}` takes no value, found `{value}`")]
+    UnwantedValue { option: String, value: String },
+    /// Whatever else the parser has to say.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl UsageError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownOption { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
+            Self::UnknownOption { nearest: None, .. } => Some(
+                "`pmr-runtime --help` lists our own options; those of the app stand after its command"
+                    .to_owned(),
+            ),
+            Self::UnknownOptionAfterFile { option, nearest } => {
+                let nearest =
+                    nearest.as_ref().map_or(String::new(), |nearest| format!("did you mean `{nearest}`? "));
+                Some(format!("{nearest}put the app's own options after `--`, as in `-- {option}`"))
+            }
+            Self::ExtraWord { word, file, start: false } => {
+                Some(format!("put the app's own words after `--`, as in `pmr-runtime {file} -- {word}`"))
+            }
+            Self::ExtraWord { word, file, start: true } => Some(format!(
+                "put the app's own words after `--`, as in `pmr-runtime start {file} -- {word}`, or leave out `start`"
+            )),
+            Self::StartWithoutFile => Some("as in `pmr-runtime start server.js`".to_owned()),
+            Self::NoCommand { .. } | Self::NoValue { .. } | Self::UnwantedValue { .. } | Self::Other(_) => {
+                None
+            }
+        }
+    }
+}
+
+impl From<clap::Error> for UsageError {
+    fn from(error: clap::Error) -> Self {
+        let text = |kind| match error.get(kind) {
+            Some(ContextValue::String(text)) => Some(text.clone()),
+            Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+            _ => None,
+        };
+        let option = text(ContextKind::InvalidArg);
+        match (error.kind(), option) {
+            (ErrorKind::UnknownArgument, Some(option)) => {
+                Self::UnknownOption { option, nearest: text(ContextKind::SuggestedArg) }
+            }
+            (ErrorKind::InvalidValue, Some(option)) => Self::NoValue { option },
+            (ErrorKind::TooManyValues, Some(option)) => {
+                Self::UnwantedValue { option, value: text(ContextKind::InvalidValue).unwrap_or_default() }
+            }
+            _ => Self::Other(first_line(&error.to_string())),
+        }
+    }
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}

@@ -1,0 +1,207 @@
+//! The environment variables that we know, as one typed struct of optional text.
+//!
+//! Read through `envy` from a map, never from the process. Nothing is judged here but what is no text at all; an empty
+//! value counts as unset, since platforms and compose files leave such ones behind.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+use serde::Deserialize;
+
+use super::problem::{Origin, Problem, Warning};
+
+/// The variables that we know; a field is named after its variable.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Environment {
+    pub port: Option<String>,
+    pub web_concurrency: Option<String>,
+    /// Who set WEB_CONCURRENCY, where it was not the user: `heroku/nodejs`.
+    pub web_concurrency_set_by: Option<String>,
+    /// Memory that one worker needs, in megabytes.
+    pub web_memory: Option<String>,
+    /// Memory for all of them, in megabytes.
+    pub memory_available: Option<String>,
+    /// The dyno's name, on Heroku.
+    pub dyno: Option<String>,
+    pub kubernetes_service_host: Option<String>,
+    pub pmr_instances: Option<String>,
+    pub pmr_name: Option<String>,
+    pub pmr_kill_timeout: Option<String>,
+    pub pmr_kill_signal: Option<String>,
+    pub pmr_autorestart: Option<String>,
+    pub pmr_max_restarts: Option<String>,
+    pub pmr_min_uptime: Option<String>,
+    pub pmr_restart_delay: Option<String>,
+    pub pmr_exp_backoff_restart_delay: Option<String>,
+    pub pmr_wait_ready: Option<String>,
+    pub pmr_listen_timeout: Option<String>,
+    pub pmr_cwd: Option<String>,
+    pub pmr_log_format: Option<String>,
+    pub pmr_share: Option<String>,
+    pub pmr_on_hup: Option<String>,
+    pub pmr_log_level: Option<String>,
+}
+
+/// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
+/// so that only these names reach it.
+const KNOWN: [&str; 23] = [
+    "PORT",
+    "WEB_CONCURRENCY",
+    "WEB_CONCURRENCY_SET_BY",
+    "WEB_MEMORY",
+    "MEMORY_AVAILABLE",
+    "DYNO",
+    "KUBERNETES_SERVICE_HOST",
+    "PMR_INSTANCES",
+    "PMR_NAME",
+    "PMR_KILL_TIMEOUT",
+    "PMR_KILL_SIGNAL",
+    "PMR_AUTORESTART",
+    "PMR_MAX_RESTARTS",
+    "PMR_MIN_UPTIME",
+    "PMR_RESTART_DELAY",
+    "PMR_EXP_BACKOFF_RESTART_DELAY",
+    "PMR_WAIT_READY",
+    "PMR_LISTEN_TIMEOUT",
+    "PMR_CWD",
+    "PMR_LOG_FORMAT",
+    "PMR_SHARE",
+    "PMR_ON_HUP",
+    "PMR_LOG_LEVEL",
+];
+
+/// Ours too, but not read here: a runtime started by a worker inherits the first three.
+const IGNORED: [&str; 4] = ["PMR_INSTANCE", "PMR_APP", "PMR_GENERATION", "PMR_HOME"];
+
+/// Names that are less alike than this (0 to 1, by Jaro-Winkler) are no likely typing errors.
+const ALIKE: f64 = 0.85;
+
+/// What was found in an environment.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    pub environment: Environment,
+    pub problems: Vec<Problem>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads the variables that we know out of `variables`.
+#[must_use]
+pub fn read(variables: &BTreeMap<OsString, OsString>) -> Reading {
+    let mut texts = Vec::new();
+    let mut problems = Vec::new();
+    for name in KNOWN {
+        let Some(value) = variables.get(OsStr::new(name)).filter(|value| !value.is_empty()) else { continue };
+        match value.to_str() {
+            Some(text) => texts.push((name.to_owned(), text.to_owned())),
+            None => problems.push(Problem::NotUtf8 {
+                origin: Origin::Variable(name),
+                found: value.to_string_lossy().into_owned(),
+            }),
+        }
+    }
+    let environment =
+        envy::from_iter(texts).expect("every field is optional text, and no name is there more than once");
+    Reading { environment, problems, warnings: unknown(variables) }
+}
+
+fn unknown(variables: &BTreeMap<OsString, OsString>) -> Vec<Warning> {
+    variables
+        .keys()
+        .map(|name| name.to_string_lossy())
+        .filter(|name| name.starts_with("PMR_"))
+        .filter(|name| !KNOWN.contains(&&**name) && !IGNORED.contains(&&**name))
+        .map(|name| Warning::UnknownVariable { nearest: nearest(&name), name: name.into_owned() })
+        .collect()
+}
+
+fn nearest(name: &str) -> Option<&'static str> {
+    let likeness =
+        |known: &str| strsim::jaro_winkler(name.trim_start_matches("PMR_"), known.trim_start_matches("PMR_"));
+    KNOWN
+        .into_iter()
+        .filter(|known| known.starts_with("PMR_"))
+        .map(|known| (likeness(known), known))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> BTreeMap<OsString, OsString> {
+        pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    #[test]
+    fn every_known_variable_has_its_field() {
+        let all: BTreeMap<OsString, OsString> =
+            KNOWN.iter().map(|name| (name.into(), "here".into())).collect();
+        let reading = read(&all);
+        let shown = format!("{:?}", reading.environment);
+        assert_eq!(shown.matches("Some(\"here\")").count(), KNOWN.len(), "{shown}");
+        assert!(!shown.contains("None"), "{shown}");
+        assert_eq!((reading.problems, reading.warnings), (vec![], vec![]));
+    }
+
+    #[test]
+    fn an_empty_value_is_unset() {
+        assert_eq!(read(&variables(&[("PORT", ""), ("WEB_CONCURRENCY", "")])), Reading::default());
+    }
+
+    #[test]
+    fn names_are_told_apart_by_case() {
+        let reading = read(&variables(&[("port", "1"), ("PORT", "2"), ("Port", "3")]));
+        assert_eq!(reading.environment.port.as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn a_value_that_is_no_text_is_a_problem_only_where_it_is_ours() {
+        let mut all = variables(&[]);
+        all.insert("PORT".into(), OsString::from_vec(vec![b'5', 0xff]));
+        all.insert("OTHER".into(), OsString::from_vec(vec![0xff]));
+        all.insert(OsString::from_vec(vec![0xfe]), "x".into());
+        let reading = read(&all);
+        assert_eq!(reading.problems.len(), 1);
+        insta::assert_snapshot!(reading.problems[0], @"`PORT`: found `5�`, which is not UTF-8 text");
+    }
+
+    #[test]
+    fn an_unknown_variable_of_ours_is_pointed_out_with_the_likeliest_name() {
+        let reading = read(&variables(&[
+            ("PMR_INSTANCES", "1"),
+            ("PMR_INSTNACES", "4"),
+            ("PMR_LOGLEVEL", "debug"),
+            ("PMR_XYZZY", "1"),
+            ("PMR_INSTANCE", "0"),
+            ("PMR_HOME", "/run/pmr"),
+            ("PM2_HOME", "/"),
+        ]));
+        let shown: Vec<String> = reading.warnings.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(shown.join("\n"), @r"
+        the variable `PMR_INSTNACES` is not known and has no effect, did you mean `PMR_INSTANCES`?
+        the variable `PMR_LOGLEVEL` is not known and has no effect, did you mean `PMR_LOG_LEVEL`?
+        the variable `PMR_XYZZY` is not known and has no effect
+        ");
+    }
+
+    proptest! {
+        #[test]
+        fn no_environment_makes_it_panic(pairs in proptest::collection::btree_map(
+            prop_oneof![
+                proptest::sample::select(&KNOWN[..]).prop_map(|name| name.as_bytes().to_vec()),
+                "PMR_.*".prop_map(String::into_bytes),
+                any::<Vec<u8>>(),
+            ],
+            any::<Vec<u8>>(),
+            0..8,
+        )) {
+            let _ = read(&pairs.into_iter().map(|(name, value)| (OsString::from_vec(name), OsString::from_vec(value))).collect());
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What the command line said, as text: nothing is judged here.
+//!
+//! The values stay text so that the resolver can report everything that is wrong, wherever it was set, at once.
+
+use std::ffi::OsString;
+
+/// The values of our own options, as they were typed; `None` where an option was not given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    pub instances: Option<OsString>,
+    pub name: Option<OsString>,
+    pub kill_timeout: Option<OsString>,
+    pub kill_signal: Option<OsString>,
+    pub no_autorestart: bool,
+    pub max_restarts: Option<OsString>,
+    pub min_uptime: Option<OsString>,
+    pub restart_delay: Option<OsString>,
+    pub exp_backoff_restart_delay: Option<OsString>,
+    pub wait_ready: bool,
+    pub listen_timeout: Option<OsString>,
+    pub cwd: Option<OsString>,
+    pub log_format: Option<OsString>,
+    pub share: Option<OsString>,
+    pub on_hup: Option<OsString>,
+    pub log_level: Option<OsString>,
+}
+
+/// A command line that asks for an app to be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    pub flags: Flags,
+    /// The program, or the file that needs an interpreter.
+    pub command: OsString,
+    /// The app's own words, untouched.
+    pub arguments: Vec<OsString>,
+    /// Whether the words `start FILE` were used.
+    pub start: bool,
+}

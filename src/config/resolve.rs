@@ -1,0 +1,125 @@
+//! Makes one [`Settings`] of flags, environment and machine, or says everything that is wrong with them.
+//!
+//! Precedence: flag, environment, default. Every value that is set is judged, also one that a flag overrides: it is a
+//! mistake that its owner wants to know about. Pure; what must be looked up on the machine comes in with [`World`].
+
+mod app;
+mod command;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use app::{AppOptions, Place};
+use command::Command;
+use reader::Reader;
+
+use super::cgroup::CpuQuota;
+use super::env::{self, Environment};
+use super::interpreter::NoInterpreter;
+use super::problem::Problem;
+use super::raw::{Flags, Invocation};
+use super::setting;
+use super::settings::{LogFormat, LogLevel, Settings};
+use super::sizing::{self, Cpus, DEFAULT_WEB_MEMORY, Memory, Request};
+use super::values;
+
+/// What the resolver has to know of the machine.
+pub struct World<'a> {
+    /// The environment as we were given it; it becomes the workers'.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// CPUs that we may be scheduled on.
+    pub affinity: NonZeroU32,
+    pub quota: Option<CpuQuota>,
+    /// The cgroups' memory limit in bytes.
+    pub memory_limit: Option<u64>,
+    /// Whether signs of a container were found on the machine.
+    pub container: bool,
+    /// Whether PATH has an executable of this name.
+    pub in_path: &'a dyn Fn(&OsStr) -> bool,
+    /// Whether there is such a file, looked up from the given directory, or from our own.
+    pub is_file: &'a dyn Fn(Option<&Path>, &Path) -> bool,
+    /// Whether there is such a directory.
+    pub is_directory: &'a dyn Fn(&Path) -> bool,
+}
+
+/// Why nothing can be started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    #[error("{}", summary(.0))]
+    Problems(Vec<Problem>),
+    #[error("`{0}` is a configuration file, and these are not read yet")]
+    ConfigurationFile(String),
+    #[error("cannot run `{0}`: no such file")]
+    NoSuchFile(String),
+    #[error(transparent)]
+    NoInterpreter(#[from] NoInterpreter),
+}
+
+fn summary(problems: &[Problem]) -> String {
+    match problems.len() {
+        1 => "a setting cannot be used, nothing was started".to_owned(),
+        several => format!("{several} settings cannot be used, nothing was started"),
+    }
+}
+
+/// Resolves `invocation` in `world`.
+///
+/// # Errors
+/// Either all problems of the settings, or, where these are right, why the command is none.
+pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, ResolveError> {
+    let env::Reading { environment, problems, mut warnings } = env::read(&world.environment);
+    let (flags, mut reader) = (&invocation.flags, Reader::new(problems));
+    let port = reader.variable("PORT", &environment.port, values::port);
+    let request = sizing_request(&mut reader, flags, &environment, &world);
+    let options = AppOptions::read(&mut reader, flags, &environment, &world);
+    let log_format =
+        reader.text(setting::LOG_FORMAT, &flags.log_format, &environment.pmr_log_format, values::log_format);
+    let log_level =
+        reader.text(setting::LOG_LEVEL, &flags.log_level, &environment.pmr_log_level, values::log_level);
+    let (problems, origins) = reader.finish();
+    if !problems.is_empty() {
+        return Err(ResolveError::Problems(problems));
+    }
+
+    let command = Command::find(invocation, options.directory(), &world)?;
+    let (sizing, cpus) = (sizing::size(&request), request.cpus.count());
+    warnings.extend(sizing.warning.clone());
+    let place = Place { instances: sizing.instances, cpus, port, environment: world.environment };
+    Ok(Settings {
+        app: options.into_spec(command, place),
+        sizing,
+        cpus,
+        log_format: log_format.unwrap_or(LogFormat::Text),
+        log_level: log_level.unwrap_or(LogLevel::Info),
+        timestamps: environment.dyno.is_none(),
+        container: world.container
+            || environment.dyno.is_some()
+            || environment.kubernetes_service_host.is_some(),
+        port,
+        origins,
+        warnings,
+    })
+}
+
+fn sizing_request(reader: &mut Reader, flags: &Flags, env: &Environment, world: &World<'_>) -> Request {
+    let wish = reader.text(setting::INSTANCES, &flags.instances, &env.pmr_instances, values::instances);
+    let per_worker = reader.variable("WEB_MEMORY", &env.web_memory, values::megabytes);
+    let available = reader.variable("MEMORY_AVAILABLE", &env.memory_available, values::megabytes);
+    Request {
+        wish: wish.map(|wish| (wish, reader.origin(setting::INSTANCES))),
+        web_concurrency: reader.variable("WEB_CONCURRENCY", &env.web_concurrency, values::instances),
+        web_concurrency_set_by: env.web_concurrency_set_by.clone(),
+        has_port: env.port.is_some(),
+        cpus: Cpus { affinity: world.affinity, quota: world.quota },
+        memory: Memory {
+            available: available.or(world.memory_limit.map(|bytes| bytes >> 20)),
+            per_worker: per_worker.unwrap_or(DEFAULT_WEB_MEMORY),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! The options that make up the app: how it is restarted, stopped, watched and given its socket.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::World;
+use super::command::Command;
+use super::reader::Reader;
+use crate::config::env::Environment;
+use crate::config::problem::Accepted;
+use crate::config::raw::Flags;
+use crate::config::{duration, setting, values};
+use crate::spec::{
+    AfterExit, AppSpec, CommandSpec, OnHup, ReadinessPolicy, ReadySign, RestartDelay, RestartPolicy, Share,
+    StopPolicy,
+};
+
+/// A dyno has 30 s between SIGTERM and SIGKILL; this leaves us time to end as well.
+const KILL_TIMEOUT: Duration = Duration::from_secs(25);
+/// As in pm2.
+const MIN_UPTIME: Duration = Duration::from_secs(1);
+/// As in pm2.
+const MAX_RESTARTS: u32 = 16;
+/// Heroku's boot timeout.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(60);
+/// Short enough that a single crash is hardly noticed.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// Long enough that a broken app costs next to nothing, as in pm2.
+const LONGEST_DELAY: Duration = Duration::from_secs(15);
+
+/// The app's options, each checked by itself.
+pub(super) struct AppOptions {
+    name: Option<String>,
+    directory: Option<PathBuf>,
+    restart: RestartPolicy,
+    stop: StopPolicy,
+    ready: ReadySign,
+    listen_timeout: Duration,
+    on_hup: OnHup,
+    share: Share,
+}
+
+/// What the app finds when it starts.
+pub(super) struct Place {
+    pub(super) instances: NonZeroU32,
+    pub(super) cpus: NonZeroU32,
+    pub(super) port: Option<u16>,
+    pub(super) environment: BTreeMap<OsString, OsString>,
+}
+
+impl AppOptions {
+    /// Reads the options; a problem goes to `reader`, and the default stands in for the value.
+    pub(super) fn read(reader: &mut Reader, flags: &Flags, env: &Environment, world: &World<'_>) -> Self {
+        let directory = |value: &OsStr| {
+            let path = PathBuf::from(value);
+            if (world.is_directory)(&path) { Ok(path) } else { Err(Accepted("an existing directory")) }
+        };
+        let wait_ready = flags.wait_ready.then(|| "true".into());
+        let said = reader.text(setting::WAIT_READY, &wait_ready, &env.pmr_wait_ready, values::yes_or_no);
+        let timeout = reader.text(
+            setting::LISTEN_TIMEOUT,
+            &flags.listen_timeout,
+            &env.pmr_listen_timeout,
+            duration::parse_positive,
+        );
+        let on_hup = reader.text(setting::ON_HUP, &flags.on_hup, &env.pmr_on_hup, values::on_hup);
+        let share = reader.text(setting::SHARE, &flags.share, &env.pmr_share, values::share);
+        Self {
+            name: reader.text(setting::NAME, &flags.name, &env.pmr_name, values::name),
+            directory: reader.bytes(setting::CWD, &flags.cwd, &env.pmr_cwd, directory),
+            restart: restart(reader, flags, env),
+            stop: stop(reader, flags, env),
+            ready: if said == Some(true) { ReadySign::Said } else { ReadySign::Listening },
+            listen_timeout: timeout.unwrap_or(LISTEN_TIMEOUT),
+            on_hup: on_hup.unwrap_or(OnHup::Reload),
+            share: share.unwrap_or(Share::Auto),
+        }
+    }
+
+    /// The directory that the app runs in, if it is not ours.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
+    /// The app that runs `command` with these options.
+    pub(super) fn into_spec(self, command: Command, place: Place) -> AppSpec {
+        AppSpec {
+            name: self.name.unwrap_or_else(|| command.name()),
+            command: CommandSpec {
+                program: command.program,
+                arguments: command.arguments,
+                directory: self.directory,
+                environment: place.environment,
+            },
+            instances: place.instances,
+            start_limit: place.cpus,
+            restart: self.restart,
+            stop: self.stop,
+            readiness: ReadinessPolicy { sign: self.ready, timeout: self.listen_timeout, port: place.port },
+            on_hup: self.on_hup,
+            share: self.share,
+        }
+    }
+}
+
+fn restart(reader: &mut Reader, flags: &Flags, env: &Environment) -> RestartPolicy {
+    let no_autorestart = flags.no_autorestart.then(|| "false".into());
+    let again = reader.text(setting::AUTORESTART, &no_autorestart, &env.pmr_autorestart, values::yes_or_no);
+    let max_unstable =
+        reader.text(setting::MAX_RESTARTS, &flags.max_restarts, &env.pmr_max_restarts, values::restarts);
+    let min_uptime =
+        reader.text(setting::MIN_UPTIME, &flags.min_uptime, &env.pmr_min_uptime, duration::parse);
+    RestartPolicy {
+        after_exit: if again == Some(false) { AfterExit::Stay } else { AfterExit::Restart },
+        delay: restart_delay(reader, flags, env),
+        min_uptime: min_uptime.unwrap_or(MIN_UPTIME),
+        max_unstable: max_unstable.unwrap_or(MAX_RESTARTS),
+    }
+}
+
+fn restart_delay(reader: &mut Reader, flags: &Flags, env: &Environment) -> RestartDelay {
+    let fixed =
+        reader.text(setting::RESTART_DELAY, &flags.restart_delay, &env.pmr_restart_delay, duration::parse);
+    let first = reader.text(
+        setting::EXP_BACKOFF_RESTART_DELAY,
+        &flags.exp_backoff_restart_delay,
+        &env.pmr_exp_backoff_restart_delay,
+        duration::parse_positive,
+    );
+    reader.exclusive(setting::RESTART_DELAY, setting::EXP_BACKOFF_RESTART_DELAY);
+    let first = first.unwrap_or(FIRST_DELAY);
+    fixed.map_or(RestartDelay::Exponential { first, cap: LONGEST_DELAY.max(first) }, RestartDelay::Fixed)
+}
+
+fn stop(reader: &mut Reader, flags: &Flags, env: &Environment) -> StopPolicy {
+    let timeout =
+        reader.text(setting::KILL_TIMEOUT, &flags.kill_timeout, &env.pmr_kill_timeout, duration::parse);
+    StopPolicy {
+        signal: reader.text(setting::KILL_SIGNAL, &flags.kill_signal, &env.pmr_kill_signal, values::signal),
+        timeout: timeout.unwrap_or(KILL_TIMEOUT),
+    }
+}

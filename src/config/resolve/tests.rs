@@ -1,0 +1,307 @@
+//! Precedence, defaults and problems, on a made-up machine.
+
+use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
+
+use super::*;
+use crate::config::problem::{Origin, Warning};
+use crate::spec::{AfterExit, AppSpec, OnHup, ReadySign, RestartDelay, Share};
+
+fn nothing_but(command: &[&str]) -> Invocation {
+    Invocation {
+        flags: Flags::default(),
+        command: command[0].into(),
+        arguments: command[1..].iter().map(OsString::from).collect(),
+        start: false,
+    }
+}
+
+fn node() -> Invocation {
+    nothing_but(&["node", "index.js"])
+}
+
+/// Resolves on a machine with four CPUs, 1 GiB of memory, node, and the directory `/srv`.
+fn resolve_in(variables: &[(&str, &str)], invocation: Invocation) -> Result<Settings, ResolveError> {
+    resolve_os(variables.iter().map(|(name, value)| (name.into(), value.into())).collect(), invocation)
+}
+
+fn resolve_os(
+    environment: BTreeMap<OsString, OsString>,
+    invocation: Invocation,
+) -> Result<Settings, ResolveError> {
+    let files = ["server.js", "app.rb", "ecosystem.config.js"];
+    resolve(
+        invocation,
+        World {
+            environment,
+            affinity: NonZeroU32::new(4).unwrap(),
+            quota: None,
+            memory_limit: Some(1 << 30),
+            container: false,
+            in_path: &|name| ["node", "tool.sh"].iter().any(|known| OsStr::new(known) == name),
+            is_file: &|_, file| files.iter().any(|known| Path::new(known) == file),
+            is_directory: &|directory| directory == Path::new("/srv"),
+        },
+    )
+}
+
+#[track_caller]
+fn app(variables: &[(&str, &str)], flags: Flags) -> AppSpec {
+    resolve_in(variables, Invocation { flags, ..node() }).expect("the settings are right").app
+}
+
+fn problems(variables: &[(&str, &str)], flags: Flags) -> String {
+    match resolve_in(variables, Invocation { flags, ..node() }) {
+        Err(ResolveError::Problems(problems)) => {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            lines.join("\n")
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_defaults_are_those_of_the_docs() {
+    let settings = resolve_in(&[], node()).unwrap();
+    assert_eq!(settings.sizing.to_string(), "1 instance: no PORT");
+    assert_eq!((settings.log_format, settings.log_level), (LogFormat::Text, LogLevel::Info));
+    assert_eq!((settings.cpus.get(), settings.port, settings.warnings), (4, None, vec![]));
+    insta::assert_snapshot!(format!("{:#?}", settings.app), @r#"
+    AppSpec {
+        name: "index",
+        command: CommandSpec {
+            program: "node",
+            arguments: [
+                "index.js",
+            ],
+            directory: None,
+            environment: {},
+        },
+        instances: 1,
+        start_limit: 4,
+        restart: RestartPolicy {
+            after_exit: Restart,
+            delay: Exponential {
+                first: 100ms,
+                cap: 15s,
+            },
+            min_uptime: 1s,
+            max_unstable: 16,
+        },
+        stop: StopPolicy {
+            signal: None,
+            timeout: 25s,
+        },
+        readiness: ReadinessPolicy {
+            sign: Listening,
+            timeout: 60s,
+            port: None,
+        },
+        on_hup: Reload,
+        share: Auto,
+    }
+    "#);
+}
+
+#[test]
+fn a_flag_goes_before_its_variable_and_both_before_the_default() {
+    let variables = [("PMR_NAME", "from-env"), ("PMR_KILL_TIMEOUT", "3s"), ("PMR_INSTANCES", "2")];
+    let flags = Flags { name: Some("from-flag".into()), ..Flags::default() };
+    let settings = resolve_in(&variables, Invocation { flags, ..node() }).unwrap();
+    assert_eq!(settings.app.name, "from-flag");
+    assert_eq!(settings.app.stop.timeout, Duration::from_secs(3));
+    assert_eq!(settings.sizing.to_string(), "2 instances: PMR_INSTANCES=2");
+    let origin = |name: &str| settings.origins[name];
+    assert_eq!(origin("name"), Origin::Flag("--name"));
+    assert_eq!(origin("kill-timeout"), Origin::Variable("PMR_KILL_TIMEOUT"));
+    assert_eq!(origin("share"), Origin::Default);
+    assert_eq!(settings.origins.len(), setting::ALL.len());
+}
+
+#[test]
+fn every_option_reaches_the_app() {
+    let app = app(
+        &[
+            ("PMR_KILL_SIGNAL", "INT"),
+            ("PMR_AUTORESTART", "no"),
+            ("PMR_MAX_RESTARTS", "3"),
+            ("PMR_MIN_UPTIME", "2s"),
+            ("PMR_RESTART_DELAY", "250"),
+            ("PMR_WAIT_READY", "on"),
+            ("PMR_LISTEN_TIMEOUT", "5s"),
+            ("PMR_CWD", "/srv"),
+            ("PMR_SHARE", "none"),
+            ("PMR_ON_HUP", "forward"),
+            ("PORT", "8080"),
+        ],
+        Flags::default(),
+    );
+    assert_eq!(app.stop.signal, Some(crate::process::Signal::INT));
+    assert_eq!(app.restart.after_exit, AfterExit::Stay);
+    assert_eq!(app.restart.max_unstable, 3);
+    assert_eq!(app.restart.min_uptime, Duration::from_secs(2));
+    assert_eq!(app.restart.delay, RestartDelay::Fixed(Duration::from_millis(250)));
+    assert_eq!(app.readiness.sign, ReadySign::Said);
+    assert_eq!(app.readiness.timeout, Duration::from_secs(5));
+    assert_eq!(app.readiness.port, Some(8080));
+    assert_eq!(app.command.directory.as_deref(), Some(Path::new("/srv")));
+    assert_eq!((app.share, app.on_hup), (Share::None, OnHup::Forward));
+    assert_eq!(app.instances.get(), 2, "1 GiB holds two workers of 512 MB");
+}
+
+#[test]
+fn switches_work_from_either_side_and_the_flag_wins() {
+    let flags = || Flags { no_autorestart: true, wait_ready: true, ..Flags::default() };
+    for variables in [&[][..], &[("PMR_AUTORESTART", "yes"), ("PMR_WAIT_READY", "0")]] {
+        let app = app(variables, flags());
+        assert_eq!(app.restart.after_exit, AfterExit::Stay);
+        assert_eq!(app.readiness.sign, ReadySign::Said);
+    }
+    assert_eq!(app(&[("PMR_AUTORESTART", "1")], Flags::default()).restart.after_exit, AfterExit::Restart);
+}
+
+#[test]
+fn the_first_back_off_may_be_longer_than_the_usual_longest() {
+    let delay = |text: &str| {
+        let flags = Flags { exp_backoff_restart_delay: Some(text.into()), ..Flags::default() };
+        app(&[], flags).restart.delay
+    };
+    let (first, cap) = (Duration::from_secs(1), Duration::from_secs(15));
+    assert_eq!(delay("1s"), RestartDelay::Exponential { first, cap });
+    let minute = Duration::from_secs(60);
+    assert_eq!(delay("1m"), RestartDelay::Exponential { first: minute, cap: minute });
+}
+
+#[test]
+fn all_problems_come_at_once_also_of_values_that_are_overridden() {
+    let flags = Flags {
+        instances: Some("-1".into()),
+        kill_timeout: Some("soon".into()),
+        cwd: Some("/nowhere".into()),
+        name: Some(OsString::from_vec(vec![b'a', 0xff])),
+        restart_delay: Some("1s".into()),
+        ..Flags::default()
+    };
+    let variables = [
+        ("PORT", "99999"),
+        ("WEB_CONCURRENCY", "abc"),
+        ("WEB_MEMORY", "512M"),
+        ("MEMORY_AVAILABLE", "0"),
+        ("PMR_INSTANCES", "many"),
+        ("PMR_KILL_SIGNAL", "SIGNONE"),
+        ("PMR_AUTORESTART", "perhaps"),
+        ("PMR_MAX_RESTARTS", "0"),
+        ("PMR_MIN_UPTIME", "-1"),
+        ("PMR_EXP_BACKOFF_RESTART_DELAY", "0"),
+        ("PMR_WAIT_READY", "2"),
+        ("PMR_LISTEN_TIMEOUT", "0"),
+        ("PMR_LOG_FORMAT", "xml"),
+        ("PMR_SHARE", "all"),
+        ("PMR_ON_HUP", "die"),
+        ("PMR_LOG_LEVEL", "loud"),
+    ];
+    insta::assert_snapshot!(problems(&variables, flags), @r"
+    `PORT`: found `99999`, accepted: a port from 1 to 65535
+    `PMR_INSTANCES`: found `many`, accepted: a whole number from 1 to 1024, `auto` or `max`
+    `--instances`: found `-1`, accepted: a whole number from 1 to 1024, `auto` or `max`
+    `WEB_MEMORY`: found `512M`, accepted: a whole number of megabytes from 1 up
+    `MEMORY_AVAILABLE`: found `0`, accepted: a whole number of megabytes from 1 up
+    `WEB_CONCURRENCY`: found `abc`, accepted: a whole number from 1 to 1024, `auto` or `max`
+    `PMR_WAIT_READY`: found `2`, accepted: `true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`
+    `PMR_LISTEN_TIMEOUT`: found `0`, accepted: a duration above zero such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
+    `PMR_ON_HUP`: found `die`, accepted: `reload` or `forward`
+    `PMR_SHARE`: found `all`, accepted: `auto`, `cluster`, `intercept`, `activation`, `reuseport` or `none`
+    `--name`: found `a�`, which is not UTF-8 text
+    `--cwd`: found `/nowhere`, accepted: an existing directory
+    `PMR_AUTORESTART`: found `perhaps`, accepted: `true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`
+    `PMR_MAX_RESTARTS`: found `0`, accepted: a whole number from 1 up (`--no-autorestart` is the way to never restart)
+    `PMR_MIN_UPTIME`: found `-1`, accepted: a duration such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
+    `PMR_EXP_BACKOFF_RESTART_DELAY`: found `0`, accepted: a duration above zero such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
+    `--restart-delay` and `PMR_EXP_BACKOFF_RESTART_DELAY` exclude each other, accepted: one of them
+    `--kill-timeout`: found `soon`, accepted: a duration such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
+    `PMR_KILL_SIGNAL`: found `SIGNONE`, accepted: a signal such as `TERM`, `SIGINT` or `15`
+    `PMR_LOG_FORMAT`: found `xml`, accepted: `raw`, `text` or `json`
+    `PMR_LOG_LEVEL`: found `loud`, accepted: `error`, `warn`, `info`, `debug` or `trace`
+    ");
+}
+
+#[test]
+fn bad_numbers_of_the_platform_are_problems() {
+    for (name, values) in [("WEB_CONCURRENCY", ["0", "abc", "-1"]), ("PORT", ["99999", "0", "abc"])] {
+        for value in values {
+            assert!(
+                problems(&[(name, value)], Flags::default())
+                    .starts_with(&format!("`{name}`: found `{value}`"))
+            );
+        }
+        assert!(resolve_in(&[(name, "")], node()).is_ok(), "an empty {name} is unset");
+    }
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_a_problem_and_its_flag_does_not_help() {
+    let environment = BTreeMap::from([("PMR_CWD".into(), OsString::from_vec(vec![b'/', 0xff]))]);
+    let flags = Flags { cwd: Some("/srv".into()), ..Flags::default() };
+    let Err(ResolveError::Problems(problems)) = resolve_os(environment, Invocation { flags, ..node() })
+    else {
+        panic!("the variable is no text")
+    };
+    assert_eq!(problems.len(), 1);
+    assert!(!problems[0].is_usage());
+}
+
+#[test]
+fn a_file_gets_its_interpreter_and_gives_the_name() {
+    let app = resolve_in(&[], nothing_but(&["server.js", "--port", "3"])).unwrap().app;
+    assert_eq!(app.command.program, "node");
+    assert_eq!(app.command.arguments, ["server.js", "--port", "3"]);
+    assert_eq!(app.name, "server");
+    let tool = resolve_in(&[], nothing_but(&["tool.sh", "x"])).unwrap().app;
+    assert_eq!(tool.command.program, "tool.sh", "it is in PATH and no file here");
+}
+
+#[test]
+fn what_cannot_be_run_is_said() {
+    let error = |word: &str, start| {
+        resolve_in(&[], Invocation { start, ..nothing_but(&[word]) }).expect_err(word).to_string()
+    };
+    insta::assert_snapshot!(error("app.rb", false), @"cannot run `app.rb`: `ruby` is not in PATH");
+    insta::assert_snapshot!(error("sever.js", false), @"cannot run `sever.js`: no such file");
+    insta::assert_snapshot!(error("ecosystem.config.js", false), @"`ecosystem.config.js` is a configuration file, and these are not read yet");
+    insta::assert_snapshot!(error("apps.yaml", true), @"`apps.yaml` is a configuration file, and these are not read yet");
+    assert!(resolve_in(&[], nothing_but(&["apps.yaml"])).is_ok(), "it may be a program in PATH");
+}
+
+#[test]
+fn a_dyno_and_a_pod_are_containers_and_a_dyno_stamps_the_time_itself() {
+    let of = |variables: &[(&str, &str)]| {
+        let settings = resolve_in(variables, node()).unwrap();
+        (settings.container, settings.timestamps)
+    };
+    assert_eq!(of(&[]), (false, true));
+    assert_eq!(of(&[("DYNO", "web.1")]), (true, false));
+    assert_eq!(of(&[("KUBERNETES_SERVICE_HOST", "10.0.0.1")]), (true, true));
+}
+
+#[test]
+fn warnings_of_the_environment_and_the_sizing_come_together() {
+    let settings = resolve_in(&[("PMR_NAEM", "x"), ("WEB_CONCURRENCY", "28")], node()).unwrap();
+    assert_eq!(
+        settings.warnings,
+        [
+            Warning::UnknownVariable { name: "PMR_NAEM".to_owned(), nearest: Some("PMR_NAME") },
+            Warning::ManyInstances { instances: 28, cpus: 4 },
+        ]
+    );
+    assert_eq!(settings.app.instances.get(), 28);
+}
+
+#[test]
+fn the_environment_is_handed_on_as_it_was_given() {
+    let environment = BTreeMap::from([
+        ("PMR_INSTANCES".into(), "2".into()),
+        (OsString::from_vec(vec![0xff]), OsString::from_vec(vec![0xfe])),
+    ]);
+    let app = resolve_os(environment.clone(), node()).unwrap().app;
+    assert_eq!(app.command.environment, environment);
+}

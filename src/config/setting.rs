@@ -1,0 +1,54 @@
+//! The names of our options: the flag and its twin in the environment.
+
+/// An option of ours by its names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// The name in tables: `kill-timeout`.
+    pub name: &'static str,
+    /// The option of the command line: `--kill-timeout`.
+    pub flag: &'static str,
+    /// The environment variable: `PMR_KILL_TIMEOUT`.
+    pub variable: &'static str,
+}
+
+const fn setting(name: &'static str, flag: &'static str, variable: &'static str) -> Setting {
+    Setting { name, flag, variable }
+}
+
+pub const INSTANCES: Setting = setting("instances", "--instances", "PMR_INSTANCES");
+pub const NAME: Setting = setting("name", "--name", "PMR_NAME");
+pub const KILL_TIMEOUT: Setting = setting("kill-timeout", "--kill-timeout", "PMR_KILL_TIMEOUT");
+pub const KILL_SIGNAL: Setting = setting("kill-signal", "--kill-signal", "PMR_KILL_SIGNAL");
+pub const AUTORESTART: Setting = setting("autorestart", "--no-autorestart", "PMR_AUTORESTART");
+pub const MAX_RESTARTS: Setting = setting("max-restarts", "--max-restarts", "PMR_MAX_RESTARTS");
+pub const MIN_UPTIME: Setting = setting("min-uptime", "--min-uptime", "PMR_MIN_UPTIME");
+pub const RESTART_DELAY: Setting = setting("restart-delay", "--restart-delay", "PMR_RESTART_DELAY");
+pub const EXP_BACKOFF_RESTART_DELAY: Setting =
+    setting("exp-backoff-restart-delay", "--exp-backoff-restart-delay", "PMR_EXP_BACKOFF_RESTART_DELAY");
+pub const WAIT_READY: Setting = setting("wait-ready", "--wait-ready", "PMR_WAIT_READY");
+pub const LISTEN_TIMEOUT: Setting = setting("listen-timeout", "--listen-timeout", "PMR_LISTEN_TIMEOUT");
+pub const CWD: Setting = setting("cwd", "--cwd", "PMR_CWD");
+pub const LOG_FORMAT: Setting = setting("log-format", "--log-format", "PMR_LOG_FORMAT");
+pub const SHARE: Setting = setting("share", "--share", "PMR_SHARE");
+pub const ON_HUP: Setting = setting("on-hup", "--on-hup", "PMR_ON_HUP");
+pub const LOG_LEVEL: Setting = setting("log-level", "--log-level", "PMR_LOG_LEVEL");
+
+/// All of them, in the order of the help text.
+pub const ALL: [Setting; 16] = [
+    INSTANCES,
+    NAME,
+    KILL_TIMEOUT,
+    KILL_SIGNAL,
+    AUTORESTART,
+    MAX_RESTARTS,
+    MIN_UPTIME,
+    RESTART_DELAY,
+    EXP_BACKOFF_RESTART_DELAY,
+    WAIT_READY,
+    LISTEN_TIMEOUT,
+    CWD,
+    LOG_FORMAT,
+    SHARE,
+    ON_HUP,
+    LOG_LEVEL,
+];

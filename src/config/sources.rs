@@ -1,0 +1,162 @@
+//! The only door to the world for `config`: the environment, files, PATH, the CPUs, signs of a container.
+//!
+//! Reads once, at start; decides nothing.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroU32;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::cgroup::{self, Limits};
+use super::raw::Invocation;
+use super::resolve::{ResolveError, World, resolve};
+use super::settings::Settings;
+
+/// Files that container engines leave in a container: Docker, Podman.
+const CONTAINER_SIGNS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
+
+/// Where the C library looks for programs when PATH is unset.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// What the process finds around itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sources {
+    environment: BTreeMap<OsString, OsString>,
+    limits: Limits,
+    affinity: NonZeroU32,
+    container: bool,
+}
+
+impl Sources {
+    /// Reads the surroundings of this process.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let cpus = u32::try_from(num_cpus::get()).ok().and_then(NonZeroU32::new);
+        Self {
+            environment: std::env::vars_os().collect(),
+            limits: cgroup::limits(&|path| std::fs::read(path).ok()),
+            affinity: cpus.unwrap_or(NonZeroU32::MIN),
+            container: std::process::id() == 1 || CONTAINER_SIGNS.iter().any(|path| Path::new(path).exists()),
+        }
+    }
+
+    /// The environment as we were given it.
+    #[must_use]
+    pub fn environment(&self) -> &BTreeMap<OsString, OsString> {
+        &self.environment
+    }
+
+    /// What the cgroups allow us, and where OOM kills are counted.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether `path` is a file, seen from the app's directory: that of `--cwd`, else of PMR_CWD, else our own.
+    #[must_use]
+    pub fn is_file(&self, cwd: Option<&Path>, path: &Path) -> bool {
+        let variable = self.environment.get(OsStr::new("PMR_CWD")).map(Path::new);
+        cwd.or(variable).unwrap_or(Path::new("")).join(path).is_file()
+    }
+
+    /// Whether a directory of PATH has an executable file called `name`.
+    #[must_use]
+    pub fn in_path(&self, name: &OsStr) -> bool {
+        if name.is_empty() || name.as_encoded_bytes().contains(&b'/') {
+            return false;
+        }
+        let path =
+            self.environment.get(OsStr::new("PATH")).map_or(OsStr::new(DEFAULT_PATH), OsString::as_os_str);
+        std::env::split_paths(path).any(|directory| is_executable(&directory.join(name)))
+    }
+
+    /// Resolves `invocation` with what was found.
+    ///
+    /// # Errors
+    /// See [`resolve`].
+    pub fn resolve(&self, invocation: Invocation) -> Result<Settings, ResolveError> {
+        resolve(
+            invocation,
+            World {
+                environment: self.environment.clone(),
+                affinity: self.affinity,
+                quota: self.limits.cpu,
+                memory_limit: self.limits.memory,
+                container: self.container,
+                in_path: &|name| self.in_path(name),
+                is_file: &|cwd, path| self.is_file(cwd, path),
+                is_directory: &Path::is_dir,
+            },
+        )
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::config::raw::Flags;
+
+    fn sources(variables: &[(&str, &OsStr)]) -> Sources {
+        Sources {
+            environment: variables.iter().map(|(name, value)| (name.into(), (*value).into())).collect(),
+            limits: Limits::default(),
+            affinity: NonZeroU32::MIN,
+            container: false,
+        }
+    }
+
+    #[test]
+    fn only_an_executable_file_is_found_in_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir().unwrap();
+        for (name, mode) in [("tool", 0o755), ("data", 0o644)] {
+            let path = other.path().join(name);
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        fs::create_dir(other.path().join("folder")).unwrap();
+        let path = std::env::join_paths([directory.path(), other.path()]).unwrap();
+        let sources = sources(&[("PATH", &path)]);
+        let found = |name: &str| sources.in_path(OsStr::new(name));
+        assert!(found("tool"));
+        for name in ["data", "folder", "missing", "", "./tool"] {
+            assert!(!found(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn without_path_the_shell_is_still_found() {
+        assert!(sources(&[]).in_path(OsStr::new("sh")));
+    }
+
+    #[test]
+    fn a_file_is_seen_from_the_apps_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("server.js"), "").unwrap();
+        let here = Path::new("server.js");
+        assert!(sources(&[]).is_file(Some(directory.path()), here));
+        assert!(sources(&[]).is_file(None, &directory.path().join(here)));
+        assert!(!sources(&[]).is_file(None, here));
+        assert!(!sources(&[]).is_file(None, directory.path()), "a directory is no file");
+        let by_variable = sources(&[("PMR_CWD", directory.path().as_os_str())]);
+        assert!(by_variable.is_file(None, here));
+        assert!(!by_variable.is_file(Some(Path::new("/")), here));
+    }
+
+    #[test]
+    fn this_process_can_be_read_and_resolved() {
+        let sources = Sources::of_this_process();
+        assert_eq!(sources.environment().len(), std::env::vars_os().count());
+        let flags = Flags { instances: Some("max".into()), ..Flags::default() };
+        let invocation = Invocation { flags, command: "true".into(), arguments: Vec::new(), start: false };
+        let settings = sources.resolve(invocation).unwrap();
+        assert_eq!(settings.app.instances, settings.cpus);
+    }
+}

@@ -1,0 +1,231 @@
+//! Reads the values of single settings: numbers, yes or no, and words out of a list.
+
+use std::num::NonZeroU32;
+
+use super::problem::Accepted;
+use super::settings::{LogFormat, LogLevel};
+use crate::process::Signal;
+use crate::spec::{OnHup, Share};
+
+/// More workers than any machine of today serves well; beyond it a typing error is likelier.
+pub const MOST_INSTANCES: u32 = 1024;
+
+/// How many instances are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    Number(NonZeroU32),
+    /// As many as there are CPUs.
+    Max,
+    /// As many as CPUs and memory allow.
+    Auto,
+}
+
+/// Reads `--instances`, PMR_INSTANCES or WEB_CONCURRENCY.
+///
+/// # Errors
+/// What is accepted.
+pub fn instances(text: &str) -> Result<Wish, Accepted> {
+    match text {
+        "max" => Ok(Wish::Max),
+        "auto" => Ok(Wish::Auto),
+        number => whole_number(number)
+            .filter(|number| *number <= u64::from(MOST_INSTANCES))
+            .and_then(|number| NonZeroU32::new(u32::try_from(number).ok()?))
+            .map(Wish::Number)
+            .ok_or(Accepted("a whole number from 1 to 1024, `auto` or `max`")),
+    }
+}
+
+/// Reads PORT.
+///
+/// # Errors
+/// What is accepted.
+pub fn port(text: &str) -> Result<u16, Accepted> {
+    whole_number(text)
+        .and_then(|number| u16::try_from(number).ok())
+        .filter(|port| *port != 0)
+        .ok_or(Accepted("a port from 1 to 65535"))
+}
+
+/// Reads WEB_MEMORY or MEMORY_AVAILABLE, in megabytes.
+///
+/// # Errors
+/// What is accepted.
+pub fn megabytes(text: &str) -> Result<u64, Accepted> {
+    // The bound keeps the number of bytes within 64 bits.
+    whole_number(text)
+        .filter(|number| (1..=u64::MAX >> 20).contains(number))
+        .ok_or(Accepted("a whole number of megabytes from 1 up"))
+}
+
+/// Reads a count that is at least 1.
+///
+/// # Errors
+/// What is accepted.
+pub fn restarts(text: &str) -> Result<u32, Accepted> {
+    whole_number(text)
+        .and_then(|number| u32::try_from(number).ok())
+        .filter(|number| *number != 0)
+        .ok_or(Accepted("a whole number from 1 up (`--no-autorestart` is the way to never restart)"))
+}
+
+/// Reads a signal's name or number.
+///
+/// # Errors
+/// What is accepted.
+pub fn signal(text: &str) -> Result<Signal, Accepted> {
+    Signal::parse(text).ok_or(Accepted("a signal such as `TERM`, `SIGINT` or `15`"))
+}
+
+/// Reads yes or no.
+///
+/// # Errors
+/// What is accepted.
+pub fn yes_or_no(text: &str) -> Result<bool, Accepted> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(Accepted("`true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`")),
+    }
+}
+
+/// Reads an app's name: it stands before log lines, so it is one visible word or more.
+///
+/// # Errors
+/// What is accepted.
+pub fn name(text: &str) -> Result<String, Accepted> {
+    if text.trim().is_empty() || text.chars().any(char::is_control) {
+        return Err(Accepted("a name without control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads `--log-format`.
+///
+/// # Errors
+/// What is accepted.
+pub fn log_format(text: &str) -> Result<LogFormat, Accepted> {
+    match text {
+        "raw" => Ok(LogFormat::Raw),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(Accepted("`raw`, `text` or `json`")),
+    }
+}
+
+/// Reads `--log-level`.
+///
+/// # Errors
+/// What is accepted.
+pub fn log_level(text: &str) -> Result<LogLevel, Accepted> {
+    const ALL: [LogLevel; 5] =
+        [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
+    ALL.into_iter()
+        .find(|level| level.as_str() == text)
+        .ok_or(Accepted("`error`, `warn`, `info`, `debug` or `trace`"))
+}
+
+/// Reads `--share`.
+///
+/// # Errors
+/// What is accepted.
+pub fn share(text: &str) -> Result<Share, Accepted> {
+    match text {
+        "auto" => Ok(Share::Auto),
+        "cluster" => Ok(Share::Cluster),
+        "intercept" => Ok(Share::Intercept),
+        "activation" => Ok(Share::Activation),
+        "reuseport" => Ok(Share::Reuseport),
+        "none" => Ok(Share::None),
+        _ => Err(Accepted("`auto`, `cluster`, `intercept`, `activation`, `reuseport` or `none`")),
+    }
+}
+
+/// Reads `--on-hup`.
+///
+/// # Errors
+/// What is accepted.
+pub fn on_hup(text: &str) -> Result<OnHup, Accepted> {
+    match text {
+        "reload" => Ok(OnHup::Reload),
+        "forward" => Ok(OnHup::Forward),
+        _ => Err(Accepted("`reload` or `forward`")),
+    }
+}
+
+/// Like `str::parse`, but takes no sign: `+4` is a typing error.
+fn whole_number(text: &str) -> Option<u64> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instances_are_a_number_up_to_1024_or_a_word() {
+        assert_eq!(instances("4"), Ok(Wish::Number(NonZeroU32::new(4).unwrap())));
+        assert_eq!(instances("1024"), Ok(Wish::Number(NonZeroU32::new(1024).unwrap())));
+        assert_eq!(instances("max"), Ok(Wish::Max));
+        assert_eq!(instances("auto"), Ok(Wish::Auto));
+        for text in ["0", "-1", "+4", "abc", "1025", "4.0", " 4", "", "MAX", "99999999999999999999"] {
+            assert!(instances(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_what_the_kernel_takes_and_not_zero() {
+        assert_eq!(port("1"), Ok(1));
+        assert_eq!(port("65535"), Ok(65535));
+        for text in ["0", "65536", "99999", "abc", "-1", "80 ", ""] {
+            assert!(port(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn megabytes_never_overflow_as_bytes() {
+        assert_eq!(megabytes("512"), Ok(512));
+        assert_eq!(megabytes(&(u64::MAX >> 20).to_string()), Ok(u64::MAX >> 20));
+        for text in ["0", "-5", "512M", &((u64::MAX >> 20) + 1).to_string()] {
+            assert!(megabytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn yes_and_no_have_many_words() {
+        for text in ["true", "1", "yes", "on", "TRUE", "Yes"] {
+            assert_eq!(yes_or_no(text), Ok(true), "{text}");
+        }
+        for text in ["false", "0", "no", "off"] {
+            assert_eq!(yes_or_no(text), Ok(false), "{text}");
+        }
+        assert!(yes_or_no("maybe").is_err());
+    }
+
+    #[test]
+    fn a_name_is_visible() {
+        assert_eq!(name("my api"), Ok("my api".to_owned()));
+        for text in ["", " ", "a\nb", "a\u{1b}[31m"] {
+            assert!(name(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_word_out_of_a_list_is_read_and_no_other() {
+        assert_eq!(log_level("trace"), Ok(LogLevel::Trace));
+        assert!(log_level("loud").is_err());
+        assert_eq!(log_format("raw"), Ok(LogFormat::Raw));
+        assert!(log_format("yaml").is_err());
+        assert_eq!(share("activation"), Ok(Share::Activation));
+        assert!(share("magic").is_err());
+        assert_eq!(on_hup("forward"), Ok(OnHup::Forward));
+        assert!(on_hup("ignore").is_err());
+        assert_eq!(restarts("16"), Ok(16));
+        assert!(restarts("0").is_err());
+        assert_eq!(signal("SIGUSR2").map(Signal::as_raw), Ok(12));
+        assert!(signal("SIGNONE").is_err());
+    }
+}

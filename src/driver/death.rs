@@ -1,0 +1,77 @@
+//! Collects the dead: workers, whose end the supervisor is told, and orphans, who only had to be collected.
+
+use super::run::Driver;
+use super::workers::{Remains, Stop, Worker};
+use crate::process::{ExitReason, Signal};
+use crate::spec::WorkerId;
+use crate::supervisor::{Event, Killer, Survivors};
+use crate::sys::reap::{self, Child, Reaped};
+use crate::sys::signals::group_exists;
+
+impl Driver {
+    /// Collects every ended child, and tells of each worker's end in the same turn.
+    pub(super) fn reap(&mut self) {
+        while let Some(child) = reap::next() {
+            match child {
+                Child::Stopped(pid) => self.on_stopped(pid),
+                Child::Ended(reaped) => self.on_ended(reaped),
+            }
+        }
+        for worker in self.workers.forget_remains(group_exists) {
+            self.feed(Event::GroupGone { worker });
+        }
+    }
+
+    fn on_ended(&mut self, Reaped { pid, reason }: Reaped) {
+        let Some(id) = self.workers.by_pid(pid) else {
+            tracing::debug!(pid = pid.as_raw(), %reason, "orphan reaped");
+            return;
+        };
+        let Some(worker) = self.workers.remove(id) else { return };
+        let killer = self.killer(&worker, reason);
+        let survivors = self.bury(id, worker);
+        self.listeners.sweep();
+        self.feed(Event::Exited { worker: id, reason, killer, survivors });
+    }
+
+    fn killer(&mut self, worker: &Worker, reason: ExitReason) -> Killer {
+        if worker.has_terminal {
+            self.take_terminal_back();
+        }
+        // A shell reports its child's SIGKILL as its own exit code 137.
+        if worker.stop != Stop::Killed && reason.status() == ExitReason::Signal(Signal::KILL).status() {
+            return if self.oom.has_struck() { Killer::OutOfMemory } else { Killer::Unknown };
+        }
+        if worker.has_terminal && is_a_persons_wish(reason) { Killer::Keyboard } else { Killer::Unknown }
+    }
+
+    /// Gives up what belonged to the worker, but for what its descendants still need.
+    fn bury(&mut self, id: WorkerId, worker: Worker) -> Survivors {
+        let Worker { pid, logs, link, interception, tasks, .. } = worker;
+        if let Some(logs) = logs {
+            self.ended_logs.retain(|logs| !logs.is_finished());
+            self.ended_logs.push(logs);
+        }
+        if let Some(link) = link {
+            link.close();
+        }
+        if group_exists(pid) {
+            // Questions of the survivors are still answered; the task ends with the last of them.
+            self.workers.leave_remains(id, Remains { group: pid, interception });
+            return Survivors::Some;
+        }
+        for task in tasks {
+            task.abort();
+        }
+        Survivors::None
+    }
+}
+
+/// Ctrl-C and Ctrl-\ reach a worker in the terminal's foreground, not us. Its end by them, or an orderly end of a
+/// program that somebody sits in front of, is the end that this person wanted.
+fn is_a_persons_wish(reason: ExitReason) -> bool {
+    match reason {
+        ExitReason::Code(code) => matches!(code, 0 | 130 | 131),
+        ExitReason::Signal(signal) => signal == Signal::INT || signal == Signal::QUIT,
+    }
+}

@@ -1,0 +1,130 @@
+//! What workers ask and say: by their `bind` and `listen`, and over Node's cluster channel.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::advice;
+use super::run::Driver;
+use crate::handover::cluster::{Errno, FromWorker, Listening, Query, ServersLeft, Wanted};
+use crate::handover::intercept::Fact;
+use crate::listener::{Address, Blocking, Handed, ListenError, OnlyV6};
+use crate::spec::{InstanceId, WorkerId};
+use crate::supervisor::{Event, Listen};
+use crate::sys::notification::Notification;
+
+impl Driver {
+    /// Answers a `bind` or `listen` that is waiting for us.
+    pub(super) fn on_question(&mut self, worker: WorkerId, question: &Notification) {
+        let Some(interception) = self.workers.interception(worker) else { return };
+        match interception.answer(question, &mut self.listeners) {
+            Some(Fact::Listening(address)) => self.on_listening(worker, &address),
+            Some(Fact::Refused(address, errno)) => {
+                tracing::warn!(%address, error = errno.desc(), "cannot hold this address for the workers");
+            }
+            None => {}
+        }
+    }
+
+    fn on_listening(&mut self, worker: WorkerId, address: &Address) {
+        if let Some(advice) = advice::on_listening(address, self.plan.in_container, self.plan.port) {
+            self.advise(advice.to_string());
+        }
+        let port = address.socket_addr().map(|address| address.port());
+        self.feed(Event::Listening { worker, listen: Listen { port } });
+    }
+
+    /// Says it once, however many workers do the same.
+    fn advise(&mut self, text: String) {
+        if !self.advised.contains(&text) {
+            tracing::warn!("{text}");
+            self.advised.push(text);
+        }
+    }
+
+    /// Hears what a node worker says over its channel.
+    pub(super) fn on_channel(&mut self, worker: WorkerId, said: FromWorker) {
+        match said {
+            FromWorker::Wants { query, wanted } => self.give(worker, &query, &wanted),
+            FromWorker::Listening(listening) => self.on_cluster_listening(worker, &listening),
+            FromWorker::Closed { left: ServersLeft::None, .. } => self.disconnect_if_done(worker),
+            FromWorker::Said(message) if message.get() == "\"ready\"" => self.feed(Event::Ready { worker }),
+            FromWorker::Ignored(what) => tracing::debug!(worker = worker.0, ?what, "message ignored"),
+            FromWorker::Closed { .. }
+            | FromWorker::Online
+            | FromWorker::Leaving
+            | FromWorker::Connection { .. }
+            | FromWorker::DescriptorLost
+            | FromWorker::Said(_)
+            | FromWorker::Ended => {}
+        }
+    }
+
+    fn give(&mut self, id: WorkerId, query: &Query, wanted: &Wanted) {
+        let Some(instance) = self.workers.get(id).map(|worker| worker.instance) else { return };
+        let outcome = self.obtain(instance, wanted);
+        let Some(worker) = self.workers.get_mut(id) else { return };
+        let Some(link) = &worker.link else { return };
+        match outcome {
+            Ok(handed) => {
+                worker.handed.push(handed.inode);
+                link.answer_listener(query, handed.socket, &mut self.tickets);
+            }
+            Err(Refusal::Listen(error)) => {
+                link.answer_error(query, Errno(error.errno() as i32));
+                tracing::debug!(%error, "a worker was refused a socket");
+            }
+            Err(Refusal::NoSuchDescriptor) => link.answer_error(query, Errno(libc::EBADF)),
+        }
+    }
+
+    /// Node needs non-blocking sockets: Node 18 accepts until there is nothing left, and would hang on a blocking one.
+    fn obtain(&mut self, instance: InstanceId, wanted: &Wanted) -> Result<Handed, Refusal> {
+        let address = match wanted {
+            Wanted::Tcp { host: None, port, index, only_v6: false, .. } => {
+                return Ok(self.listeners.obtain_any(*port, *index, instance, Blocking::No)?);
+            }
+            Wanted::Tcp { host, port, only_v6, index, .. } => {
+                let host = host.unwrap_or(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED));
+                Address::Tcp { addr: SocketAddr::new(host, *port), only_v6: v6(*only_v6), index: *index }
+            }
+            Wanted::Udp { host, port, only_v6, index, .. } => {
+                Address::Udp { addr: SocketAddr::new(*host, *port), only_v6: v6(*only_v6), index: *index }
+            }
+            Wanted::Unix { path, .. } => Address::Unix { path: path.clone() },
+            Wanted::Fd(_) => return Err(Refusal::NoSuchDescriptor),
+        };
+        Ok(self.listeners.obtain(&address, instance, Blocking::No, None)?)
+    }
+
+    /// Where the worker's `listen` is not intercepted, it has set a backlog of its own choice; ours is put back.
+    fn on_cluster_listening(&mut self, id: WorkerId, listening: &Listening) {
+        let handed = self.workers.get(id).map(|worker| worker.handed.clone()).unwrap_or_default();
+        let port = u16::try_from(listening.port).ok();
+        for inode in handed {
+            // A datagram socket cannot listen, and need not.
+            if let Ok(address) = self.listeners.listen(inode)
+                && address.socket_addr().map(|address| address.port()) == port
+            {
+                self.on_listening(id, &address);
+                return;
+            }
+        }
+        self.feed(Event::Listening { worker: id, listen: Listen { port } });
+    }
+}
+
+/// Why a worker does not get a socket.
+enum Refusal {
+    Listen(ListenError),
+    /// `listen({fd})` means a descriptor of ours, and we were given none.
+    NoSuchDescriptor,
+}
+
+impl From<ListenError> for Refusal {
+    fn from(error: ListenError) -> Self {
+        Self::Listen(error)
+    }
+}
+
+fn v6(only: bool) -> OnlyV6 {
+    if only { OnlyV6::Yes } else { OnlyV6::No }
+}

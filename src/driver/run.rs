@@ -1,0 +1,214 @@
+//! The driver itself: what it holds, and its loop.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::clock::{Clock, seed};
+use super::oom::OomWatch;
+use super::workers::Workers;
+use crate::handover::choose::Way;
+use crate::handover::cluster::{FromWorker, SharedData};
+use crate::listener::Listeners;
+use crate::logs::{Closed, Outputs, Stream, WorkerLogs};
+use crate::process::Signal;
+use crate::spec::{AppSpec, WorkerId};
+use crate::supervisor::{Action, Event, Notice, Supervisor, Uptime};
+use crate::sys::notification::Notification;
+use crate::sys::signals::Signals;
+
+/// How many pieces of news may wait for the loop. While it is full, a worker that floods us waits.
+const NEWS_WAITING: usize = 256;
+/// How long a blocked output may hold up our end once all workers are gone. Platforms kill after 30 s.
+const LAST_WORDS: Duration = Duration::from_secs(25);
+
+/// Everything that was decided before the first worker starts.
+#[derive(Debug)]
+pub struct Plan {
+    /// The app, its instances as they shall really run.
+    pub app: AppSpec,
+    pub way: Way,
+    /// The port that the platform expects the app to listen on.
+    pub port: Option<u16>,
+    pub in_container: bool,
+    /// Whether the command is `node` with a script.
+    pub node_script: bool,
+    /// The value of NODE_OPTIONS for workers, where it differs from what was given.
+    pub node_options: Option<OsString>,
+    /// Whether workers write to our own standard output and error.
+    pub inherit_output: bool,
+    /// Where the cgroup counts OOM kills.
+    pub oom_file: Option<PathBuf>,
+    /// Whether a line carries the app's name even with a single instance.
+    pub always_prefix: bool,
+}
+
+/// News from the tasks that wait on behalf of one worker.
+#[derive(Debug)]
+pub(super) enum News {
+    /// One of its processes waits for an answer.
+    Question(Notification),
+    /// It said by sd_notify that it is ready.
+    Ready,
+}
+
+/// The driver.
+#[derive(Debug)]
+pub struct Driver {
+    pub(super) plan: Plan,
+    pub(super) clock: Clock,
+    pub(super) supervisor: Supervisor,
+    pub(super) workers: Workers,
+    pub(super) listeners: Listeners,
+    pub(super) tickets: SharedData,
+    pub(super) outputs: Outputs,
+    pub(super) oom: OomWatch,
+    pub(super) todo: VecDeque<Action>,
+    /// The logs of ended workers, until everything in their pipes has been read; those of the last one always.
+    pub(super) ended_logs: Vec<Rc<WorkerLogs>>,
+    pub(super) news: mpsc::Sender<(WorkerId, News)>,
+    pub(super) channel: mpsc::Sender<(WorkerId, FromWorker)>,
+    /// Descriptor numbers kept free for workers.
+    pub(super) _reserved: Vec<OwnedFd>,
+    /// What is told when all output has been written.
+    pub(super) last_notice: Option<Notice>,
+    /// Advice already given, so that each is given once.
+    pub(super) advised: Vec<String>,
+    pub(super) status: Option<u8>,
+    inboxes: Inboxes,
+}
+
+/// Where events come from.
+#[derive(Debug)]
+struct Inboxes {
+    signals: Signals,
+    closed: Closed,
+    news: mpsc::Receiver<(WorkerId, News)>,
+    channel: mpsc::Receiver<(WorkerId, FromWorker)>,
+}
+
+/// One thing that happened.
+enum Happened {
+    Signals(Vec<Signal>),
+    Closed(Stream),
+    News(WorkerId, News),
+    Channel(WorkerId, FromWorker),
+    Deadline,
+}
+
+impl Driver {
+    /// Makes the driver; nothing is started yet.
+    #[must_use]
+    pub fn new(plan: Plan, signals: Signals, outputs: (Outputs, Closed), reserved: Vec<OwnedFd>) -> Self {
+        let (supervisor, first) = Supervisor::new(&plan.app, seed());
+        let (news, news_inbox) = mpsc::channel(NEWS_WAITING);
+        let (channel, channel_inbox) = mpsc::channel(NEWS_WAITING);
+        let (outputs, closed) = outputs;
+        Self {
+            listeners: Listeners::new(plan.app.instances.get()),
+            oom: OomWatch::new(plan.oom_file.clone()),
+            plan,
+            clock: Clock::start(),
+            supervisor,
+            workers: Workers::default(),
+            tickets: SharedData::default(),
+            outputs,
+            todo: first.into(),
+            ended_logs: Vec::new(),
+            news,
+            channel,
+            _reserved: reserved,
+            last_notice: None,
+            advised: Vec::new(),
+            status: None,
+            inboxes: Inboxes { signals, closed, news: news_inbox, channel: channel_inbox },
+        }
+    }
+
+    /// Runs until all is over, and returns the status to exit with. To be called within a `LocalSet`.
+    ///
+    /// # Errors
+    /// Only when the event loop itself is broken.
+    pub async fn run(mut self) -> io::Result<u8> {
+        self.perform();
+        loop {
+            if let Some(status) = self.status {
+                return Ok(self.finish(status).await);
+            }
+            match self.inboxes.next(self.supervisor.next_deadline(), self.clock).await? {
+                Happened::Signals(signals) => self.on_signals(&signals),
+                Happened::Closed(Stream::Stdout) => self.feed(Event::OutputClosed),
+                // Our own words are lost then, but the app's are not.
+                Happened::Closed(Stream::Stderr) => {}
+                Happened::News(worker, News::Question(question)) => self.on_question(worker, &question),
+                Happened::News(worker, News::Ready) => self.feed(Event::Ready { worker }),
+                Happened::Channel(worker, said) => self.on_channel(worker, said),
+                Happened::Deadline => self.on_deadline(),
+            }
+        }
+    }
+
+    /// Tells the supervisor, and does what it asks for.
+    pub(super) fn feed(&mut self, event: Event) {
+        let actions = self.supervisor.handle(self.clock.now(), event);
+        self.todo.extend(actions);
+        self.perform();
+    }
+
+    /// A platform that ends everything at once signals the workers too: our own signal comes before their deaths.
+    fn on_signals(&mut self, signals: &[Signal]) {
+        for &signal in signals.iter().filter(|signal| **signal != Signal::CHLD) {
+            self.feed(Event::Signalled { signal });
+        }
+        if signals.contains(&Signal::CHLD) {
+            self.reap();
+        }
+    }
+
+    fn on_deadline(&mut self) {
+        self.listeners.sweep();
+        self.feed(Event::Deadline);
+    }
+
+    /// The last words: what the workers have written is written, then the verdict, then nothing.
+    async fn finish(mut self, status: u8) -> u8 {
+        let drained = async {
+            for logs in &self.ended_logs {
+                logs.drain().await;
+            }
+        };
+        // A reader that does not read is not waited for longer than the platform would wait for us.
+        let _in_time = tokio::time::timeout(LAST_WORDS, drained).await;
+        self.tell_verdict();
+        self.listeners.stop_listening();
+        let _all_written = self.outputs.finish(LAST_WORDS).await;
+        status
+    }
+}
+
+impl Inboxes {
+    /// The next thing that happens. Signals first, so that a flood of anything else cannot keep us from stopping.
+    async fn next(&mut self, deadline: Option<Uptime>, clock: Clock) -> io::Result<Happened> {
+        let wake = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(clock.at(deadline)).await,
+                None => std::future::pending().await,
+            }
+        };
+        // Every branch is cancel-safe: what is not taken stays where it is.
+        tokio::select! {
+            biased;
+            signals = self.signals.next() => Ok(Happened::Signals(signals?)),
+            Some((worker, news)) = self.news.recv() => Ok(Happened::News(worker, news)),
+            Some((worker, said)) = self.channel.recv() => Ok(Happened::Channel(worker, said)),
+            stream = self.closed.next() => Ok(Happened::Closed(stream)),
+            () = wake => Ok(Happened::Deadline),
+        }
+    }
+}

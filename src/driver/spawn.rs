@@ -1,0 +1,216 @@
+//! Starts a worker: its environment, its descriptors, its way to a socket, and what listens to it afterwards.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+
+use tokio::task::JoinHandle;
+
+use super::run::{Driver, News};
+use super::workers::{Stop, Worker};
+use crate::handover::choose::Way;
+use crate::handover::cluster::ClusterLink;
+use crate::handover::cluster::spawn::{self as channel_variables, Membership};
+use crate::handover::environment::{self, Place};
+use crate::handover::intercept::Interception;
+use crate::handover::notify::{self, NotifySocket};
+use crate::listener::{Blocking, ListenError};
+use crate::logs::{Source, WorkerLogs};
+use crate::spec::{Generation, InstanceId, ReadySign, WorkerId};
+use crate::supervisor::{Event, SpawnFailure};
+use crate::sys::channel;
+use crate::sys::filter::Filter;
+use crate::sys::notification::Listener;
+use crate::sys::spawn::{Child, ListenPid, Order, Output, SpawnError, Stdin, spawn};
+use crate::sys::terminal;
+
+/// The exit status that stands for a worker whose socket or channel could not be made: it could not be executed.
+const NOT_STARTED: u8 = 126;
+
+/// Why a worker could not be started.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    #[error("cannot listen on behalf of the app: {0}")]
+    Listen(#[from] ListenError),
+    #[error("cannot make the worker's channel: {0}")]
+    Channel(#[source] io::Error),
+}
+
+impl From<StartError> for SpawnFailure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Spawn(error) => Self { status: error.status(), message: error.describe() },
+            StartError::Listen(_) | StartError::Channel(_) => {
+                Self { status: NOT_STARTED, message: error.to_string() }
+            }
+        }
+    }
+}
+
+/// What a worker is given besides its command, and our ends of it.
+#[derive(Debug, Default)]
+struct Gifts {
+    variables: Vec<(OsString, OsString)>,
+    /// The worker's descriptor number 3.
+    extra: Option<Rc<OwnedFd>>,
+    takes_sockets: bool,
+    channel: Option<OwnedFd>,
+    notify: Option<NotifySocket>,
+}
+
+impl Gifts {
+    fn set(&mut self, name: &str, value: impl Into<OsString>) {
+        self.variables.push((OsString::from(name), value.into()));
+    }
+}
+
+impl Driver {
+    /// Starts the worker and says whether that worked.
+    pub(super) fn spawn(&mut self, worker: WorkerId, instance: InstanceId, generation: Generation) -> Event {
+        match self.start(worker, instance, generation) {
+            Ok(event) => event,
+            Err(error) => Event::SpawnFailed { worker, failure: error.into() },
+        }
+    }
+
+    fn start(&mut self, id: WorkerId, instance: InstanceId, generation: Generation) -> Result<Event, StartError> {
+        let gifts = self.gifts(id, instance)?;
+        let place = Place {
+            app: &self.plan.app.name,
+            instance,
+            generation,
+            several: self.plan.app.instances.get() > 1,
+        };
+        let environment =
+            environment::of_worker(&self.plan.app.command.environment, &place, gifts.variables.iter().cloned());
+        let stdin = self.stdin();
+        let command = &self.plan.app.command;
+        let child = spawn(Order {
+            program: &command.program,
+            arguments: &command.arguments,
+            environment: &environment,
+            directory: command.directory.as_deref(),
+            stdin,
+            output: if self.plan.inherit_output { Output::Inherit } else { Output::Pipes },
+            extra: gifts.extra.as_ref().map(|fd| fd.as_fd()),
+            listen_pid: if gifts.takes_sockets { ListenPid::Set } else { ListenPid::Unset },
+            filter: self.plan.way.intercepts().then_some(Filter),
+        })?;
+        let pid = child.pid;
+        let worker = self.adopt(id, instance, child, gifts, stdin == Stdin::Terminal);
+        self.workers.add(id, worker);
+        Ok(Event::Spawned { worker: id, pid })
+    }
+
+    /// With one instance the app may read what we could read, from a terminal too.
+    fn stdin(&self) -> Stdin {
+        if self.plan.app.instances.get() > 1 {
+            Stdin::Null
+        } else if self.workers.terminal_owner().is_none() && terminal::is_ours() {
+            Stdin::Terminal
+        } else {
+            Stdin::Inherit
+        }
+    }
+
+    fn gifts(&mut self, id: WorkerId, instance: InstanceId) -> Result<Gifts, StartError> {
+        let mut gifts = Gifts::default();
+        let waits = self.plan.app.readiness.sign == ReadySign::Said;
+        match self.plan.way {
+            Way::Cluster(_) => add_channel(&mut gifts, id, Membership::Cluster)?,
+            Way::Activation => self.add_socket(&mut gifts, instance)?,
+            Way::Intercept | Way::Reuseport | Way::None if waits && self.plan.node_script => {
+                add_channel(&mut gifts, id, Membership::MessagesOnly)?;
+            }
+            Way::Intercept | Way::Reuseport | Way::None => {}
+        }
+        if waits {
+            let socket = NotifySocket::bind(id).map_err(StartError::Channel)?;
+            gifts.set(notify::VARIABLE, socket.name());
+            gifts.notify = Some(socket);
+        }
+        if let Some(options) = &self.plan.node_options {
+            gifts.set("NODE_OPTIONS", options.clone());
+        }
+        Ok(gifts)
+    }
+
+    /// systemd's convention (sd_listen_fds(3)); the sockets are blocking, as systemd's are.
+    fn add_socket(&mut self, gifts: &mut Gifts, instance: InstanceId) -> Result<(), StartError> {
+        let Some(port) = self.plan.port else { return Ok(()) };
+        let handed = self.listeners.obtain_any(port, 0, instance, Blocking::Yes)?;
+        self.listeners.listen(handed.inode)?;
+        gifts.extra = Some(handed.socket);
+        gifts.takes_sockets = true;
+        gifts.set("LISTEN_FDS", "1");
+        gifts.set("LISTEN_FDNAMES", "PORT");
+        Ok(())
+    }
+
+    /// Ties everything of a started worker to the loop.
+    fn adopt(&self, id: WorkerId, instance: InstanceId, child: Child, gifts: Gifts, has_terminal: bool) -> Worker {
+        let mut tasks: Vec<JoinHandle<()>> = Vec::new();
+        let interception = child.listener.and_then(|listener| {
+            let watched = listener.map_err(io::Error::from).and_then(Listener::new).map(Rc::new);
+            match watched {
+                Ok(listener) => {
+                    tasks.push(tokio::task::spawn_local(hear_questions(id, Rc::clone(&listener), self.news.clone())));
+                    Some(Interception::new(listener, instance))
+                }
+                Err(error) => {
+                    tracing::warn!(%error, pid = child.pid.as_raw(), "this worker's `bind` cannot be intercepted");
+                    None
+                }
+            }
+        });
+        if let Some(socket) = gifts.notify {
+            let news = self.news.clone();
+            tasks.push(tokio::task::spawn_local(async move {
+                if socket.ready().await.is_ok() {
+                    // The loop is gone only when all is over.
+                    let _told = news.send((id, News::Ready)).await;
+                }
+            }));
+        }
+        let link = gifts.channel.and_then(|socket| self.link(id, socket));
+        let source = Source { app: &self.plan.app.name, instance, pid: child.pid };
+        let logs = child.stdout.zip(child.stderr).and_then(|(out, err)| self.logs(source, out, err));
+        Worker { pid: child.pid, instance, logs, link, interception, tasks, stop: Stop::NotAsked, has_terminal, handed: Vec::new() }
+    }
+
+    fn link(&self, id: WorkerId, socket: OwnedFd) -> Option<ClusterLink> {
+        ClusterLink::start(id, socket, self.channel.clone())
+            .inspect_err(|error| tracing::error!(%error, "cannot watch a worker's channel"))
+            .ok()
+    }
+
+    fn logs(&self, source: Source<'_>, out: OwnedFd, err: OwnedFd) -> Option<Rc<WorkerLogs>> {
+        self.outputs
+            .attach(source, out, err)
+            .map(Rc::new)
+            .inspect_err(|error| tracing::error!(%error, "cannot read a worker's output"))
+            .ok()
+    }
+}
+
+fn add_channel(gifts: &mut Gifts, id: WorkerId, membership: Membership) -> Result<(), StartError> {
+    let (ours, theirs) = channel::pair().map_err(StartError::Channel)?;
+    for (name, value) in channel_variables::environment(membership, id) {
+        gifts.set(name, value);
+    }
+    gifts.extra = Some(Rc::new(theirs));
+    gifts.channel = Some(ours);
+    Ok(())
+}
+
+/// Brings a worker's questions to the loop until the last process that could ask is gone.
+async fn hear_questions(id: WorkerId, listener: Rc<Listener>, news: tokio::sync::mpsc::Sender<(WorkerId, News)>) {
+    while let Ok(Some(question)) = listener.next().await {
+        if news.send((id, News::Question(question))).await.is_err() {
+            return;
+        }
+    }
+}

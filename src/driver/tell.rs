@@ -1,0 +1,230 @@
+//! Puts the supervisor's notices into words.
+
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::run::Driver;
+use crate::logs::WorkerLogs;
+use crate::process::{ExitReason, Pid};
+use crate::spec::InstanceId;
+use crate::supervisor::{CalledOff, Killer, Next, Notice, StopReason, Verdict};
+
+/// How long the last lines of a worker may take to be read before they are quoted without the rest.
+const QUOTE_WITHIN: Duration = Duration::from_secs(1);
+/// More would push the message itself off the screen.
+const LINES_QUOTED: usize = 10;
+
+/// A time as people read it: `350ms`, `12.3s`, `4m 5s`.
+struct Human(Duration);
+
+impl fmt::Display for Human {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        match self.0.as_secs() {
+            0 => write!(f, "{millis}ms"),
+            1..60 => write!(f, "{:.1}s", self.0.as_secs_f64()),
+            seconds @ 60..3600 => write!(f, "{}m {}s", seconds / 60, seconds % 60),
+            seconds => write!(f, "{}h {}m", seconds / 3600, seconds / 60 % 60),
+        }
+    }
+}
+
+/// Who a line speaks of.
+struct About<'a> {
+    app: &'a str,
+    instance: InstanceId,
+    pid: Pid,
+}
+
+impl Driver {
+    pub(super) fn tell(&self, notice: &Notice) {
+        let app = self.plan.app.name.as_str();
+        let about = |instance: &InstanceId, pid: &Pid| About { app, instance: *instance, pid: *pid };
+        match notice {
+            Notice::Started { instance, generation, pid, .. } => {
+                tracing::debug!(app, instance = instance.0, pid = pid.as_raw(), generation = generation.0, "worker started");
+            }
+            Notice::Ready { instance, pid, after, .. } => {
+                tracing::info!(app, instance = instance.0, pid = pid.as_raw(), after = %Human(*after), "worker ready");
+            }
+            Notice::NotReady { instance, pid, after, .. } => tell_not_ready(&about(instance, pid), *after),
+            Notice::ListensNowhere { instance, pid, port, .. } => tell_silence(&about(instance, pid), *port),
+            Notice::ListensElsewhere { instance, pid, found, wanted, .. } => {
+                tell_other_port(&about(instance, pid), *found, *wanted);
+            }
+            Notice::Exited { instance, pid, reason, killer, lived, next, .. } => {
+                tell_exit(&about(instance, pid), (*reason, *killer), *lived, *next);
+            }
+            Notice::SpawnFailed { instance, failure, next, .. } => {
+                let next = next_step(*next);
+                tracing::error!(app, instance = instance.0, "cannot start a worker: {}{next}", failure.message);
+            }
+            Notice::Killing { instance, pid, after, .. } => tracing::warn!(
+                app, instance = instance.0, pid = pid.as_raw(),
+                "worker has not ended {} after it was asked to: killing it", Human(*after)
+            ),
+            Notice::Failed { instance, starts } => tracing::error!(
+                app, instance = instance.0, "instance failed: {starts} unstable starts in a row, giving it up"
+            ),
+            Notice::ReloadCalledOff { instance, why, .. } => self.tell_called_off(*instance, why),
+            Notice::Stopping { .. }
+            | Notice::StoppingNow { .. }
+            | Notice::ReloadBegun { .. }
+            | Notice::ReloadRefused
+            | Notice::ReloadDone { .. }
+            | Notice::Scaled { .. }
+            | Notice::ScaleRefused { .. }
+            | Notice::Ended { .. } => tell_of_all(app, notice),
+        }
+    }
+
+    fn tell_called_off(&self, instance: InstanceId, why: &CalledOff) {
+        let app = self.plan.app.name.as_str();
+        let reason = match why {
+            CalledOff::Exited(reason) => format!("the new worker ended with {reason} before it was ready"),
+            CalledOff::SpawnFailed(failure) => failure.message.clone(),
+            CalledOff::TimedOut(limit) => format!("the new worker was not ready within {}", Human(*limit)),
+            CalledOff::Stopping => "the runtime is stopping".to_owned(),
+        };
+        tracing::error!(app, instance = instance.0, "reload called off, the old workers go on: {reason}");
+        let logs = match why {
+            CalledOff::Exited(_) => self.ended_logs.last(),
+            CalledOff::TimedOut(_) => self.workers.newest_of(instance).and_then(|worker| worker.logs.as_ref()),
+            CalledOff::SpawnFailed(_) | CalledOff::Stopping => None,
+        };
+        if let Some(logs) = logs.map(Rc::clone) {
+            tokio::task::spawn_local(async move {
+                let _in_time = tokio::time::timeout(QUOTE_WITHIN, logs.drain()).await;
+                quote(&logs);
+            });
+        }
+    }
+
+    /// How it all ended, with what the app said last if it ended badly.
+    pub(super) fn tell_verdict(&self) {
+        let Some(notice) = &self.last_notice else { return };
+        self.tell(notice);
+        if let (Notice::Ended { verdict: Verdict::Failed, .. }, Some(logs)) = (notice, self.ended_logs.last()) {
+            quote(logs);
+        }
+    }
+}
+
+fn quote(logs: &WorkerLogs) {
+    let tail = logs.tail();
+    if tail.is_empty() {
+        return;
+    }
+    tracing::error!("its last lines were:");
+    for line in tail.iter().skip(tail.len().saturating_sub(LINES_QUOTED)) {
+        tracing::error!("  {line}");
+    }
+}
+
+fn tell_not_ready(about: &About<'_>, after: Duration) {
+    tracing::warn!(
+        app = about.app, instance = about.instance.0, pid = about.pid.as_raw(),
+        "worker has not said that it is ready after {} (`process.send('ready')`, or sd_notify's READY=1); still waiting",
+        Human(after)
+    );
+}
+
+fn tell_silence(about: &About<'_>, port: u16) {
+    tracing::warn!(
+        app = about.app, instance = about.instance.0, pid = about.pid.as_raw(),
+        "the app listens on nothing after 10 s: the platform expects it on PORT, which is {port}"
+    );
+}
+
+fn tell_other_port(about: &About<'_>, found: u16, wanted: u16) {
+    tracing::warn!(
+        app = about.app, instance = about.instance.0, pid = about.pid.as_raw(),
+        "the app listens on port {found}, but the platform expects it on PORT, which is {wanted}: let it listen on \
+         the port that the environment variable PORT names"
+    );
+}
+
+fn tell_exit(about: &About<'_>, (reason, killer): (ExitReason, Killer), lived: Duration, next: Next) {
+    let how = match (reason, killer) {
+        (_, Killer::OutOfMemory) => "killed by the kernel: out of memory".to_owned(),
+        (ExitReason::Code(_), _) => format!("exited with {reason}").replace("with exit code", "with code"),
+        (ExitReason::Signal(_), _) => format!("ended by {reason}"),
+    };
+    let then = next_step(next);
+    let (app, instance, pid, lived) = (about.app, about.instance.0, about.pid.as_raw(), Human(lived));
+    match next {
+        Next::Nothing | Next::Replaced => tracing::info!(app, instance, pid, %lived, "worker {how}{then}"),
+        Next::Restart { .. } | Next::KeepOld => tracing::warn!(app, instance, pid, %lived, "worker {how}{then}"),
+        Next::GiveUp => tracing::error!(app, instance, pid, %lived, "worker {how}{then}"),
+    }
+}
+
+fn next_step(next: Next) -> String {
+    match next {
+        Next::Restart { delay, unstable: 0, .. } => format!(", restarting in {}", Human(delay)),
+        Next::Restart { delay, unstable, max_unstable } => {
+            format!(", restarting in {} (unstable start {unstable} of {max_unstable})", Human(delay))
+        }
+        Next::GiveUp | Next::Nothing => String::new(),
+        Next::KeepOld => ", the old one goes on".to_owned(),
+        Next::Replaced => ", its successor is starting".to_owned(),
+    }
+}
+
+/// Notices on the app as a whole.
+fn tell_of_all(app: &str, notice: &Notice) {
+    match notice {
+        Notice::Stopping { reason: StopReason::Signal(signal), workers } => {
+            tracing::info!(app, workers, "{signal} received, stopping");
+        }
+        Notice::Stopping { reason: StopReason::OutputClosed, workers } => {
+            tracing::info!(app, workers, "nobody reads standard output any more, stopping");
+        }
+        Notice::StoppingNow { signal } => tracing::warn!(app, "{signal} received again, killing all workers"),
+        Notice::ReloadBegun { generation, instances } => {
+            tracing::info!(app, instances, generation = generation.0, "reloading");
+        }
+        Notice::ReloadRefused => tracing::warn!(app, "reload refused: one is under way, or there is nothing to reload"),
+        Notice::ReloadDone { generation, took } => {
+            tracing::info!(app, generation = generation.0, took = %Human(*took), "reloaded");
+        }
+        Notice::Scaled { from, to } => tracing::info!(app, from, to, "scaled"),
+        Notice::ScaleRefused { at } => tracing::warn!(app, "not scaled: {at} is as far as it goes"),
+        Notice::Ended { verdict, status } => tell_end(app, *verdict, *status),
+        _ => {}
+    }
+}
+
+fn tell_end(app: &str, verdict: Verdict, status: u8) {
+    match verdict {
+        Verdict::Drained => tracing::info!(app, status, "stopped"),
+        Verdict::Killed => tracing::warn!(app, status, "stopped, but not every worker ended by itself"),
+        Verdict::Failed => tracing::error!(app, status, "the app has failed"),
+        Verdict::Completed => tracing::info!(app, status, "every worker has ended"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short_and_exact_enough() {
+        for (millis, text) in
+            [(0, "0ms"), (350, "350ms"), (12_340, "12.3s"), (245_000, "4m 5s"), (7_500_000, "2h 5m")]
+        {
+            assert_eq!(Human(Duration::from_millis(millis)).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_happens_next_is_said() {
+        let delay = Duration::from_millis(100);
+        assert_eq!(
+            next_step(Next::Restart { delay, unstable: 3, max_unstable: 16 }),
+            ", restarting in 100ms (unstable start 3 of 16)"
+        );
+        assert_eq!(next_step(Next::Restart { delay, unstable: 0, max_unstable: 16 }), ", restarting in 100ms");
+    }
+}

@@ -1,0 +1,120 @@
+//! The workers that live, and what belongs to each.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use tokio::task::JoinHandle;
+
+use crate::handover::cluster::ClusterLink;
+use crate::handover::intercept::Interception;
+use crate::logs::WorkerLogs;
+use crate::process::Pid;
+use crate::spec::{InstanceId, WorkerId};
+
+/// A worker whose first process lives.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) pid: Pid,
+    pub(super) instance: InstanceId,
+    /// Its standard output and error, unless they are ours.
+    pub(super) logs: Option<Rc<WorkerLogs>>,
+    pub(super) link: Option<ClusterLink>,
+    pub(super) interception: Option<Interception>,
+    /// What waits for its questions and its `READY=1`.
+    pub(super) tasks: Vec<JoinHandle<()>>,
+    /// Whether it was asked to end.
+    pub(super) stop: Stop,
+    /// Whether it is in the foreground of our terminal.
+    pub(super) has_terminal: bool,
+    /// The inodes of the sockets that it got over the cluster channel.
+    pub(super) handed: Vec<u64>,
+}
+
+/// Whether a worker was asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    NotAsked,
+    Asked,
+    Killed,
+}
+
+/// All of them, by id and by pid; and the groups that ended ones have left behind.
+#[derive(Debug, Default)]
+pub(super) struct Workers {
+    alive: HashMap<WorkerId, Worker>,
+    by_pid: HashMap<Pid, WorkerId>,
+    /// Groups whose leader has ended. Their number cannot be given to others while a member lives.
+    remains: HashMap<WorkerId, Remains>,
+}
+
+/// What an ended worker has left.
+#[derive(Debug)]
+pub(super) struct Remains {
+    pub(super) group: Pid,
+    /// Its descendants may go on asking to `bind`.
+    pub(super) interception: Option<Interception>,
+}
+
+impl Workers {
+    pub(super) fn add(&mut self, id: WorkerId, worker: Worker) {
+        self.by_pid.insert(worker.pid, id);
+        self.alive.insert(id, worker);
+    }
+
+    pub(super) fn get(&self, id: WorkerId) -> Option<&Worker> {
+        self.alive.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: WorkerId) -> Option<&mut Worker> {
+        self.alive.get_mut(&id)
+    }
+
+    pub(super) fn by_pid(&self, pid: Pid) -> Option<WorkerId> {
+        self.by_pid.get(&pid).copied()
+    }
+
+    /// Takes an ended worker out.
+    pub(super) fn remove(&mut self, id: WorkerId) -> Option<Worker> {
+        let worker = self.alive.remove(&id)?;
+        self.by_pid.remove(&worker.pid);
+        Some(worker)
+    }
+
+    pub(super) fn leave_remains(&mut self, id: WorkerId, remains: Remains) {
+        self.remains.insert(id, remains);
+    }
+
+    /// The process group of a worker, whether its leader lives or not.
+    pub(super) fn group(&self, id: WorkerId) -> Option<Pid> {
+        let alive = self.alive.get(&id).map(|worker| worker.pid);
+        alive.or_else(|| self.remains.get(&id).map(|remains| remains.group))
+    }
+
+    /// The interception of a worker or of what it left.
+    pub(super) fn interception(&mut self, id: WorkerId) -> Option<&mut Interception> {
+        match self.alive.get_mut(&id) {
+            Some(worker) => worker.interception.as_mut(),
+            None => self.remains.get_mut(&id)?.interception.as_mut(),
+        }
+    }
+
+    /// Takes out the groups of which `exists` says that they are empty now.
+    pub(super) fn forget_remains(&mut self, exists: impl Fn(Pid) -> bool) -> Vec<WorkerId> {
+        let gone: Vec<WorkerId> =
+            self.remains.iter().filter(|(_, remains)| !exists(remains.group)).map(|(id, _)| *id).collect();
+        for id in &gone {
+            self.remains.remove(id);
+        }
+        gone
+    }
+
+    /// The worker of `instance` that was started last.
+    pub(super) fn newest_of(&self, instance: InstanceId) -> Option<&Worker> {
+        let of_it = self.alive.iter().filter(|(_, worker)| worker.instance == instance);
+        of_it.max_by_key(|(id, _)| **id).map(|(_, worker)| worker)
+    }
+
+    pub(super) fn terminal_owner(&self) -> Option<&Worker> {
+        self.alive.values().find(|worker| worker.has_terminal)
+    }
+}

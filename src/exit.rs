@@ -1,0 +1,114 @@
+//! How the runtime ends: the table of exit statuses, and the one place that words errors for people.
+//!
+//! docs/exit-codes.md explains the table to operators.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::io;
+
+use crate::cli::args::UsageError;
+use crate::config::problem::Problem;
+use crate::config::resolve::ResolveError;
+
+/// Stopped on request and every worker ended in time; or the app is done.
+pub const OK: u8 = 0;
+/// The app has failed although its last worker exited with 0.
+pub const FAILED: u8 = 1;
+/// The command line is wrong.
+pub const USAGE: u8 = 2;
+/// The operating system refused what the runtime itself needs (EX_OSERR of sysexits.h).
+pub const SYSTEM: u8 = 71;
+/// The environment or a configuration file is wrong (EX_CONFIG of sysexits.h).
+pub const CONFIGURATION: u8 = 78;
+/// The program is there, but cannot be executed.
+pub const NOT_EXECUTABLE: u8 = 126;
+/// The program, its file or its interpreter is not there.
+pub const NOT_FOUND: u8 = 127;
+/// A signal's number is added to this, as shells do: the last worker was ended by that signal.
+pub const SIGNAL_BASE: u8 = 128;
+/// Stopped on request, but a worker had to be killed: [`SIGNAL_BASE`] and SIGKILL.
+pub const KILLED: u8 = SIGNAL_BASE + 9;
+
+/// Why the runtime did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// The system refused something without which nothing can be run.
+    #[error("cannot {what}")]
+    System {
+        what: &'static str,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// The status to end with.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Usage(_) => USAGE,
+            Self::System { .. } => SYSTEM,
+            Self::Resolve(ResolveError::Problems(problems)) if problems.iter().all(Problem::is_usage) => {
+                USAGE
+            }
+            Self::Resolve(ResolveError::Problems(_) | ResolveError::ConfigurationFile(_)) => CONFIGURATION,
+            Self::Resolve(ResolveError::NoSuchFile(_) | ResolveError::NoInterpreter(_)) => NOT_FOUND,
+        }
+    }
+
+    fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Resolve(ResolveError::Problems(problems)) => problems,
+            Self::Resolve(_) | Self::Usage(_) | Self::System { .. } => &[],
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage(error) => error.hint(),
+            Self::Resolve(ResolveError::ConfigurationFile(_)) => {
+                Some("name the app's own file instead, as in `pmr-runtime server.js`".to_owned())
+            }
+            Self::Resolve(ResolveError::NoInterpreter(_)) => {
+                Some("install one, or add its directory to PATH".to_owned())
+            }
+            Self::Resolve(ResolveError::Problems(_) | ResolveError::NoSuchFile(_)) | Self::System { .. } => None,
+        }
+    }
+}
+
+/// The text of `error` for people, with a newline at its end.
+#[must_use]
+pub fn render(error: &Error) -> String {
+    if let Error::Usage(UsageError::NoCommand { help }) = error {
+        return help.clone();
+    }
+    let mut text = format!("error: {error}\n");
+    let mut line = |line: String| writeln!(text, "{line}").expect("a String takes every write");
+    for problem in error.problems() {
+        line(format!("  {problem}"));
+    }
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line(format!("caused by: {error}"));
+        cause = error.source();
+    }
+    if let Some(hint) = error.hint() {
+        line(format!("hint: {hint}"));
+    }
+    text
+}
+
+/// Tells people about `error` on `output` and gives the status to end with. An output that takes nothing is no reason
+/// to end in another way.
+pub fn report(error: &Error, output: &mut dyn io::Write) -> u8 {
+    let _unwritable = output.write_all(render(error).as_bytes());
+    error.status()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! The agent: a small script that node workers load before the app, so that a stop signal does not cut off requests.
+//!
+//! Node can only be handed a file, so it is written where we may write, readable for all: a worker that gives up its
+//! rights must still be able to start other node processes. What lies there already is used only if it is ours, and
+//! the same to the byte.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+const SCRIPT: &str = include_str!("agent.cjs");
+
+/// Writes the script to the first of `directories` that takes it and returns its path; `None` where none does.
+#[must_use]
+pub fn install(directories: &[PathBuf]) -> Option<PathBuf> {
+    directories.iter().find_map(|directory| install_in(directory).ok())
+}
+
+/// Where to try: memory before disk, so that a read-only root with the usual /dev/shm will do.
+#[must_use]
+pub fn directories(temporary: Option<&OsStr>) -> Vec<PathBuf> {
+    let mut all = vec![PathBuf::from("/dev/shm")];
+    all.extend(temporary.map(PathBuf::from));
+    all.extend(["/tmp", "/run", "/var/tmp"].map(PathBuf::from));
+    all
+}
+
+/// The value of NODE_OPTIONS that loads the agent after what the user loads.
+#[must_use]
+pub fn node_options(given: Option<&OsStr>, script: &Path) -> OsString {
+    let mut options = given.map(OsStr::to_owned).unwrap_or_default();
+    if !options.is_empty() {
+        options.push(" ");
+    }
+    options.push("--require \"");
+    options.push(script.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\""));
+    options.push("\"");
+    options
+}
+
+fn install_in(directory: &Path) -> io::Result<PathBuf> {
+    let uid = nix::unistd::geteuid().as_raw();
+    let path = directory.join(format!("pmr-agent-{}-{uid}.cjs", env!("CARGO_PKG_VERSION")));
+    if is_ours(&path, uid)? {
+        return Ok(path);
+    }
+    let draft = directory.join(format!(".pmr-agent-{uid}-{}", std::process::id()));
+    let written = write_new(&draft).and_then(|()| fs::rename(&draft, &path));
+    if written.is_err() {
+        // What is left of a draft is of no use to anybody; if even this fails, the directory is not ours to write in.
+        let _gone = fs::remove_file(&draft);
+    }
+    written.map(|()| path)
+}
+
+/// Whether the very script lies there, in a file of our own. Never follows a link that somebody else has laid.
+fn is_ours(path: &Path, uid: u32) -> io::Result<bool> {
+    let mut file = match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let mut text = String::new();
+    let readable = file.read_to_string(&mut text).is_ok();
+    Ok(readable && text == SCRIPT && file.metadata()?.uid() == uid)
+}
+
+fn write_new(path: &Path) -> io::Result<()> {
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
+    file.write_all(SCRIPT.as_bytes())?;
+    // The mode at creation is cut by our umask, but others must be able to read.
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_is_written_once_and_then_used_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = install(&[directory.path().join("missing"), directory.path().to_owned()]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), SCRIPT);
+        let before = fs::metadata(&path).unwrap().ino();
+        assert_eq!(install(&[directory.path().to_owned()]), Some(path.clone()));
+        assert_eq!(fs::metadata(&path).unwrap().ino(), before);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_changed_script_is_replaced_and_a_link_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = install(&[directory.path().to_owned()]).unwrap();
+        fs::write(&path, "throw 1").unwrap();
+        install(&[directory.path().to_owned()]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), SCRIPT);
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", &path).unwrap();
+        assert_eq!(install(&[directory.path().to_owned()]), None);
+    }
+
+    #[test]
+    fn the_users_node_options_come_first() {
+        let options = node_options(Some(OsStr::new("--enable-source-maps")), Path::new("/a b/x.cjs"));
+        assert_eq!(options, "--enable-source-maps --require \"/a b/x.cjs\"");
+        assert_eq!(node_options(None, Path::new("/x.cjs")), "--require \"/x.cjs\"");
+    }
+}

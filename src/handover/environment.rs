@@ -1,0 +1,101 @@
+//! A worker's environment: what we were given, and exactly the documented variables on top. Pure.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+use crate::spec::{Generation, InstanceId};
+
+/// What a worker's own variables are made of.
+#[derive(Debug, Clone)]
+pub struct Place<'a> {
+    pub app: &'a str,
+    pub instance: InstanceId,
+    pub generation: Generation,
+    /// Whether there are several instances, so that a server that would multiply by itself must not.
+    pub several: bool,
+}
+
+/// The variables in the order in which the worker sees them: sorted by name. `extra` wins over all others.
+#[must_use]
+pub fn of_worker(
+    given: &BTreeMap<OsString, OsString>,
+    place: &Place<'_>,
+    extra: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Vec<(OsString, OsString)> {
+    let mut all = given.clone();
+    let instance = place.instance.to_string();
+    let mut set = |name: &str, value: &str| all.insert(OsString::from(name), OsString::from(value));
+    set("PMR_APP", place.app);
+    set("PMR_INSTANCE", &instance);
+    set("PMR_GENERATION", &place.generation.to_string());
+    // pm2's names for the same (research on pm2: environment of a process).
+    set("name", place.app);
+    set("pm_id", &instance);
+    set("NODE_APP_INSTANCE", &instance);
+    if place.several {
+        set("WEB_CONCURRENCY", "1");
+    }
+    all.extend(extra);
+    all.into_iter().collect()
+}
+
+/// Whether what is started may lead to a node process, so that the agent belongs into its environment: node itself,
+/// its package managers and wrappers, shells, and scripts whose first line names one of them.
+#[must_use]
+pub fn may_become_node(program: &OsStr, first_line: Option<&str>) -> bool {
+    const LEADING: [&str; 14] = [
+        "node", "nodejs", "npm", "npx", "yarn", "pnpm", "pnpx", "corepack", "sh", "bash", "dash", "ash", "env", "zsh",
+    ];
+    let base = program.to_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    LEADING.contains(&base)
+        || first_line.is_some_and(|line| {
+            line.starts_with("#!") && line.split(['/', ' ', '\t', '\n']).any(|word| LEADING.contains(&word))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(several: bool) -> Place<'static> {
+        Place { app: "web", instance: InstanceId(2), generation: Generation(3), several }
+    }
+
+    fn pairs(list: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+        list.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
+    }
+
+    #[test]
+    fn exactly_the_documented_variables_are_added() {
+        let given = pairs(&[("PATH", "/bin"), ("WEB_CONCURRENCY", "4")]).into_iter().collect();
+        let expected = [
+            ("NODE_APP_INSTANCE", "2"),
+            ("PATH", "/bin"),
+            ("PMR_APP", "web"),
+            ("PMR_GENERATION", "3"),
+            ("PMR_INSTANCE", "2"),
+            ("WEB_CONCURRENCY", "1"),
+            ("name", "web"),
+            ("pm_id", "2"),
+        ];
+        assert_eq!(of_worker(&given, &place(true), []), pairs(&expected));
+    }
+
+    #[test]
+    fn a_single_instance_keeps_its_concurrency_and_extras_win() {
+        let given = pairs(&[("WEB_CONCURRENCY", "4"), ("X", "1")]).into_iter().collect();
+        let made = of_worker(&given, &place(false), pairs(&[("X", "2")]));
+        assert!(made.contains(&("WEB_CONCURRENCY".into(), "4".into())));
+        assert!(made.contains(&("X".into(), "2".into())));
+    }
+
+    #[test]
+    fn node_is_suspected_behind_package_managers_shells_and_scripts() {
+        for program in ["node", "/usr/bin/nodejs", "npm", "sh"] {
+            assert!(may_become_node(OsStr::new(program), None), "{program}");
+        }
+        assert!(may_become_node(OsStr::new("./next"), Some("#!/usr/bin/env node\n")));
+        assert!(!may_become_node(OsStr::new("python3"), None));
+        assert!(!may_become_node(OsStr::new("gunicorn"), Some("#!/app/venv/bin/python\n")));
+    }
+}

@@ -1,0 +1,203 @@
+//! Interception: a worker's own `bind` is answered with the instance's listening socket, its `listen` by us.
+//!
+//! ```text
+//! worker: socket() ── setsockopt(V6ONLY, REUSEPORT) ── bind(address) ───────── listen(backlog)
+//!                         noted, goes on              our socket takes the       we listen, once;
+//!                                                     descriptor's place         the worker is told 0
+//! ```
+//!
+//! Whatever is not a TCP or Unix-domain stream socket, binds port 0, or cannot be had by us goes on untouched, so that
+//! the program sees just what it would have seen without us. The worker waits for each answer, so none may block.
+
+mod sockaddr;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, RawFd};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use nix::errno::Errno;
+
+use self::sockaddr::Requested;
+use crate::listener::{Address, Blocking, Listeners, OnlyV6};
+use crate::process::Pid;
+use crate::spec::InstanceId;
+use crate::sys::inspect::{self, SocketKind};
+use crate::sys::notification::{Call, Listener, Notification, OnExec};
+
+/// More than `sizeof(struct sockaddr_storage)` is no address.
+const LONGEST_ADDRESS: u64 = 128;
+/// Sockets with noted options that were never bound, such as a client's, must not pile up.
+const MOST_NOTES: usize = 1024;
+
+/// The interception of one worker and all its descendants.
+#[derive(Debug)]
+pub struct Interception {
+    listener: Rc<Listener>,
+    instance: InstanceId,
+    /// By the socket's inode.
+    notes: HashMap<u64, Options>,
+}
+
+/// What a program has set on a socket before binding it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Options {
+    only_v6: Option<OnlyV6>,
+    reuse_port: bool,
+}
+
+/// What a worker did that others should know of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// It listens on a socket of ours.
+    Listening(Address),
+    /// It wanted this address, which we could not give; it was left to try by itself.
+    Refused(Address, Errno),
+}
+
+impl Interception {
+    /// For the worker of `instance` whose filter reports to `listener`.
+    #[must_use]
+    pub fn new(listener: Rc<Listener>, instance: InstanceId) -> Self {
+        Self { listener, instance, notes: HashMap::new() }
+    }
+
+    /// Answers one question.
+    pub fn answer(&mut self, question: &Notification, listeners: &mut Listeners) -> Option<Fact> {
+        match question.call {
+            Call::Bind { fd, address, length } => self.bind(question, fd, (address, length), listeners),
+            Call::Listen { fd } => self.listen(question, fd, listeners),
+            Call::SetOnlyV6 { fd, value } => {
+                let only = |on| if on { OnlyV6::Yes } else { OnlyV6::No };
+                self.note(question, fd, value, |options, on| options.only_v6 = Some(only(on)));
+                None
+            }
+            Call::SetReusePort { fd, value } => {
+                self.note(question, fd, value, |options, on| options.reuse_port = on);
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, question: &Notification, fd: RawFd, value: u64, set: impl FnOnce(&mut Options, bool)) {
+        let on = inspect::int(question.thread, value).map(|value| value != 0);
+        if let (Some(inode), Some(on)) = (inspect::socket_inode(question.thread, fd), on) {
+            if self.notes.len() >= MOST_NOTES {
+                self.notes.clear();
+            }
+            set(self.notes.entry(inode).or_default(), on);
+        }
+        self.listener.go_on(question);
+    }
+
+    fn bind(&mut self, question: &Notification, fd: RawFd, address: (u64, u64), listeners: &mut Listeners) -> Option<Fact> {
+        let Some(wanted) = self.wanted(question, fd, address) else {
+            self.listener.go_on(question);
+            return None;
+        };
+        match self.hand_over(question, fd, &wanted, listeners) {
+            Ok(()) => None,
+            Err(HandOver::Taken) => {
+                self.listener.fail(question, Errno::EADDRINUSE);
+                None
+            }
+            // The program's own attempt fails with the truth, or even succeeds.
+            Err(HandOver::Refused(errno)) => {
+                self.listener.go_on(question);
+                Some(Fact::Refused(wanted.address, errno))
+            }
+        }
+    }
+
+    /// What the caller wants to bind, if that is something to be shared.
+    fn wanted(&mut self, question: &Notification, fd: RawFd, (address, length): (u64, u64)) -> Option<Wanted> {
+        if length > LONGEST_ADDRESS {
+            return None;
+        }
+        let thread = question.thread;
+        let kind = inspect::socket_kind(thread, fd)?;
+        let inode = inspect::socket_inode(thread, fd)?;
+        let bytes = inspect::memory(thread, address, usize::try_from(length).ok()?)?;
+        let flags = inspect::descriptor_flags(thread, fd)?;
+        let options = self.notes.remove(&inode).unwrap_or_default();
+        let address = match (kind, sockaddr::parse(&bytes)?) {
+            (SocketKind::Stream, Requested::Inet(addr)) if addr.port() != 0 => tcp(addr, options),
+            (SocketKind::UnixStream, Requested::Path(path)) => Address::Unix { path: absolute(thread, path)? },
+            (SocketKind::UnixStream, Requested::Abstract(name)) => Address::Abstract { name },
+            _ => return None,
+        };
+        // What was read may have belonged to somebody else if the caller has ended meanwhile.
+        self.listener.is_waiting(question).then_some(Wanted { address, inode, flags, options })
+    }
+
+    fn hand_over(&self, question: &Notification, fd: RawFd, wanted: &Wanted, listeners: &mut Listeners) -> Result<(), HandOver> {
+        let blocking = if wanted.flags & libc::O_NONBLOCK == 0 { Blocking::Yes } else { Blocking::No };
+        let umask = match wanted.address {
+            Address::Unix { .. } => inspect::umask(question.thread),
+            Address::Tcp { .. } | Address::Udp { .. } | Address::Abstract { .. } => None,
+        };
+        let handed = listeners
+            .obtain(&wanted.address, self.instance, blocking, umask)
+            .map_err(|error| HandOver::Refused(error.errno()))?;
+        if handed.inode == wanted.inode {
+            self.listener.succeed(question); // The call was restarted by a signal after our first answer.
+            return Ok(());
+        }
+        let process = inspect::process_of(question.thread).unwrap_or(question.thread);
+        if !wanted.options.reuse_port && inspect::holds_socket(process, handed.inode, fd) {
+            return Err(HandOver::Taken);
+        }
+        let on_exec = if wanted.flags & libc::O_CLOEXEC == 0 { OnExec::Keep } else { OnExec::Close };
+        match self.listener.replace(question, handed.socket.as_fd(), fd, on_exec) {
+            Ok(()) => self.listener.succeed(question),
+            Err(error) => return Err(HandOver::Refused(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))),
+        }
+        Ok(())
+    }
+
+    /// The app's own `listen` would set its backlog on the socket that all share, so it is never made on ours.
+    fn listen(&self, question: &Notification, fd: RawFd, listeners: &mut Listeners) -> Option<Fact> {
+        let inode = inspect::socket_inode(question.thread, fd);
+        match inode.map(|inode| listeners.listen(inode)) {
+            Some(Ok(address)) => {
+                self.listener.succeed(question);
+                Some(Fact::Listening(address))
+            }
+            Some(Err(_)) | None => {
+                self.listener.go_on(question);
+                None
+            }
+        }
+    }
+}
+
+/// A `bind` that is ours to answer.
+struct Wanted {
+    address: Address,
+    /// Of the caller's own socket.
+    inode: u64,
+    /// The open flags of the caller's descriptor.
+    flags: i32,
+    options: Options,
+}
+
+/// Why a socket was not handed over.
+enum HandOver {
+    /// The caller holds it already, and did not ask to share.
+    Taken,
+    Refused(Errno),
+}
+
+fn tcp(addr: SocketAddr, options: Options) -> Address {
+    let only_v6 = options.only_v6.unwrap_or(OnlyV6::No);
+    Address::Tcp { addr, only_v6, index: 0 }
+}
+
+/// The path as we see it, if the caller's files are ours.
+fn absolute(thread: Pid, path: PathBuf) -> Option<PathBuf> {
+    if !inspect::sees_our_files(thread) {
+        return None;
+    }
+    Some(if path.is_absolute() { path } else { inspect::working_directory(thread)?.join(path) })
+}

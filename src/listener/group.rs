@@ -1,0 +1,281 @@
+//! The sockets of one address: one for all instances, or one for each.
+//!
+//! With a socket per instance, the steering program names sockets by their index in the kernel's SO_REUSEPORT group.
+//! The kernel appends a socket when it listens, and moves the last one into the place of one that stops to listen:
+//! `order` repeats that. It holds as long as nobody else makes our sockets listen, and as `listen` is called after each
+//! end of a worker, which may have stopped its socket: some servers call `shutdown` on it, and that stops it for every
+//! process. (Had several done so, we cannot know in which order; the survivors may then be steered by the wrong number.)
+
+use std::collections::BTreeSet;
+
+use nix::errno::Errno;
+
+use super::address::Address;
+use super::socket::{Blocking, Reuse, Socket};
+use super::steer;
+use super::unix::{Presence, SocketFile};
+use crate::spec::InstanceId;
+use crate::sys::reuseport::attach_program;
+use crate::sys::socket::listen;
+
+/// How the instances come by their sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spread {
+    Shared,
+    PerInstance,
+}
+
+#[derive(Debug)]
+pub(super) struct Group {
+    /// What was asked for.
+    key: Address,
+    /// What the kernel made of it: the same, with the actual port.
+    local: Address,
+    spread: Spread,
+    /// At least one. With a socket per instance the position is the instance's number, and those from `wanted` on are
+    /// retired: steered away from, and kept until their queues are empty.
+    sockets: Vec<Socket>,
+    wanted: usize,
+    file: Option<SocketFile>,
+    /// Whether a worker has called `listen`.
+    listening: bool,
+    /// The sockets that listen, by position, in the kernel's order.
+    order: Vec<usize>,
+    /// The indexes that the program in the kernel names; `None` where there is none yet.
+    steered: Option<BTreeSet<u32>>,
+}
+
+/// What a new group needs to know.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) instances: u32,
+    pub(super) blocking: Blocking,
+    pub(super) umask: Option<u32>,
+}
+
+impl Group {
+    /// Binds the address; nothing listens yet.
+    pub(super) fn open(key: Address, terms: Terms) -> Result<Self, Errno> {
+        let mut file = None;
+        let first = match &key {
+            Address::Tcp { addr, only_v6, .. } => {
+                Socket::tcp(*addr, *only_v6, Reuse::Nobody, terms.blocking)?
+            }
+            Address::Udp { addr, only_v6, .. } => Socket::udp(*addr, *only_v6, terms.blocking)?,
+            Address::Abstract { name } => Socket::abstract_name(name, terms.blocking)?,
+            Address::Unix { path } => {
+                let socket = Socket::unix(terms.blocking)?;
+                file = Some(SocketFile::bind(&socket, path, terms.umask)?);
+                socket
+            }
+        };
+        let local = if key.socket_addr().is_some() { key.at(first.local_addr()?) } else { key.clone() };
+        let spread = spread(&key, terms.blocking);
+        let mut group = Self {
+            key,
+            local,
+            spread,
+            sockets: vec![first],
+            wanted: 1,
+            file,
+            listening: false,
+            order: Vec::new(),
+            steered: None,
+        };
+        if spread == Spread::PerInstance {
+            // Only now: bound with SO_REUSEPORT, it would have joined a group of somebody else without a word.
+            group.sockets[0].join_group()?;
+            group.resize(terms.instances)?;
+        }
+        Ok(group)
+    }
+
+    pub(super) fn key(&self) -> &Address {
+        &self.key
+    }
+
+    pub(super) fn local(&self) -> &Address {
+        &self.local
+    }
+
+    pub(super) fn sockets(&self) -> &[Socket] {
+        &self.sockets
+    }
+
+    /// The instance that owns the socket at `position`, if the sockets have owners.
+    pub(super) fn owner(&self, position: usize) -> Option<InstanceId> {
+        match self.spread {
+            Spread::Shared => None,
+            Spread::PerInstance => u32::try_from(position).ok().map(InstanceId),
+        }
+    }
+
+    /// The socket for `instance`, which must be below the number of instances.
+    pub(super) fn socket_of(&mut self, instance: InstanceId) -> &mut Socket {
+        let position = match self.spread {
+            Spread::Shared => 0,
+            Spread::PerInstance => usize::try_from(instance.0).unwrap_or(usize::MAX),
+        };
+        let last = self.sockets.len() - 1;
+        &mut self.sockets[position.min(last)]
+    }
+
+    /// Has as many sockets as `instances` wants. Those beyond it are retired; `steer` has to be called next.
+    pub(super) fn resize(&mut self, instances: u32) -> Result<(), Errno> {
+        let (Address::Tcp { addr, only_v6, .. }, Spread::PerInstance) = (&self.local, self.spread) else {
+            return Ok(());
+        };
+        let wanted = usize::try_from(instances.max(1)).unwrap_or(usize::MAX);
+        while self.sockets.len() < wanted {
+            self.sockets.push(Socket::tcp(*addr, *only_v6, Reuse::Group, Blocking::Yes)?);
+            self.wanted = self.sockets.len();
+        }
+        self.wanted = wanted;
+        if self.listening { self.listen() } else { Ok(()) }
+    }
+
+    /// Whether a worker has called `listen`.
+    pub(super) fn is_listening(&self) -> bool {
+        self.listening
+    }
+
+    /// Really listens, with the longest queue that the kernel accepts. Later calls mend what a worker may have done
+    /// to the sockets: shortened the queue by a `listen` of its own, or stopped one by `shutdown`.
+    pub(super) fn listen(&mut self) -> Result<(), Errno> {
+        let backlog = backlog();
+        let limits: Vec<_> =
+            self.sockets.iter().map(|socket| socket.queue().map(|queue| queue.limit)).collect();
+        for (position, _) in limits.iter().enumerate().filter(|(_, limit)| limit.is_none()) {
+            self.forget(position);
+        }
+        for (position, limit) in limits.into_iter().enumerate() {
+            let known = self.order.contains(&position);
+            if !known || limit.is_none_or(|limit| limit < backlog) {
+                self.listen_at(position, backlog)?;
+            }
+            if !known {
+                self.order.push(position);
+                // If none was left that listened, then the kernel has made a new group, without a program.
+                self.steered = None;
+            }
+        }
+        self.listening = true;
+        Ok(())
+    }
+
+    fn listen_at(&self, position: usize, backlog: u32) -> Result<(), Errno> {
+        let socket = &self.sockets[position];
+        if let Address::Tcp { addr, .. } = &self.local {
+            socket.keep_port(*addr)?;
+        }
+        listen(socket, backlog)
+    }
+
+    /// Repeats what the kernel does when the socket at `position` stops to listen.
+    fn forget(&mut self, position: usize) {
+        if let Some(index) = self.order.iter().position(|&listening| listening == position) {
+            self.order.swap_remove(index);
+        }
+    }
+
+    /// Steers new connections to the instances of `serving` (`None`: to all; and where none of them has a socket, to
+    /// all as well, since a connection has to wait somewhere). Fails where the kernel offers no steering.
+    pub(super) fn steer(&mut self, serving: Option<&BTreeSet<InstanceId>>) -> Result<(), Errno> {
+        if self.spread == Spread::Shared || self.order.is_empty() {
+            return Ok(());
+        }
+        let serves = |position: usize| {
+            serving.is_none_or(|set| u32::try_from(position).is_ok_and(|id| set.contains(&InstanceId(id))))
+        };
+        let mut chosen = self.indexes(serves);
+        if chosen.is_empty() {
+            chosen = self.indexes(|_| true);
+        }
+        // A program is put there even if it names all of ours: a stranger who joins the group then gets nothing.
+        if self.steered.as_ref() != Some(&chosen) {
+            let program = steer::program(&chosen).ok_or(Errno::E2BIG)?;
+            attach_program(&self.sockets[0], &program)?;
+            self.steered = Some(chosen);
+        }
+        Ok(())
+    }
+
+    /// The kernel's indexes of the sockets at these positions, without retired ones.
+    fn indexes(&self, wants: impl Fn(usize) -> bool) -> BTreeSet<u32> {
+        let order = (0..).zip(&self.order);
+        order.filter(|&(_, &at)| at < self.wanted && wants(at)).map(|(index, _)| index).collect()
+    }
+
+    /// Whether sockets are retired, but still open.
+    pub(super) fn has_retired(&self) -> bool {
+        self.sockets.len() > self.wanted
+    }
+
+    /// Closes retired sockets in whose queue nobody waits, from the last on.
+    pub(super) fn close_retired(&mut self) {
+        while self.has_retired() && self.sockets.last().is_some_and(is_drained) {
+            if let Some(socket) = self.sockets.pop() {
+                // A process that still has it open would keep it in the group, unknown to us.
+                socket.leave_group();
+            }
+            self.forget(self.sockets.len());
+        }
+    }
+
+    /// Makes a socket file that is gone appear again, by its second name.
+    pub(super) fn restore_file(&self) {
+        if let Some(file) = self.file.as_ref().filter(|file| file.presence() == Presence::Gone) {
+            // What cannot be restored is bound anew when a worker asks for it the next time.
+            let _bound_anew_later = file.restore();
+        }
+    }
+
+    /// Sees to it that the path of a Unix-domain socket leads to ours, if need be to a new one.
+    pub(super) fn ensure_file(&mut self, terms: Terms) -> Result<(), Errno> {
+        let (Address::Unix { path }, Some(file)) = (&self.key, &mut self.file) else {
+            return Ok(());
+        };
+        match file.presence() {
+            Presence::Ours => return Ok(()),
+            Presence::Foreign => return Err(Errno::EADDRINUSE),
+            Presence::Gone if file.restore().is_ok() => return Ok(()),
+            Presence::Gone => {}
+        }
+        let socket = Socket::unix(terms.blocking)?;
+        let anew = SocketFile::bind(&socket, path, terms.umask)?;
+        file.remove_hidden();
+        *file = anew;
+        self.sockets = vec![socket];
+        self.order.clear();
+        self.listening = false;
+        Ok(())
+    }
+
+    /// Removes the file of a Unix-domain socket.
+    pub(super) fn remove_file(&self) {
+        if let Some(file) = &self.file {
+            file.remove();
+        }
+    }
+}
+
+fn spread(key: &Address, blocking: Blocking) -> Spread {
+    match (key, blocking) {
+        (Address::Tcp { .. }, Blocking::Yes) => Spread::PerInstance,
+        (Address::Tcp { .. }, Blocking::No)
+        | (Address::Udp { .. } | Address::Unix { .. } | Address::Abstract { .. }, _) => Spread::Shared,
+    }
+}
+
+fn is_drained(socket: &Socket) -> bool {
+    socket.queue().is_none_or(|queue| queue.waiting == 0)
+}
+
+/// The longest queue that the kernel accepts: an app's own backlog (5, in Python's http.server) makes clients wait
+/// for a retry of their SYN, a second later.
+fn backlog() -> u32 {
+    /// The default since Linux 5.4.
+    const FALLBACK: u32 = 4096;
+    let read = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
+    read.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(FALLBACK)
+}

@@ -1,0 +1,225 @@
+//! Our two outputs and everything that writes to them.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::stat::fstat;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tracing::Subscriber;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{Layer, Registry};
+
+use super::format::{Format, Label, Prefix, Source, Stream};
+use super::message::Look;
+use super::own::OwnMessages;
+use super::pump::{Drain, Place, Pump, Shared};
+use super::queue::SourceId;
+use super::ring::Ring;
+use super::sink::{Sink, Writer};
+
+/// How lines are to look. What belongs to a terminal or to the environment (NO_COLOR, DYNO) is the caller's
+/// to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    pub format: Format,
+    pub stdout: StreamSettings,
+    pub stderr: StreamSettings,
+    /// Whether our own messages begin with the time in text. Not where the platform (DYNO) or a terminal
+    /// makes it a nuisance.
+    pub timestamps: bool,
+    /// Whether there is one instance only: then bytes pass at once in raw and text, unfinished lines too.
+    pub sole_source: bool,
+}
+
+/// How lines on one of the outputs are to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamSettings {
+    pub prefix: Prefix,
+    pub colour: bool,
+}
+
+impl Settings {
+    /// The part that belongs to `stream`.
+    #[must_use]
+    pub fn of(&self, stream: Stream) -> StreamSettings {
+        match stream {
+            Stream::Stdout => self.stdout,
+            Stream::Stderr => self.stderr,
+        }
+    }
+}
+
+/// Our stdout and stderr, with a thread each that writes. Dropping it ends all pumps at once.
+#[derive(Debug)]
+pub struct Outputs {
+    shared: Rc<Shared>,
+    stdout: Rc<Sink>,
+    stderr: Rc<Sink>,
+    writers: Vec<Writer>,
+    pumps: RefCell<JoinSet<()>>,
+    sources: Cell<u64>,
+}
+
+/// Tells when one of our outputs has been closed at its other end.
+#[derive(Debug)]
+pub struct Closed(mpsc::Receiver<Stream>);
+
+impl Closed {
+    /// Waits until an output is found closed; each is told of once. What is written to it is thrown away from
+    /// then on. (Both names may stand for one output; then it is told as stdout.) Pends for ever once nothing
+    /// can be closed any more. Cancel-safe.
+    pub async fn next(&mut self) -> Stream {
+        match self.0.recv().await {
+            Some(stream) => stream,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// A worker's two pipes at our end. Dropping it leaves its pumps running until the last descendant has closed
+/// the pipes.
+#[derive(Debug)]
+pub struct WorkerLogs {
+    ring: Rc<RefCell<Ring>>,
+    drains: [mpsc::Sender<Drain>; 2],
+}
+
+impl WorkerLogs {
+    /// The last lines of both streams as far as they have been read: at most 20 and 8 KiB. Ask after `drain`.
+    #[must_use]
+    pub fn tail(&self) -> Vec<String> {
+        self.ring.borrow().lines()
+    }
+
+    /// Whether the last descendant has closed the pipes and all of it was read.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.drains.iter().all(mpsc::Sender::is_closed)
+    }
+
+    /// Waits until everything that is in the pipes now has been read and queued, and ends a line that is
+    /// begun. For a worker that has ended: it does not wait for descendants, which may hold the pipes and go
+    /// on writing. Takes as long as our output is blocked, so give it a deadline. Cancel-safe: the reading
+    /// goes on.
+    pub async fn drain(&self) {
+        let mut replies = Vec::with_capacity(self.drains.len());
+        for drains in &self.drains {
+            let (reply, done) = oneshot::channel();
+            if drains.send(reply).await.is_ok() {
+                replies.push(done);
+            }
+        }
+        for done in replies {
+            // An error means that the pump has met the end of its pipe, which is as good.
+            let _ended = done.await;
+        }
+    }
+}
+
+impl Outputs {
+    /// Starts the writers. The descriptors are our stdout and stderr or copies of them; they are left in
+    /// blocking mode. Where both lead to the same file (`2>&1`), one writer serves both, so that their lines
+    /// do not tear each other.
+    pub fn start(settings: Settings, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<(Self, Closed)> {
+        let (tell, closed) = mpsc::channel(2);
+        let out = Rc::new(Sink::new());
+        let mut writers = Vec::with_capacity(2);
+        let is_same = is_same_file(&stdout, &stderr);
+        writers.push(Writer::start(Arc::clone(&out.queue), stdout, Stream::Stdout, tell.clone())?);
+        let err = if is_same { Rc::clone(&out) } else { Rc::new(Sink::new()) };
+        if !is_same {
+            writers.push(Writer::start(Arc::clone(&err.queue), stderr, Stream::Stderr, tell)?);
+        }
+        let outputs = Self {
+            shared: Rc::new(Shared::new(settings)),
+            stdout: out,
+            stderr: err,
+            writers,
+            pumps: RefCell::default(),
+            sources: Cell::new(0),
+        };
+        Ok((outputs, Closed(closed)))
+    }
+
+    /// What makes `tracing` events lines on our stderr. `filter` (a `LevelFilter`, an `EnvFilter`) says which
+    /// ones.
+    pub fn subscriber<F>(&self, filter: F) -> impl Subscriber + Send + Sync + use<F>
+    where
+        F: Layer<Registry> + Send + Sync,
+    {
+        let Settings { format, stderr, timestamps, .. } = self.shared.settings.get();
+        let look = Look { format, colour: stderr.colour, timestamps };
+        let own = OwnMessages::new(Arc::clone(&self.stderr.queue), look);
+        tracing_subscriber::registry().with(filter).with(own)
+    }
+
+    /// Takes over a new worker's pipes (our ends, which are made non-blocking). Must be called within a
+    /// `LocalSet`. Fails where one is no pipe or the kernel has no room to watch it; then both are closed.
+    pub fn attach(&self, source: Source<'_>, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<WorkerLogs> {
+        let ring = Rc::new(RefCell::new(Ring::default()));
+        let (drain_stdout, out_drains) = mpsc::channel(1);
+        let (drain_stderr, err_drains) = mpsc::channel(1);
+        let out = Pump::new(stdout, self.place(source, Stream::Stdout, &ring), out_drains)?;
+        let err = Pump::new(stderr, self.place(source, Stream::Stderr, &ring), err_drains)?;
+        let mut pumps = self.pumps.borrow_mut();
+        // Those that have ended since are forgotten here, as good a moment as any.
+        while pumps.try_join_next().is_some() {}
+        pumps.spawn_local(out.run());
+        pumps.spawn_local(err.run());
+        Ok(WorkerLogs { ring, drains: [drain_stdout, drain_stderr] })
+    }
+
+    /// Says whether there is one instance only, and whether lines have a prefix, from now on.
+    pub fn rearrange(&self, sole_source: bool, stdout: Prefix, stderr: Prefix) {
+        let mut settings = self.shared.settings.get();
+        settings.sole_source = sole_source;
+        settings.stdout.prefix = stdout;
+        settings.stderr.prefix = stderr;
+        self.shared.settings.set(settings);
+    }
+
+    /// Ends all pumps and waits until everything queued has been written, at most for `limit`. False: an output is
+    /// blocked, and what is queued for it is lost when the process ends.
+    pub async fn finish(self, limit: Duration) -> bool {
+        self.pumps.into_inner().shutdown().await;
+        self.writers.iter().for_each(Writer::finish);
+        let all_ended = async {
+            for writer in self.writers {
+                writer.ended().await;
+            }
+        };
+        tokio::time::timeout(limit, all_ended).await.is_ok()
+    }
+
+    fn place(&self, source: Source<'_>, stream: Stream, ring: &Rc<RefCell<Ring>>) -> Place {
+        let id = self.sources.get();
+        self.sources.set(id + 1);
+        let sink = match stream {
+            Stream::Stdout => &self.stdout,
+            Stream::Stderr => &self.stderr,
+        };
+        let colour = self.shared.settings.get().of(stream).colour;
+        Place {
+            sink: Rc::clone(sink),
+            source: SourceId(id),
+            stream,
+            label: Label::new(source, stream, colour),
+            ring: Rc::clone(ring),
+            shared: Rc::clone(&self.shared),
+        }
+    }
+}
+
+/// Whether both descriptors lead to the same file, pipe, socket or terminal. Where that cannot be told, they
+/// do not.
+fn is_same_file(one: &OwnedFd, other: &OwnedFd) -> bool {
+    match (fstat(one.as_fd()), fstat(other.as_fd())) {
+        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
+        _ => false,
+    }
+}

@@ -1,0 +1,265 @@
+//! The whole machine: its state, its entry points, and what follows on every event once the event itself was handled
+//! (free start slots are given away, the serving set is told, the end is noticed).
+//!
+//! What single events do is in the other files of this module, as further `impl Supervisor` blocks.
+
+use std::collections::VecDeque;
+
+use super::action::{Action, Notice, Verdict};
+use super::backoff::Jitter;
+use super::departure::Departures;
+use super::event::{Event, Uptime};
+use super::exit::Exit;
+use super::instance::{Instance, Request, State};
+use super::reload::Reload;
+use super::stop::Stop;
+use crate::spec::{
+    AppSpec, Generation, InstanceId, OnHup, ReadinessPolicy, RestartPolicy, StopPolicy, WorkerId,
+};
+
+/// Decides what happens to the app's workers. Made for one driver, which calls it from one place.
+#[derive(Debug)]
+pub struct Supervisor {
+    pub(super) policy: Policy,
+    pub(super) phase: Phase,
+    /// Without gaps: the instance numbered n is at index n.
+    pub(super) instances: Vec<Instance>,
+    /// Exactly the instances that are [`State::Waiting`], first come, first served.
+    pub(super) waiting: VecDeque<InstanceId>,
+    pub(super) departures: Departures,
+    pub(super) output: Output,
+    pub(super) reload: Option<Reload>,
+    /// That of new instances.
+    pub(super) current: Generation,
+    /// The greatest ever given to a reload.
+    pub(super) newest: Generation,
+    pub(super) last_worker: WorkerId,
+    /// Whether any spawn has ever succeeded.
+    pub(super) any_spawned: bool,
+    pub(super) ends: Ends,
+    pub(super) jitter: Jitter,
+    /// The instances last told of by [`Action::Serve`]; at first all of them.
+    serving: Vec<InstanceId>,
+    pub(super) out: Vec<Action>,
+}
+
+/// What of the app's specification matters here.
+#[derive(Debug)]
+pub(super) struct Policy {
+    pub(super) restart: RestartPolicy,
+    pub(super) stop: StopPolicy,
+    pub(super) readiness: ReadinessPolicy,
+    pub(super) on_hup: OnHup,
+    pub(super) start_limit: usize,
+    pub(super) role: Role,
+}
+
+/// How much of a supervisor is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Cluster,
+    /// A mere init: see [`AppSpec::is_init`].
+    Init,
+}
+
+/// Where in its life the runtime is.
+#[derive(Debug)]
+pub(super) enum Phase {
+    Running,
+    Stopping(Stop),
+    Ended,
+}
+
+/// Whether anybody reads our standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    Open,
+    Closed,
+}
+
+/// The statuses of workers that ended without being asked.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    last: u8,
+    last_nonzero: Option<u8>,
+}
+
+impl Supervisor {
+    /// The machine at [`Uptime`] zero, and the spawns to begin with. Equal seeds and histories give equal actions.
+    #[must_use]
+    pub fn new(spec: &AppSpec, seed: u64) -> (Self, Vec<Action>) {
+        let now = Uptime::default();
+        let first = Generation(1);
+        let ids: Vec<_> = (0..spec.instances.get()).map(InstanceId).collect();
+        let mut supervisor = Self {
+            policy: Policy::new(spec),
+            phase: Phase::Running,
+            instances: ids.iter().map(|&id| Instance::new(now, id, first)).collect(),
+            waiting: ids.iter().copied().collect(),
+            departures: Departures::default(),
+            output: Output::Open,
+            reload: None,
+            current: first,
+            newest: first,
+            last_worker: WorkerId(0),
+            any_spawned: false,
+            ends: Ends::default(),
+            jitter: Jitter::new(seed),
+            serving: ids,
+            out: Vec::new(),
+        };
+        supervisor.follow_up(now);
+        let actions = std::mem::take(&mut supervisor.out);
+        (supervisor, actions)
+    }
+
+    /// Takes in one fact and says what is to be done about it, in order. Total: events about unknown or long gone
+    /// workers and events that come out of turn are ignored, and nothing follows after [`Action::Exit`].
+    pub fn handle(&mut self, now: Uptime, event: Event) -> Vec<Action> {
+        if matches!(self.phase, Phase::Ended) {
+            return Vec::new();
+        }
+        match event {
+            Event::Spawned { worker, pid } => self.handle_spawned(now, worker, pid),
+            Event::SpawnFailed { worker, failure } => self.handle_spawn_failed(now, worker, failure),
+            Event::Listening { worker, listen } => self.handle_listening(now, worker, listen),
+            Event::Ready { worker } => self.handle_ready(now, worker),
+            Event::Exited { worker, reason, killer, survivors } => {
+                self.handle_exited(now, worker, Exit { reason, killer, survivors });
+            }
+            Event::GroupGone { worker } => self.handle_group_gone(worker),
+            Event::Signalled { signal } => self.handle_signal(now, signal),
+            Event::OutputClosed => self.handle_output_closed(now),
+            Event::Deadline => self.handle_deadline(now),
+        }
+        self.follow_up(now);
+        std::mem::take(&mut self.out)
+    }
+
+    /// What may follow on any event.
+    fn follow_up(&mut self, now: Uptime) {
+        if matches!(self.phase, Phase::Running) {
+            self.start(now);
+        }
+        if let Some((verdict, status)) = self.outcome() {
+            self.notice(Notice::Ended { verdict, status });
+            self.out.push(Action::Exit { status });
+            self.phase = Phase::Ended;
+        } else if matches!(self.phase, Phase::Running) {
+            self.serve();
+        }
+    }
+
+    /// Gives the free start slots away: first to a reload, which may be the cure for those that wait.
+    fn start(&mut self, now: Uptime) {
+        let held = self.instances.iter().filter(|instance| instance.holds_slot()).count();
+        let held = held + usize::from(self.reload.as_ref().is_some_and(Reload::holds_slot));
+        let mut free = self.policy.start_limit.saturating_sub(held);
+        self.advance_reload(now, &mut free);
+        while free > 0
+            && let Some(id) = self.waiting.pop_front()
+        {
+            free -= 1;
+            self.fill(now, id);
+        }
+    }
+
+    /// Asks for a worker for an instance whose turn has come.
+    fn fill(&mut self, now: Uptime, id: InstanceId) {
+        let Some(index) = self.index(id) else { return };
+        let request = self.request(id, self.instances[index].generation);
+        self.instances[index].enter(now, State::Spawning(request));
+    }
+
+    /// Asks the driver for a worker.
+    pub(super) fn request(&mut self, instance: InstanceId, generation: Generation) -> Request {
+        self.last_worker = WorkerId(self.last_worker.0.wrapping_add(1));
+        let worker = self.last_worker;
+        self.out.push(Action::Spawn { worker, instance, generation });
+        Request { worker, generation }
+    }
+
+    /// Lets an instance wait for a start slot.
+    pub(super) fn queue(&mut self, now: Uptime, id: InstanceId) {
+        if let Some(index) = self.index(id) {
+            self.instances[index].enter(now, State::Waiting);
+            self.waiting.push_back(id);
+        }
+    }
+
+    /// How it all ended, if it has.
+    fn outcome(&self) -> Option<(Verdict, u8)> {
+        if !self.departures.is_empty() || self.instances.iter().any(Instance::is_active) {
+            return None;
+        }
+        if self.instances.iter().all(|instance| matches!(instance.state(), State::Failed)) {
+            return Some((Verdict::Failed, if self.ends.last == 0 { 1 } else { self.ends.last }));
+        }
+        match &self.phase {
+            Phase::Running => Some((Verdict::Completed, self.ends.last_nonzero.unwrap_or(0))),
+            Phase::Stopping(stop) => Some(stop.outcome()),
+            Phase::Ended => None,
+        }
+    }
+
+    /// Tells which instances serve, if that has changed. New connections are steered away before anyone is asked to
+    /// end, so it goes before the first [`Action::Stop`].
+    fn serve(&mut self) {
+        let instances = self.choose_serving();
+        if instances.is_empty() || instances == self.serving {
+            return;
+        }
+        self.serving.clone_from(&instances);
+        let place = self.out.iter().position(|action| matches!(action, Action::Stop { .. }));
+        self.out.insert(place.unwrap_or(self.out.len()), Action::Serve { instances });
+    }
+
+    /// Those with a ready worker; else those that will be up first; else all that are not given up.
+    fn choose_serving(&self) -> Vec<InstanceId> {
+        let choose = |wanted: fn(&Instance) -> bool| -> Vec<InstanceId> {
+            self.instances.iter().filter(|instance| wanted(instance)).map(|instance| instance.id).collect()
+        };
+        let ready = choose(Instance::is_ready);
+        if !ready.is_empty() {
+            return ready;
+        }
+        let active = choose(Instance::is_active);
+        if !active.is_empty() {
+            return active;
+        }
+        choose(|instance| !matches!(instance.state(), State::Failed))
+    }
+
+    /// Where in `instances` this one is, if it still exists.
+    pub(super) fn index(&self, id: InstanceId) -> Option<usize> {
+        usize::try_from(id.0).ok().filter(|&index| index < self.instances.len())
+    }
+
+    /// Reports a fact.
+    pub(super) fn notice(&mut self, notice: Notice) {
+        self.out.push(Action::Notice(notice));
+    }
+}
+
+impl Policy {
+    fn new(spec: &AppSpec) -> Self {
+        Self {
+            restart: spec.restart.clone(),
+            stop: spec.stop.clone(),
+            readiness: spec.readiness.clone(),
+            on_hup: spec.on_hup,
+            start_limit: usize::try_from(spec.start_limit.get()).unwrap_or(usize::MAX),
+            role: if spec.is_init() { Role::Init } else { Role::Cluster },
+        }
+    }
+}
+
+impl Ends {
+    /// Takes note of a status.
+    pub(super) fn note(&mut self, status: u8) {
+        self.last = status;
+        if status != 0 {
+            self.last_nonzero = Some(status);
+        }
+    }
+}

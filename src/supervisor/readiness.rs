@@ -1,0 +1,203 @@
+//! When a worker is ready, and what is to be said about one that is not. One [`Watch`] for each worker.
+//!
+//! It waits for the sign that the policy asks for. With [`ReadySign::Listening`] the clock may speak as well: a worker
+//! that listens nowhere, or elsewhere than the platform expects, is ready once it has lived for the minimum uptime;
+//! unless its predecessor in the same instance did listen, for then a slow start is the likelier explanation, and a
+//! reload that believed the clock would stop the old worker too early.
+
+use std::time::Duration;
+
+use super::event::{Listen, Uptime};
+use crate::spec::{ReadinessPolicy, ReadySign};
+
+/// Heroku ends a dyno that does not bind its port in 60 s; ten is slow for an app and early enough to be read.
+const NOWHERE_AFTER: Duration = Duration::from_secs(10);
+
+/// What is known of a worker's readiness.
+#[derive(Debug, Clone)]
+pub(super) struct Watch {
+    sign: ReadySign,
+    wanted: Option<u16>,
+    min_uptime: Duration,
+    /// When the minimum uptime is over.
+    stable_at: Uptime,
+    expected: Expected,
+    tone: Tone,
+    heard: Heard,
+    /// When to complain that it listens nowhere.
+    nowhere_at: Option<Uptime>,
+    /// When to complain that it is not ready.
+    late_at: Option<Uptime>,
+    pace: Pace,
+}
+
+/// What the worker has shown so far.
+#[derive(Debug, Clone)]
+enum Heard {
+    Nothing,
+    /// It listens, but not on the wanted port. It may yet, until `judge_at`.
+    Elsewhere {
+        found: u16,
+        judge_at: Uptime,
+        told: bool,
+    },
+    /// The sign of readiness was given.
+    Enough,
+}
+
+/// Whether the worker's predecessor in its instance was seen to listen as wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// So a listen is waited for.
+    Listen,
+    /// It may be one that never listens.
+    Anything,
+}
+
+/// Whether complaints are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Plain,
+    /// A mere init has no opinion of its child.
+    Quiet,
+}
+
+/// Whether the readiness timeout has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    InTime,
+    Late,
+}
+
+/// Something that people should hear about a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Complaint {
+    Nowhere {
+        wanted: u16,
+    },
+    Elsewhere {
+        found: u16,
+        wanted: u16,
+    },
+    /// The readiness timeout has passed.
+    Late,
+}
+
+impl Watch {
+    /// Begins to watch a worker spawned at `now`.
+    pub(super) fn new(
+        now: Uptime,
+        policy: &ReadinessPolicy,
+        min_uptime: Duration,
+        expected: Expected,
+        tone: Tone,
+    ) -> Self {
+        let plain = tone == Tone::Plain;
+        let port_matters = plain && policy.sign == ReadySign::Listening && policy.port.is_some();
+        Self {
+            sign: policy.sign,
+            wanted: policy.port,
+            min_uptime,
+            stable_at: now.after(min_uptime),
+            expected,
+            tone,
+            heard: Heard::Nothing,
+            nowhere_at: port_matters.then(|| now.after(NOWHERE_AFTER)),
+            late_at: plain.then(|| now.after(policy.timeout)),
+            pace: Pace::InTime,
+        }
+    }
+
+    /// The worker listens. Says whether that is what was wanted of it.
+    pub(super) fn listens(&mut self, now: Uptime, listen: Listen) -> bool {
+        if self.sign == ReadySign::Said {
+            return false;
+        }
+        self.nowhere_at = None;
+        match (self.wanted, listen.port) {
+            (Some(wanted), Some(found)) if found != wanted => {
+                self.listens_elsewhere(now, found);
+                false
+            }
+            (Some(_), Some(_) | None) | (None, _) => {
+                self.heard = Heard::Enough;
+                true
+            }
+        }
+    }
+
+    /// Remembers the first other port. A late one (an inspector's, a metrics page's) gets as long as an early one for
+    /// the wanted port to follow.
+    fn listens_elsewhere(&mut self, now: Uptime, found: u16) {
+        if matches!(self.heard, Heard::Nothing) {
+            let judge_at = if now < self.stable_at { self.stable_at } else { now.after(self.min_uptime) };
+            self.heard = Heard::Elsewhere { found, judge_at, told: self.tone == Tone::Quiet };
+        }
+    }
+
+    /// Whether it was seen to listen as wanted.
+    pub(super) fn has_listened(&self) -> bool {
+        self.sign == ReadySign::Listening && matches!(self.heard, Heard::Enough)
+    }
+
+    /// The worker said that it is ready.
+    pub(super) fn says_ready(&mut self) {
+        if self.sign == ReadySign::Said {
+            self.heard = Heard::Enough;
+        }
+    }
+
+    /// Whether the worker counts as ready now.
+    pub(super) fn is_ready(&self, now: Uptime) -> bool {
+        self.ready_at().is_some_and(|at| at <= now)
+    }
+
+    /// It is ready: its being late is no longer of interest.
+    pub(super) fn settle(&mut self) {
+        self.late_at = None;
+    }
+
+    /// Whether the readiness timeout has passed.
+    pub(super) fn is_late(&self) -> bool {
+        self.pace == Pace::Late
+    }
+
+    /// What is to be said now. To be asked until there is nothing more.
+    pub(super) fn complaint(&mut self, now: Uptime) -> Option<Complaint> {
+        if let (Some(wanted), Heard::Elsewhere { found, judge_at, told: told @ false }) =
+            (self.wanted, &mut self.heard)
+            && *judge_at <= now
+        {
+            *told = true;
+            return Some(Complaint::Elsewhere { found: *found, wanted });
+        }
+        if let Some(wanted) = self.wanted
+            && self.nowhere_at.take_if(|at| *at <= now).is_some()
+        {
+            return Some(Complaint::Nowhere { wanted });
+        }
+        self.late_at.take_if(|at| *at <= now)?;
+        self.pace = Pace::Late;
+        Some(Complaint::Late)
+    }
+
+    /// When time alone may make the worker ready.
+    pub(super) fn ready_at(&self) -> Option<Uptime> {
+        match (&self.heard, self.sign, self.expected) {
+            (Heard::Enough, _, _) => Some(Uptime::default()),
+            (Heard::Elsewhere { judge_at, .. }, _, _) => Some(*judge_at),
+            (Heard::Nothing, ReadySign::Listening, Expected::Anything) => Some(self.stable_at),
+            (Heard::Nothing, ReadySign::Listening, Expected::Listen)
+            | (Heard::Nothing, ReadySign::Said, _) => None,
+        }
+    }
+
+    /// When the next complaint may be due.
+    pub(super) fn complaint_at(&self) -> Option<Uptime> {
+        let judge_at = match self.heard {
+            Heard::Elsewhere { judge_at, told: false, .. } => Some(judge_at),
+            Heard::Elsewhere { .. } | Heard::Nothing | Heard::Enough => None,
+        };
+        [judge_at, self.nowhere_at, self.late_at].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,43 @@
+//! Scaling: one instance more, at the end, or one less, the last.
+
+use super::action::Notice;
+use super::event::Uptime;
+use super::instance::Instance;
+use super::machine::Supervisor;
+use super::reload::Reload;
+use crate::spec::InstanceId;
+
+/// More workers than any machine has CPUs to give; the kernel's steering program and our tables stay small.
+const MAX_INSTANCES: usize = 1024;
+
+impl Supervisor {
+    /// Adds an instance after the last.
+    pub(super) fn scale_up(&mut self, now: Uptime) {
+        let from = self.count();
+        if self.instances.len() >= MAX_INSTANCES {
+            return self.notice(Notice::ScaleRefused { at: from });
+        }
+        let id = InstanceId(from);
+        let generation = self.reload.as_ref().map_or(self.current, Reload::generation);
+        self.instances.push(Instance::new(now, id, generation));
+        self.queue(now, id);
+        self.notice(Notice::Scaled { from, to: self.count() });
+    }
+
+    /// Takes the last instance away, but never the only one.
+    pub(super) fn scale_down(&mut self, now: Uptime) {
+        let from = self.count();
+        let last = if self.instances.len() > 1 { self.instances.pop() } else { None };
+        let Some(last) = last else {
+            return self.notice(Notice::ScaleRefused { at: from });
+        };
+        self.notice(Notice::Scaled { from, to: self.count() });
+        self.waiting.retain(|&waiting| waiting != last.id);
+        self.dismiss_from(now, last.id, last.state());
+        self.reload_skip(now, last.id);
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.instances.len()).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,62 @@
+//! What each signal that the runtime receives asks for, and the passing on of the rest.
+
+use super::action::{Action, Notice, Recipient, StopReason};
+use super::event::Uptime;
+use super::instance::Instance;
+use super::machine::{Output, Phase, Role, Supervisor};
+use super::reload::{Newcomer, Reload};
+use crate::process::Signal;
+use crate::spec::OnHup;
+
+impl Supervisor {
+    /// The runtime received a signal.
+    pub(super) fn handle_signal(&mut self, now: Uptime, signal: Signal) {
+        match (self.policy.role, signal) {
+            (_, Signal::CHLD) => {}
+            (Role::Init, Signal::TERM | Signal::INT | Signal::QUIT | Signal::HUP) => {
+                self.forward(signal, Recipient::Group);
+            }
+            (Role::Init, _) => self.forward(signal, Recipient::Leader),
+            (Role::Cluster, Signal::TERM | Signal::INT | Signal::QUIT) => {
+                self.handle_stop_signal(now, signal)
+            }
+            (Role::Cluster, _) if !matches!(self.phase, Phase::Running) => {}
+            (Role::Cluster, Signal::HUP) => match self.policy.on_hup {
+                OnHup::Reload => self.begin_reload(now),
+                OnHup::Forward => self.forward(signal, Recipient::Group),
+            },
+            (Role::Cluster, Signal::TTIN) => self.scale_up(now),
+            (Role::Cluster, Signal::TTOU) => self.scale_down(now),
+            (Role::Cluster, _) => self.forward(signal, Recipient::Leader),
+        }
+    }
+
+    /// Nobody hears our workers any more: that is a stop. A mere init passes it on as SIGTERM.
+    pub(super) fn handle_output_closed(&mut self, now: Uptime) {
+        if std::mem::replace(&mut self.output, Output::Closed) == Output::Closed {
+            return;
+        }
+        match self.policy.role {
+            Role::Cluster => self.begin_stop(now, StopReason::OutputClosed),
+            Role::Init => {
+                self.notice(Notice::Stopping { reason: StopReason::OutputClosed, workers: self.alive() });
+                self.forward(Signal::TERM, Recipient::Group);
+            }
+        }
+    }
+
+    /// Passes a signal on to every worker that is not leaving.
+    fn forward(&mut self, signal: Signal, to: Recipient) {
+        let residents = self.instances.iter().filter_map(Instance::watched);
+        let newcomer = self.reload.as_ref().and_then(Reload::newcomer).and_then(Newcomer::watched);
+        let workers: Vec<_> = residents.chain(newcomer).map(|watched| watched.worker.id).collect();
+        self.out.extend(workers.into_iter().map(|worker| Action::Forward { worker, signal, to }));
+    }
+
+    /// How many workers have a process.
+    pub(super) fn alive(&self) -> usize {
+        let residents = self.instances.iter().filter_map(Instance::watched).count();
+        let newcomer = self.reload.as_ref().and_then(Reload::newcomer).and_then(Newcomer::watched);
+        residents + usize::from(newcomer.is_some()) + self.departures.alive()
+    }
+}

@@ -1,0 +1,167 @@
+//! The read model: what there is to show at one moment. Values only; they change nothing and know nobody.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::departure::{Departure, Stage};
+use super::event::Uptime;
+use super::instance::{Instance, State, Worker};
+use super::machine::Supervisor;
+use super::reload::Reload;
+use crate::process::{ExitReason, Pid};
+use crate::spec::{Generation, InstanceId, WorkerId};
+
+/// Everything, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The moment.
+    pub at: Uptime,
+    /// That of the last reload that was done; 1 at first.
+    pub generation: Generation,
+    /// The generation that is being brought in by a reload, and the instance whose turn it is.
+    pub reloading: Option<(Generation, InstanceId)>,
+    /// In order, without gaps.
+    pub instances: Vec<InstanceView>,
+    /// Workers that were asked to end, or the remains of some that ended, in the order of their spawns.
+    pub leaving: Vec<LeavingView>,
+}
+
+/// One instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceView {
+    pub instance: InstanceId,
+    pub state: StateName,
+    /// Its worker; while everything stops, the one that was its worker and still lives.
+    pub worker: Option<WorkerId>,
+    pub pid: Option<Pid>,
+    /// That of its worker, or of the next one where it has none.
+    pub generation: Generation,
+    /// How often a worker was started in the place of one that ended; reloads do not count.
+    pub restarts: u32,
+    /// When the state began.
+    pub since: Uptime,
+    /// How the last worker that ended here did so.
+    pub last_exit: Option<ExitReason>,
+    /// When its next worker is due, during a back-off.
+    pub next_start: Option<Uptime>,
+}
+
+/// One worker on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeavingView {
+    pub worker: WorkerId,
+    pub instance: InstanceId,
+    pub pid: Pid,
+    pub generation: Generation,
+    /// [`StateName::Stopping`] or [`StateName::Killing`].
+    pub state: StateName,
+    /// When it was asked, or killed.
+    pub since: Uptime,
+}
+
+/// What an instance is doing, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StateName {
+    Waiting,
+    Starting,
+    Ready,
+    /// It serves, and its successor is starting.
+    Replacing,
+    Backoff,
+    Stopping,
+    Killing,
+    Stopped,
+    Failed,
+}
+
+impl fmt::Display for StateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Replacing => "replacing",
+            Self::Backoff => "backoff",
+            Self::Stopping => "stopping",
+            Self::Killing => "killing",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+impl Supervisor {
+    /// What there is to show at `now`.
+    #[must_use]
+    pub fn snapshot(&self, now: Uptime) -> Snapshot {
+        let leaving: Vec<_> = self.departures.iter().filter_map(|(_, departure)| departure.view()).collect();
+        let last_leaving: BTreeMap<_, _> = leaving.iter().map(|view| (view.instance, view)).collect();
+        let newcomer_of =
+            self.reload.as_ref().filter(|reload| reload.newcomer().is_some()).map(Reload::instance);
+        let view = |instance: &Instance| {
+            let mut view = instance.view();
+            match (view.state, last_leaving.get(&instance.id)) {
+                (StateName::Stopped, Some(leaving)) => view.adopt(leaving),
+                (StateName::Ready, _) if newcomer_of == Some(instance.id) => {
+                    view.state = StateName::Replacing
+                }
+                (_, _) => {}
+            }
+            view
+        };
+        Snapshot {
+            at: now,
+            generation: self.current,
+            reloading: self.reload.as_ref().map(|reload| (reload.generation(), reload.instance())),
+            instances: self.instances.iter().map(view).collect(),
+            leaving,
+        }
+    }
+}
+
+impl Instance {
+    fn view(&self) -> InstanceView {
+        let (state, next_start) = match self.state() {
+            State::Waiting => (StateName::Waiting, None),
+            State::Spawning(_) | State::Starting(_) => (StateName::Starting, None),
+            State::Ready(_) => (StateName::Ready, None),
+            State::Backoff { until } => (StateName::Backoff, Some(*until)),
+            State::Stopped => (StateName::Stopped, None),
+            State::Failed => (StateName::Failed, None),
+        };
+        let worker = self.watched().map(|watched| watched.worker);
+        InstanceView {
+            instance: self.id,
+            state,
+            worker: self.worker_id(),
+            pid: worker.map(|worker| worker.pid),
+            generation: worker.map_or(self.generation, |worker| worker.generation),
+            restarts: self.restarts,
+            since: self.since(),
+            last_exit: self.last_exit,
+            next_start,
+        }
+    }
+}
+
+impl InstanceView {
+    /// Shows the worker that is leaving in the place of none.
+    fn adopt(&mut self, leaving: &LeavingView) {
+        self.state = leaving.state;
+        self.worker = Some(leaving.worker);
+        self.pid = Some(leaving.pid);
+        self.generation = leaving.generation;
+        self.since = leaving.since;
+    }
+}
+
+impl Departure {
+    fn view(&self) -> Option<LeavingView> {
+        let (Worker { id: worker, pid, generation, .. }, state, since) = match self.stage {
+            Stage::Unborn { .. } => return None,
+            Stage::Asked { worker, since, .. } => (worker, StateName::Stopping, since),
+            Stage::Killed { worker, since, .. } => (worker, StateName::Killing, since),
+        };
+        Some(LeavingView { worker, instance: self.instance, pid, generation, state, since })
+    }
+}

@@ -1,0 +1,95 @@
+//! Stopping: every worker is asked to end, once; those that do not in time are killed; and then all is over.
+
+use super::action::{Action, CalledOff, Notice, StopReason, Verdict};
+use super::event::Uptime;
+use super::instance::State;
+use super::machine::{Phase, Supervisor};
+use crate::process::{ExitReason, Signal};
+
+/// A stop under way.
+#[derive(Debug)]
+pub(super) struct Stop {
+    reason: StopReason,
+    force: Force,
+}
+
+/// Whether anyone had to be killed.
+#[derive(Debug, Clone, Copy)]
+enum Force {
+    None,
+    /// By the stop timeout.
+    TimedOut,
+    /// By a second signal.
+    Hurried(Signal),
+}
+
+impl Supervisor {
+    /// TERM, INT or QUIT: the first begins the stop, a second INT or QUIT hurries it.
+    pub(super) fn handle_stop_signal(&mut self, now: Uptime, signal: Signal) {
+        let Phase::Stopping(stop) = &mut self.phase else {
+            return self.begin_stop(now, StopReason::Signal(signal));
+        };
+        match (stop.reason, stop.force) {
+            // A Ctrl-C ends what reads our output, too, and we may hear of that first: it is no second signal.
+            (StopReason::OutputClosed, _) => stop.reason = StopReason::Signal(signal),
+            (StopReason::Signal(_), Force::None | Force::TimedOut) if signal != Signal::TERM => {
+                stop.force = Force::Hurried(signal);
+                self.notice(Notice::StoppingNow { signal });
+                self.departures.kill_all(now, &mut self.out);
+            }
+            (StopReason::Signal(_), _) => {}
+        }
+    }
+
+    /// Asks every worker to end, and gives up what has none.
+    pub(super) fn begin_stop(&mut self, now: Uptime, reason: StopReason) {
+        if !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        self.phase = Phase::Stopping(Stop { reason, force: Force::None });
+        self.notice(Notice::Stopping { reason, workers: self.alive() });
+        self.waiting.clear();
+        for index in 0..self.instances.len() {
+            if !matches!(self.instances[index].state(), State::Failed) {
+                let id = self.instances[index].id;
+                let old = self.instances[index].enter(now, State::Stopped);
+                self.dismiss_from(now, id, &old);
+            }
+        }
+        self.dismiss_newcomer(now);
+        self.out.push(Action::StopListening);
+        self.call_reload_off(CalledOff::Stopping);
+    }
+}
+
+impl Stop {
+    /// What the workers are asked with where the policy names no signal.
+    pub(super) fn signal(&self) -> Signal {
+        match self.reason {
+            StopReason::Signal(signal) => signal,
+            StopReason::OutputClosed => Signal::TERM,
+        }
+    }
+
+    /// Whether workers are killed at once.
+    pub(super) fn is_hurried(&self) -> bool {
+        matches!(self.force, Force::Hurried(_))
+    }
+
+    /// A worker did not end in time.
+    pub(super) fn note_timeout(&mut self) {
+        self.force = match self.force {
+            Force::None | Force::TimedOut => Force::TimedOut,
+            hurried @ Force::Hurried(_) => hurried,
+        };
+    }
+
+    /// How it ends once everyone is gone.
+    pub(super) fn outcome(&self) -> (Verdict, u8) {
+        match self.force {
+            Force::None => (Verdict::Drained, 0),
+            Force::TimedOut => (Verdict::Killed, ExitReason::Signal(Signal::KILL).status()),
+            Force::Hurried(signal) => (Verdict::Killed, ExitReason::Signal(signal).status()),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Deadlines: when the next one is, and what is due when it has passed.
+
+use super::event::Uptime;
+use super::instance::{Instance, State, Watched};
+use super::machine::{Phase, Supervisor};
+use super::reload::{Newcomer, Reload};
+
+impl Supervisor {
+    /// When to send [`super::Event::Deadline`]; `None` while there is nothing to wait for but events.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Uptime> {
+        if matches!(self.phase, Phase::Ended) {
+            return None;
+        }
+        let instances = self.instances.iter().filter_map(Instance::deadline);
+        let newcomer = self.reload.as_ref().and_then(Reload::newcomer).and_then(Newcomer::watched);
+        let newcomer = newcomer.and_then(Watched::deadline_to_ready);
+        instances.chain(newcomer).chain(self.departures.next_deadline()).min()
+    }
+
+    /// Does what is due. Departures come last, so that one which begins here with no time at all ends here, too.
+    pub(super) fn handle_deadline(&mut self, now: Uptime) {
+        for index in 0..self.instances.len() {
+            match self.instances[index].state() {
+                State::Backoff { until } if *until <= now => {
+                    self.instances[index].restarts = self.instances[index].restarts.saturating_add(1);
+                    self.queue(now, self.instances[index].id);
+                }
+                State::Starting(_) | State::Ready(_) => self.review(now, index),
+                State::Waiting
+                | State::Spawning(_)
+                | State::Backoff { .. }
+                | State::Stopped
+                | State::Failed => {}
+            }
+        }
+        self.review_newcomer(now);
+        let killed = self.departures.pass_deadlines(now, &mut self.out);
+        if let Phase::Stopping(stop) = &mut self.phase
+            && killed > 0
+        {
+            stop.note_timeout();
+        }
+    }
+}
+
+impl Instance {
+    fn deadline(&self) -> Option<Uptime> {
+        match self.state() {
+            State::Backoff { until } => Some(*until),
+            State::Starting(watched) => watched.deadline_to_ready(),
+            State::Ready(watched) => watched.watch.complaint_at(),
+            State::Waiting | State::Spawning(_) | State::Stopped | State::Failed => None,
+        }
+    }
+}
+
+impl Watched {
+    /// When a worker that is not ready yet may become so or be complained about.
+    fn deadline_to_ready(&self) -> Option<Uptime> {
+        [self.watch.ready_at(), self.watch.complaint_at()].into_iter().flatten().min()
+    }
+}

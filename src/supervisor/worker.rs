@@ -1,0 +1,238 @@
+//! The beginning of single workers: spawned or not, listening, ready.
+
+use std::time::Duration;
+
+use super::action::{CalledOff, Next, Notice};
+use super::departure::{Departure, Leader, Stage};
+use super::event::{Listen, SpawnFailure, Uptime};
+use super::instance::{Request, State, Watched, Worker};
+use super::machine::{Phase, Role, Supervisor};
+use super::readiness::{Complaint, Expected, Tone, Watch};
+use crate::process::{ExitReason, Pid};
+use crate::spec::{InstanceId, WorkerId};
+
+/// Whose worker it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Seat {
+    /// That of the instance at this index.
+    Instance(usize),
+    /// The reload's, beside its instance's worker.
+    Newcomer,
+    Leaving,
+}
+
+impl Supervisor {
+    /// The answer to a spawn: there is a process.
+    pub(super) fn handle_spawned(&mut self, now: Uptime, id: WorkerId, pid: Pid) {
+        match self.seat(id) {
+            Some(Seat::Instance(index)) => {
+                let (instance, expected) = (self.instances[index].id, self.instances[index].expected);
+                let Some(request) = self.instances[index].request() else { return };
+                let watched = self.born(now, instance, request, pid, expected);
+                self.instances[index].enter(now, State::Starting(watched));
+                self.review(now, index);
+            }
+            Some(Seat::Newcomer) => {
+                let Some((instance, request)) = self.newcomer_request() else { return };
+                let expected =
+                    self.index(instance).map_or(Expected::Anything, |index| self.instances[index].expected);
+                let watched = self.born(now, instance, request, pid, expected);
+                self.seat_newcomer(watched);
+                self.review_newcomer(now);
+            }
+            Some(Seat::Leaving) => self.leaver_spawned(now, id, pid),
+            None => {}
+        }
+    }
+
+    fn born(
+        &mut self,
+        now: Uptime,
+        instance: InstanceId,
+        request: Request,
+        pid: Pid,
+        expected: Expected,
+    ) -> Watched {
+        let Request { worker: id, generation } = request;
+        self.any_spawned = true;
+        self.notice(Notice::Started { worker: id, instance, generation, pid });
+        let tone = match self.policy.role {
+            Role::Cluster => Tone::Plain,
+            Role::Init => Tone::Quiet,
+        };
+        let min_uptime = self.policy.restart.min_uptime;
+        let watch = Watch::new(now, &self.policy.readiness, min_uptime, expected, tone);
+        Watched { worker: Worker { id, pid, generation, spawned: now }, watch }
+    }
+
+    /// It was to leave before it came.
+    fn leaver_spawned(&mut self, now: Uptime, id: WorkerId, pid: Pid) {
+        let Some(&mut Departure { instance, stage: Stage::Unborn { generation } }) =
+            self.departures.get_mut(id)
+        else {
+            return;
+        };
+        self.any_spawned = true;
+        self.notice(Notice::Started { worker: id, instance, generation, pid });
+        let worker = Worker { id, pid, generation, spawned: now };
+        self.dismiss(now, instance, worker, Leader::Alive);
+        if let Phase::Stopping(stop) = &self.phase
+            && stop.is_hurried()
+        {
+            self.departures.kill_all(now, &mut self.out);
+        }
+    }
+
+    /// The answer to a spawn: there is none.
+    pub(super) fn handle_spawn_failed(&mut self, now: Uptime, id: WorkerId, failure: SpawnFailure) {
+        match self.seat(id) {
+            Some(Seat::Instance(index)) if self.instances[index].request().is_some() => {
+                self.resident_spawn_failed(now, index, id, failure);
+            }
+            Some(Seat::Newcomer) => {
+                let Some((instance, _)) = self.newcomer_request() else { return };
+                let next = Next::KeepOld;
+                self.notice(Notice::SpawnFailed { worker: id, instance, failure: failure.clone(), next });
+                self.call_reload_off(CalledOff::SpawnFailed(failure));
+            }
+            Some(Seat::Leaving) => self.leaver_spawn_failed(id, failure),
+            Some(Seat::Instance(_)) | None => {}
+        }
+    }
+
+    fn resident_spawn_failed(&mut self, now: Uptime, index: usize, id: WorkerId, failure: SpawnFailure) {
+        let instance = self.instances[index].id;
+        let reason = ExitReason::Code(failure.status);
+        self.note_end(index, reason);
+        // A program that is not there will not be there in 100 ms either.
+        let hopeless = !self.any_spawned && matches!(failure.status, 126 | 127);
+        let next = if hopeless {
+            self.instances[index].enter(now, State::Failed);
+            while let Some(index) = self.waiting.pop_front().and_then(|id| self.index(id)) {
+                self.instances[index].enter(now, State::Failed);
+            }
+            Next::GiveUp
+        } else {
+            self.decide(now, index, reason, Duration::ZERO)
+        };
+        self.notice(Notice::SpawnFailed { worker: id, instance, failure: failure.clone(), next });
+        self.tell_of_failure(index, next);
+        self.reload_lost(id, CalledOff::SpawnFailed(failure));
+    }
+
+    fn leaver_spawn_failed(&mut self, id: WorkerId, failure: SpawnFailure) {
+        let Some(&mut Departure { instance, stage: Stage::Unborn { .. } }) = self.departures.get_mut(id)
+        else {
+            return;
+        };
+        self.departures.remove(id);
+        self.notice(Notice::SpawnFailed { worker: id, instance, failure, next: Next::Nothing });
+    }
+
+    /// A worker began to listen.
+    pub(super) fn handle_listening(&mut self, now: Uptime, id: WorkerId, listen: Listen) {
+        match self.seat(id) {
+            Some(Seat::Instance(index)) => {
+                let Some(watched) = self.instances[index].watched_mut() else { return };
+                if watched.watch.listens(now, listen) {
+                    self.instances[index].expected = Expected::Listen;
+                }
+                self.review(now, index);
+            }
+            Some(Seat::Newcomer) => {
+                let Some((_, watched)) = self.newcomer_mut() else { return };
+                watched.watch.listens(now, listen);
+                self.review_newcomer(now);
+            }
+            Some(Seat::Leaving) | None => {}
+        }
+    }
+
+    /// A worker said that it is ready.
+    pub(super) fn handle_ready(&mut self, now: Uptime, id: WorkerId) {
+        match self.seat(id) {
+            Some(Seat::Instance(index)) => {
+                let Some(watched) = self.instances[index].watched_mut() else { return };
+                watched.watch.says_ready();
+                self.review(now, index);
+            }
+            Some(Seat::Newcomer) => {
+                let Some((_, watched)) = self.newcomer_mut() else { return };
+                watched.watch.says_ready();
+                self.review_newcomer(now);
+            }
+            Some(Seat::Leaving) | None => {}
+        }
+    }
+
+    /// Looks whether an instance's worker has become ready, or has earned a complaint.
+    pub(super) fn review(&mut self, now: Uptime, index: usize) {
+        if matches!(self.instances[index].state(), State::Starting(watched) if watched.watch.is_ready(now)) {
+            self.promote(now, index);
+        }
+        let instance = self.instances[index].id;
+        while let Some(watched) = self.instances[index].watched_mut()
+            && let Some(complaint) = watched.watch.complaint(now)
+        {
+            let worker = watched.worker;
+            self.complain(now, instance, worker, complaint);
+            if complaint == Complaint::Late {
+                self.reload_lost(worker.id, CalledOff::TimedOut(self.policy.readiness.timeout));
+            }
+        }
+    }
+
+    fn promote(&mut self, now: Uptime, index: usize) {
+        if let State::Starting(watched) = self.instances[index].enter(now, State::Stopped) {
+            let worker = watched.worker;
+            self.install(now, index, watched);
+            self.reload_gained(now, worker.id);
+        }
+    }
+
+    /// Makes a worker that is ready its instance's.
+    pub(super) fn install(&mut self, now: Uptime, index: usize, mut watched: Watched) {
+        let Worker { id: worker, pid, generation, spawned } = watched.worker;
+        let after = now.since(spawned);
+        watched.watch.settle();
+        let instance = &mut self.instances[index];
+        instance.generation = generation;
+        instance.enter(now, State::Ready(watched));
+        let instance = instance.id;
+        self.notice(Notice::Ready { worker, instance, pid, after });
+    }
+
+    /// Puts a complaint into a notice.
+    pub(super) fn complain(
+        &mut self,
+        now: Uptime,
+        instance: InstanceId,
+        worker: Worker,
+        complaint: Complaint,
+    ) {
+        let Worker { id: worker, pid, spawned, .. } = worker;
+        self.notice(match complaint {
+            Complaint::Nowhere { wanted: port } => Notice::ListensNowhere { worker, instance, pid, port },
+            Complaint::Elsewhere { found, wanted } => {
+                Notice::ListensElsewhere { worker, instance, pid, found, wanted }
+            }
+            Complaint::Late => Notice::NotReady { worker, instance, pid, after: now.since(spawned) },
+        });
+    }
+
+    /// Finds a worker, whether it was spawned or just asked for.
+    pub(super) fn seat(&self, id: WorkerId) -> Option<Seat> {
+        if self.departures.contains(id) {
+            return Some(Seat::Leaving);
+        }
+        if self
+            .reload
+            .as_ref()
+            .and_then(|reload| reload.newcomer())
+            .is_some_and(|newcomer| newcomer.id() == id)
+        {
+            return Some(Seat::Newcomer);
+        }
+        self.instances.iter().position(|instance| instance.worker_id() == Some(id)).map(Seat::Instance)
+    }
+}

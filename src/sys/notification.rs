@@ -1,0 +1,198 @@
+//! The questions of a seccomp filter with a listener: receiving and answering them (seccomp_unotify(2)).
+#![expect(unsafe_code, reason = "the ioctls of a seccomp listener have no safe wrapper")]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::watch::watch;
+use crate::process::Pid;
+
+/// A system call that waits for our answer.
+#[derive(Debug)]
+pub struct Notification {
+    id: u64,
+    /// The calling thread, in our pid namespace.
+    pub thread: Pid,
+    pub call: Call,
+}
+
+/// Which call, with the arguments that matter. Descriptors and addresses are the caller's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    Bind {
+        fd: RawFd,
+        address: u64,
+        length: u64,
+    },
+    Listen {
+        fd: RawFd,
+    },
+    /// `setsockopt(IPPROTO_IPV6, IPV6_V6ONLY)`; the value stands at `value`.
+    SetOnlyV6 {
+        fd: RawFd,
+        value: u64,
+    },
+    /// `setsockopt(SOL_SOCKET, SO_REUSEPORT)`; the value stands at `value`.
+    SetReusePort {
+        fd: RawFd,
+        value: u64,
+    },
+}
+
+/// Our end of one worker's filter, watched by the event loop.
+#[derive(Debug)]
+pub struct Listener(AsyncFd<OwnedFd>);
+
+/// What reading a listener gave.
+#[derive(Debug)]
+enum Received {
+    Question(Notification),
+    Nothing,
+    /// The last process under the filter has ended.
+    Closed,
+}
+
+impl Listener {
+    /// Watches the descriptor that [`super::filter::Filter::install`] made.
+    ///
+    /// # Errors
+    /// When the event loop refuses it.
+    pub fn new(fd: OwnedFd) -> io::Result<Self> {
+        Ok(Self(watch(fd, Interest::READABLE)?))
+    }
+
+    /// Waits for a question; `None` when the last process under the filter has ended. Cancel-safe.
+    ///
+    /// # Errors
+    /// When the kernel refuses the listener altogether.
+    pub async fn next(&self) -> io::Result<Option<Notification>> {
+        loop {
+            let mut guard = self.0.readable().await?;
+            match self.receive()? {
+                Received::Question(question) => return Ok(Some(question)),
+                Received::Closed => return Ok(None),
+                Received::Nothing => guard.clear_ready(),
+            }
+        }
+    }
+
+    /// Takes one question, if there is one. Never blocks.
+    fn receive(&self) -> io::Result<Received> {
+        // The kernel's receive blocks where there is nothing to receive, so ask first.
+        let mut ask = [PollFd::new(self.0.get_ref().as_fd(), PollFlags::POLLIN)];
+        poll(&mut ask, PollTimeout::ZERO)?;
+        let found = ask[0].revents().unwrap_or(PollFlags::empty());
+        if !found.contains(PollFlags::POLLIN) {
+            return Ok(if found.contains(PollFlags::POLLHUP) { Received::Closed } else { Received::Nothing });
+        }
+        // SAFETY: all-zero bytes are a valid value of this plain C struct, and what the kernel demands as input.
+        let mut raw: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+        // SAFETY: the ioctl fills the struct, which has the size the number encodes and outlives the call.
+        match Errno::result(unsafe {
+            libc::ioctl(self.0.get_ref().as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut raw)
+        }) {
+            Ok(_) => Ok(self.accept(&raw)),
+            // ENOENT: the caller was killed meanwhile.
+            Err(Errno::ENOENT | Errno::EINTR | Errno::EAGAIN) => Ok(Received::Nothing),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// A call that is none of ours (from outside our pid namespace, where we could read no file of it) goes on at once.
+    fn accept(&self, raw: &libc::seccomp_notif) -> Received {
+        if let Some(question) = question(raw) {
+            return Received::Question(question);
+        }
+        self.send(raw.id, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32);
+        Received::Nothing
+    }
+
+    /// Whether the caller still waits; if not, what was read from its memory may have been somebody else's.
+    #[must_use]
+    pub fn is_waiting(&self, question: &Notification) -> bool {
+        let id = question.id;
+        // SAFETY: the ioctl reads one u64, which outlives the call.
+        unsafe {
+            libc::ioctl(self.0.get_ref().as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const id) == 0
+        }
+    }
+
+    /// Puts `socket` in the place of the caller's descriptor `target`.
+    ///
+    /// # Errors
+    /// ENOENT when the caller is gone; EINVAL on kernels before 5.9; EMFILE by the caller's limits.
+    pub fn replace(
+        &self,
+        question: &Notification,
+        socket: BorrowedFd<'_>,
+        target: RawFd,
+        on_exec: OnExec,
+    ) -> io::Result<()> {
+        let request = libc::seccomp_notif_addfd {
+            id: question.id,
+            flags: libc::SECCOMP_ADDFD_FLAG_SETFD as u32,
+            srcfd: socket.as_raw_fd() as u32,
+            newfd: target as u32,
+            newfd_flags: if on_exec == OnExec::Close { libc::O_CLOEXEC as u32 } else { 0 },
+        };
+        // SAFETY: the ioctl reads the struct, which has the size the number encodes and outlives the call.
+        Errno::result(unsafe {
+            libc::ioctl(self.0.get_ref().as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const request)
+        })?;
+        Ok(())
+    }
+
+    /// Lets the call go on as if there were no filter.
+    pub fn go_on(&self, question: &Notification) {
+        self.send(question.id, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32);
+    }
+
+    /// Lets the call return 0 without having been made.
+    pub fn succeed(&self, question: &Notification) {
+        self.send(question.id, 0, 0);
+    }
+
+    /// Lets the call fail with `errno` without having been made.
+    pub fn fail(&self, question: &Notification, errno: Errno) {
+        self.send(question.id, -(errno as i32), 0);
+    }
+
+    fn send(&self, id: u64, error: i32, flags: u32) {
+        let response = libc::seccomp_notif_resp { id, val: 0, error, flags };
+        // SAFETY: the ioctl reads the struct, which has the size the number encodes and outlives the call. Its only
+        // failure is that the caller is gone, and then nobody needs the answer.
+        let _gone = unsafe {
+            libc::ioctl(self.0.get_ref().as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response)
+        };
+    }
+}
+
+/// What an exec in the caller does to the replaced descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnExec {
+    Close,
+    Keep,
+}
+
+/// `None` for a caller outside our pid namespace or a call that the filter does not report.
+fn question(raw: &libc::seccomp_notif) -> Option<Notification> {
+    let [first, _, _, fourth, ..] = raw.data.args;
+    let fd = first as RawFd;
+    let call = match i64::from(raw.data.nr) {
+        libc::SYS_bind => Call::Bind { fd, address: raw.data.args[1], length: raw.data.args[2] },
+        libc::SYS_listen => Call::Listen { fd },
+        libc::SYS_setsockopt if raw.data.args[1] as i32 == libc::IPPROTO_IPV6 => {
+            Call::SetOnlyV6 { fd, value: fourth }
+        }
+        libc::SYS_setsockopt => Call::SetReusePort { fd, value: fourth },
+        _ => return None,
+    };
+    let thread = i32::try_from(raw.pid).ok().filter(|pid| *pid > 0)?;
+    Some(Notification { id: raw.id, thread: Pid::new(thread), call })
+}

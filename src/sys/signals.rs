@@ -1,0 +1,183 @@
+//! Receiving signals without losing one, and sending them to workers.
+//!
+//! The handlers are installed first thing in `main`: the kernel drops what a PID 1 has no handler for. Each sets its
+//! bit and writes a byte into a pipe that the event loop reads. Like the kernel itself, two signals of one kind that
+//! arrive before the first was looked at are one.
+#![expect(
+    unsafe_code,
+    reason = "signal handlers and raw signal numbers (real-time ones) have no safe wrapper"
+)]
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::watch::watch;
+use crate::process::{Pid, Signal};
+
+/// A bit for each signal that has arrived and was not yet taken; signal n is bit n - 1.
+static PENDING: AtomicU64 = AtomicU64::new(0);
+
+/// Signals left alone: two that cannot be caught, those that mean a fault in ourselves, and two that belong to the C
+/// library's threads.
+const NOT_OURS: [i32; 11] = [
+    libc::SIGKILL,
+    libc::SIGSTOP,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGABRT,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGSEGV,
+    libc::SIGSYS,
+    32,
+    33,
+];
+
+/// Handlers are in place; signals wait to be taken.
+#[derive(Debug)]
+pub struct Installed {
+    wake: OwnedFd,
+}
+
+/// Installs a handler for every signal that we take or forward. To be called once, before any other thread exists.
+///
+/// # Errors
+/// When the pipe cannot be made or a handler cannot be set.
+pub fn install() -> io::Result<Installed> {
+    let (wake, write_end) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    let owner = std::process::id();
+    let pipe = write_end.as_raw_fd();
+    for number in 1..=i32::from(Signal::MAX) {
+        if !NOT_OURS.contains(&number) {
+            let handler = move |info: &libc::siginfo_t| arrived(number, info, owner, pipe);
+            // SAFETY: `arrived` makes async-signal-safe calls only: it does not allocate, lock or panic.
+            unsafe { signal_hook_registry::register_sigaction(number, handler) }?;
+        }
+    }
+    unblock_all()?;
+    // The handlers use the write end for as long as the process lives.
+    std::mem::forget(write_end);
+    Ok(Installed { wake })
+}
+
+/// A platform may start us with signals blocked, which we would then never see.
+fn unblock_all() -> io::Result<()> {
+    nix::sys::signal::SigSet::empty().thread_set_mask()?;
+    Ok(())
+}
+
+/// The body of each handler.
+fn arrived(number: i32, info: &libc::siginfo_t, owner: u32, pipe: i32) {
+    if std::process::id() != owner {
+        die_as_the_program_would(number);
+        return;
+    }
+    if number == libc::SIGPIPE && sent_by(info) == owner {
+        return; // Our own write to a closed pipe; the write itself reports it.
+    }
+    PENDING.fetch_or(1 << (number - 1), Ordering::SeqCst);
+    // SAFETY: write(2) is async-signal-safe, the descriptor lives for ever, the buffer is one static byte. A full
+    // pipe is fine: the reader is awake then.
+    let _wakes = unsafe { libc::write(pipe, b"!".as_ptr().cast(), 1) };
+}
+
+/// Between fork and exec, the child still has our handlers. A signal that reaches it there must not be lost: it ends the
+/// child as it would end a program without handlers. (Real-time signals are not known to the library; they are let go.)
+fn die_as_the_program_would(number: i32) {
+    let _unknown = signal_hook::low_level::emulate_default_handler(number);
+}
+
+fn sent_by(info: &libc::siginfo_t) -> u32 {
+    // SAFETY: for a signal the kernel or kill(2) sent, the pid field of the union is set; any bit pattern is a valid int.
+    let pid = unsafe { info.si_pid() };
+    u32::try_from(pid).unwrap_or(0)
+}
+
+/// The event loop's end: signals as they come.
+#[derive(Debug)]
+pub struct Signals {
+    wake: AsyncFd<OwnedFd>,
+}
+
+impl Installed {
+    /// Ties the signals to the running event loop.
+    ///
+    /// # Errors
+    /// When the loop's reactor refuses the pipe.
+    pub fn attach(self) -> io::Result<Signals> {
+        Ok(Signals { wake: watch(self.wake, Interest::READABLE)? })
+    }
+}
+
+impl Signals {
+    /// Waits until at least one signal has come, and takes all that have. Cancel-safe: what is not taken stays pending.
+    ///
+    /// # Errors
+    /// When the pipe cannot be watched.
+    pub async fn next(&mut self) -> io::Result<Vec<Signal>> {
+        loop {
+            let taken = take_pending();
+            if !taken.is_empty() {
+                return Ok(taken);
+            }
+            let mut guard = self.wake.readable().await?;
+            let mut bytes = [0; 64];
+            let drained = guard.try_io(|pipe| Ok(nix::unistd::read(pipe.get_ref(), &mut bytes)?));
+            if let Ok(Err(error)) = drained {
+                return Err(error);
+            }
+        }
+    }
+}
+
+fn take_pending() -> Vec<Signal> {
+    let bits = PENDING.swap(0, Ordering::SeqCst);
+    (1..=i32::from(Signal::MAX)).filter(|n| bits & (1 << (n - 1)) != 0).filter_map(Signal::from_raw).collect()
+}
+
+/// Whether anybody was there to get a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    Sent,
+    /// No such process or group: it has ended already.
+    Gone,
+}
+
+/// Sends `signal` to the process group led by `leader`.
+///
+/// # Errors
+/// EPERM, when none of its processes may be signalled by us.
+pub fn signal_group(leader: Pid, signal: Signal) -> io::Result<Delivery> {
+    kill(-leader.as_raw(), signal.as_raw())
+}
+
+/// Sends `signal` to the process `pid` alone.
+///
+/// # Errors
+/// EPERM, when it may not be signalled by us.
+pub fn signal_process(pid: Pid, signal: Signal) -> io::Result<Delivery> {
+    kill(pid.as_raw(), signal.as_raw())
+}
+
+/// Whether the process group led by `leader` still has a process, zombies included.
+#[must_use]
+pub fn group_exists(leader: Pid) -> bool {
+    // EPERM says that there is one, which we may not signal.
+    !matches!(kill(-leader.as_raw(), 0), Ok(Delivery::Gone))
+}
+
+fn kill(target: i32, signal: i32) -> io::Result<Delivery> {
+    // SAFETY: kill(2) touches no memory of ours. `target` comes from a `Pid`, so it is neither 0 nor -1.
+    match Errno::result(unsafe { libc::kill(target, signal) }) {
+        Ok(_) => Ok(Delivery::Sent),
+        Err(Errno::ESRCH) => Ok(Delivery::Gone),
+        Err(errno) => Err(errno.into()),
+    }
+}
