@@ -76,7 +76,12 @@ impl Driver {
         }
     }
 
-    fn start(&mut self, id: WorkerId, instance: InstanceId, generation: Generation) -> Result<Event, StartError> {
+    fn start(
+        &mut self,
+        id: WorkerId,
+        instance: InstanceId,
+        generation: Generation,
+    ) -> Result<Event, StartError> {
         let gifts = self.gifts(id, instance)?;
         let place = Place {
             app: &self.plan.app.name,
@@ -84,8 +89,11 @@ impl Driver {
             generation,
             several: self.plan.app.instances.get() > 1,
         };
-        let environment =
-            environment::of_worker(&self.plan.app.command.environment, &place, gifts.variables.iter().cloned());
+        let environment = environment::of_worker(
+            &self.plan.app.command.environment,
+            &place,
+            gifts.variables.iter().cloned(),
+        );
         let stdin = self.stdin();
         let command = &self.plan.app.command;
         let child = spawn(Order {
@@ -151,7 +159,14 @@ impl Driver {
     }
 
     /// Ties everything of a started worker to the loop.
-    fn adopt(&self, id: WorkerId, instance: InstanceId, child: Child, gifts: Gifts, has_terminal: bool) -> Worker {
+    fn adopt(
+        &self,
+        id: WorkerId,
+        instance: InstanceId,
+        child: Child,
+        gifts: Gifts,
+        has_terminal: bool,
+    ) -> Worker {
         let mut tasks: Vec<JoinHandle<()>> = Vec::new();
         let interception = child.listener.and_then(|listener| {
             let watched = listener.map_err(io::Error::from).and_then(Listener::new).map(Rc::new);
@@ -178,7 +193,17 @@ impl Driver {
         let link = gifts.channel.and_then(|socket| self.link(id, socket));
         let source = Source { app: &self.plan.app.name, instance, pid: child.pid };
         let logs = child.stdout.zip(child.stderr).and_then(|(out, err)| self.logs(source, out, err));
-        Worker { pid: child.pid, instance, logs, link, interception, tasks, stop: Stop::NotAsked, has_terminal, handed: Vec::new() }
+        Worker {
+            pid: child.pid,
+            instance,
+            logs,
+            link,
+            interception,
+            tasks,
+            stop: Stop::NotAsked,
+            has_terminal,
+            handed: Vec::new(),
+        }
     }
 
     fn link(&self, id: WorkerId, socket: OwnedFd) -> Option<ClusterLink> {
@@ -207,7 +232,11 @@ fn add_channel(gifts: &mut Gifts, id: WorkerId, membership: Membership) -> Resul
 }
 
 /// Brings a worker's questions to the loop until the last process that could ask is gone.
-async fn hear_questions(id: WorkerId, listener: Rc<Listener>, news: tokio::sync::mpsc::Sender<(WorkerId, News)>) {
+async fn hear_questions(
+    id: WorkerId,
+    listener: Rc<Listener>,
+    news: tokio::sync::mpsc::Sender<(WorkerId, News)>,
+) {
     while let Ok(Some(question)) = listener.next().await {
         if news.send((id, News::Question(question))).await.is_err() {
             return;

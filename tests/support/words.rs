@@ -26,12 +26,11 @@ pub(crate) fn ours(text: &str) -> Vec<&str> {
     text.lines().filter(|line| is_ours(line)).collect()
 }
 
-/// Lines that tell of a worker's end.
+/// Lines that tell of a worker's end: `worker exited with code 3, restarting in 100ms app=web ... lived=12ms`,
+/// `worker ended by SIGSEGV`, `worker killed by the kernel: out of memory`.
 pub(crate) fn deaths(text: &str) -> Vec<&str> {
-    ours(text)
-        .into_iter()
-        .filter(|line| line.contains("worker exited") || line.contains("worker died"))
-        .collect()
+    let how = ["worker exited with", "worker ended by", "worker killed by"];
+    ours(text).into_iter().filter(|line| how.iter().any(|how| line.contains(how))).collect()
 }
 
 /// Whether a line says that somebody else holds `port`.
@@ -48,13 +47,13 @@ pub(crate) fn is_stopping(text: &str) -> bool {
 
 /// Whether a line says that a worker will be started again.
 pub(crate) fn is_restart(line: &str) -> bool {
-    line.contains("restart")
+    line.contains("restarting in ")
 }
 
 /// The delays of the restarts that a text tells of, in seconds.
 pub(crate) fn restart_delays(text: &str) -> Vec<f64> {
-    let told = deaths(text).into_iter().filter(|line| is_restart(line));
-    told.filter_map(|line| seconds(field(line, "restart_in")?)).collect()
+    let told = deaths(text).into_iter().filter_map(|line| line.split_once("restarting in "));
+    told.filter_map(|(_, rest)| seconds(rest.split([' ', ',']).next()?)).collect()
 }
 
 /// Reads `250ms`, `1.5s`, `2m`.
@@ -72,17 +71,17 @@ pub(crate) fn seconds(text: &str) -> Option<f64> {
 
 /// Whether a line says that an instance is given up.
 pub(crate) fn is_giving_up(line: &str) -> bool {
-    ["given up", "giving up", "failed"].iter().any(|word| line.contains(word))
+    line.contains("giving it up")
 }
 
 /// Whether a line says that a worker could not be started.
 pub(crate) fn is_spawn_failure(line: &str) -> bool {
-    line.contains("cannot") || line.contains("not started")
+    line.contains("cannot start a worker")
 }
 
 /// Whether a line says that a reload has come to its good end.
 pub(crate) fn is_reload_done(line: &str) -> bool {
-    line.contains("reload done") || line.contains("reloaded")
+    line.contains("reloaded")
 }
 
 /// Whether a line says that a reload was given up in favour of the old workers.
@@ -92,5 +91,5 @@ pub(crate) fn is_reload_called_off(line: &str) -> bool {
 
 /// Whether a line says that the last worker is not taken away.
 pub(crate) fn is_scale_refused(line: &str) -> bool {
-    line.contains("last") || line.contains("refused")
+    line.contains("not scaled")
 }
