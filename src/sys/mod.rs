@@ -1,1 +1,3 @@
-//! (to come)
+//! Every system call of ours, and the only unsafe code.
+
+pub mod channel;
