@@ -76,7 +76,9 @@ impl Error {
             Self::Resolve(ResolveError::NoInterpreter(_)) => {
                 Some("install one, or add its directory to PATH".to_owned())
             }
-            Self::Resolve(ResolveError::Problems(_) | ResolveError::NoSuchFile(_)) | Self::System { .. } => None,
+            Self::Resolve(ResolveError::Problems(_) | ResolveError::NoSuchFile(_)) | Self::System { .. } => {
+                None
+            }
         }
     }
 }

@@ -41,7 +41,8 @@ pub(super) fn prepare(settings: Settings, sources: &Sources) -> Prepared {
         // Those of a Node process above us, which would make our workers speak to it.
         app.command.environment.remove(OsStr::new(name));
     }
-    let node_script = matches!(recognise(&app.command.program, &app.command.arguments), Recognised::Script(_));
+    let node_script =
+        matches!(recognise(&app.command.program, &app.command.arguments), Recognised::Script(_));
     let choice = way(&settings, node_script);
     app.instances = choice.instances;
     if !choice.way.hears_listening() {
@@ -70,7 +71,8 @@ fn way(settings: &Settings, node_script: bool) -> Choice {
     if app.is_init() && app.share == Share::Auto {
         return Choice { way: Way::None, instances: app.instances, remarks: Vec::new() };
     }
-    let needs_filter = matches!(app.share, Share::Auto | Share::Cluster | Share::Intercept | Share::Activation);
+    let needs_filter =
+        matches!(app.share, Share::Auto | Share::Cluster | Share::Intercept | Share::Activation);
     let refusal = if needs_filter { Filter::probe().err().map(|error| error.to_string()) } else { None };
     choose::choose(&Situation {
         asked: app.share,

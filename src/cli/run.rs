@@ -23,7 +23,10 @@ pub fn main() -> ExitCode {
     let installed = signals::install();
     let status = match installed {
         Ok(signals) => start(signals).unwrap_or_else(|error| exit::report(&error, &mut io::stderr())),
-        Err(error) => exit::report(&Error::System { what: "install the signal handlers", source: error }, &mut io::stderr()),
+        Err(error) => exit::report(
+            &Error::System { what: "install the signal handlers", source: error },
+            &mut io::stderr(),
+        ),
     };
     ExitCode::from(status)
 }

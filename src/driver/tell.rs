@@ -43,7 +43,13 @@ impl Driver {
         let about = |instance: &InstanceId, pid: &Pid| About { app, instance: *instance, pid: *pid };
         match notice {
             Notice::Started { instance, generation, pid, .. } => {
-                tracing::debug!(app, instance = instance.0, pid = pid.as_raw(), generation = generation.0, "worker started");
+                tracing::debug!(
+                    app,
+                    instance = instance.0,
+                    pid = pid.as_raw(),
+                    generation = generation.0,
+                    "worker started"
+                );
             }
             Notice::Ready { instance, pid, after, .. } => {
                 tracing::info!(app, instance = instance.0, pid = pid.as_raw(), after = %Human(*after), "worker ready");
@@ -58,14 +64,24 @@ impl Driver {
             }
             Notice::SpawnFailed { instance, failure, next, .. } => {
                 let next = next_step(*next);
-                tracing::error!(app, instance = instance.0, "cannot start a worker: {}{next}", failure.message);
+                tracing::error!(
+                    app,
+                    instance = instance.0,
+                    "cannot start a worker: {}{next}",
+                    failure.message
+                );
             }
             Notice::Killing { instance, pid, after, .. } => tracing::warn!(
-                app, instance = instance.0, pid = pid.as_raw(),
-                "worker has not ended {} after it was asked to: killing it", Human(*after)
+                app,
+                instance = instance.0,
+                pid = pid.as_raw(),
+                "worker has not ended {} after it was asked to: killing it",
+                Human(*after)
             ),
             Notice::Failed { instance, starts } => tracing::error!(
-                app, instance = instance.0, "instance failed: {starts} unstable starts in a row, giving it up"
+                app,
+                instance = instance.0,
+                "instance failed: {starts} unstable starts in a row, giving it up"
             ),
             Notice::ReloadCalledOff { instance, why, .. } => self.tell_called_off(*instance, why),
             Notice::Stopping { .. }
@@ -90,7 +106,9 @@ impl Driver {
         tracing::error!(app, instance = instance.0, "reload called off, the old workers go on: {reason}");
         let logs = match why {
             CalledOff::Exited(_) => self.ended_logs.last(),
-            CalledOff::TimedOut(_) => self.workers.newest_of(instance).and_then(|worker| worker.logs.as_ref()),
+            CalledOff::TimedOut(_) => {
+                self.workers.newest_of(instance).and_then(|worker| worker.logs.as_ref())
+            }
             CalledOff::SpawnFailed(_) | CalledOff::Stopping => None,
         };
         if let Some(logs) = logs.map(Rc::clone) {
@@ -105,7 +123,8 @@ impl Driver {
     pub(super) fn tell_verdict(&self) {
         let Some(notice) = &self.last_notice else { return };
         self.tell(notice);
-        if let (Notice::Ended { verdict: Verdict::Failed, .. }, Some(logs)) = (notice, self.ended_logs.last()) {
+        if let (Notice::Ended { verdict: Verdict::Failed, .. }, Some(logs)) = (notice, self.ended_logs.last())
+        {
             quote(logs);
         }
     }
@@ -124,7 +143,9 @@ fn quote(logs: &WorkerLogs) {
 
 fn tell_not_ready(about: &About<'_>, after: Duration) {
     tracing::warn!(
-        app = about.app, instance = about.instance.0, pid = about.pid.as_raw(),
+        app = about.app,
+        instance = about.instance.0,
+        pid = about.pid.as_raw(),
         "worker has not said that it is ready after {} (`process.send('ready')`, or sd_notify's READY=1); still waiting",
         Human(after)
     );
@@ -132,14 +153,18 @@ fn tell_not_ready(about: &About<'_>, after: Duration) {
 
 fn tell_silence(about: &About<'_>, port: u16) {
     tracing::warn!(
-        app = about.app, instance = about.instance.0, pid = about.pid.as_raw(),
+        app = about.app,
+        instance = about.instance.0,
+        pid = about.pid.as_raw(),
         "the app listens on nothing after 10 s: the platform expects it on PORT, which is {port}"
     );
 }
 
 fn tell_other_port(about: &About<'_>, found: u16, wanted: u16) {
     tracing::warn!(
-        app = about.app, instance = about.instance.0, pid = about.pid.as_raw(),
+        app = about.app,
+        instance = about.instance.0,
+        pid = about.pid.as_raw(),
         "the app listens on port {found}, but the platform expects it on PORT, which is {wanted}: let it listen on \
          the port that the environment variable PORT names"
     );
@@ -155,7 +180,9 @@ fn tell_exit(about: &About<'_>, (reason, killer): (ExitReason, Killer), lived: D
     let (app, instance, pid, lived) = (about.app, about.instance.0, about.pid.as_raw(), Human(lived));
     match next {
         Next::Nothing | Next::Replaced => tracing::info!(app, instance, pid, %lived, "worker {how}{then}"),
-        Next::Restart { .. } | Next::KeepOld => tracing::warn!(app, instance, pid, %lived, "worker {how}{then}"),
+        Next::Restart { .. } | Next::KeepOld => {
+            tracing::warn!(app, instance, pid, %lived, "worker {how}{then}")
+        }
         Next::GiveUp => tracing::error!(app, instance, pid, %lived, "worker {how}{then}"),
     }
 }
@@ -185,7 +212,9 @@ fn tell_of_all(app: &str, notice: &Notice) {
         Notice::ReloadBegun { generation, instances } => {
             tracing::info!(app, instances, generation = generation.0, "reloading");
         }
-        Notice::ReloadRefused => tracing::warn!(app, "reload refused: one is under way, or there is nothing to reload"),
+        Notice::ReloadRefused => {
+            tracing::warn!(app, "reload refused: one is under way, or there is nothing to reload")
+        }
         Notice::ReloadDone { generation, took } => {
             tracing::info!(app, generation = generation.0, took = %Human(*took), "reloaded");
         }
@@ -225,6 +254,9 @@ mod tests {
             next_step(Next::Restart { delay, unstable: 3, max_unstable: 16 }),
             ", restarting in 100ms (unstable start 3 of 16)"
         );
-        assert_eq!(next_step(Next::Restart { delay, unstable: 0, max_unstable: 16 }), ", restarting in 100ms");
+        assert_eq!(
+            next_step(Next::Restart { delay, unstable: 0, max_unstable: 16 }),
+            ", restarting in 100ms"
+        );
     }
 }

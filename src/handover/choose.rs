@@ -76,12 +76,21 @@ pub struct Choice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remark {
     /// `--share cluster` for something else than `node SCRIPT`.
-    NotNode { next: Way },
+    NotNode {
+        next: Way,
+    },
     /// `--share activation` without PORT, so that there is no address to listen on.
-    NoPort { next: Way },
-    NoInterception { why: String, next: Way },
+    NoPort {
+        next: Way,
+    },
+    NoInterception {
+        why: String,
+        next: Way,
+    },
     /// Nothing is left to share the port with.
-    OneInstance { wanted: NonZeroU32 },
+    OneInstance {
+        wanted: NonZeroU32,
+    },
 }
 
 impl fmt::Display for Remark {

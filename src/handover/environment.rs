@@ -44,7 +44,8 @@ pub fn of_worker(
 #[must_use]
 pub fn may_become_node(program: &OsStr, first_line: Option<&str>) -> bool {
     const LEADING: [&str; 14] = [
-        "node", "nodejs", "npm", "npx", "yarn", "pnpm", "pnpx", "corepack", "sh", "bash", "dash", "ash", "env", "zsh",
+        "node", "nodejs", "npm", "npx", "yarn", "pnpm", "pnpx", "corepack", "sh", "bash", "dash", "ash",
+        "env", "zsh",
     ];
     let base = program.to_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
     LEADING.contains(&base)

@@ -91,7 +91,13 @@ impl Interception {
         self.listener.go_on(question);
     }
 
-    fn bind(&mut self, question: &Notification, fd: RawFd, address: (u64, u64), listeners: &mut Listeners) -> Option<Fact> {
+    fn bind(
+        &mut self,
+        question: &Notification,
+        fd: RawFd,
+        address: (u64, u64),
+        listeners: &mut Listeners,
+    ) -> Option<Fact> {
         let Some(wanted) = self.wanted(question, fd, address) else {
             self.listener.go_on(question);
             return None;
@@ -111,7 +117,12 @@ impl Interception {
     }
 
     /// What the caller wants to bind, if that is something to be shared.
-    fn wanted(&mut self, question: &Notification, fd: RawFd, (address, length): (u64, u64)) -> Option<Wanted> {
+    fn wanted(
+        &mut self,
+        question: &Notification,
+        fd: RawFd,
+        (address, length): (u64, u64),
+    ) -> Option<Wanted> {
         if length > LONGEST_ADDRESS {
             return None;
         }
@@ -123,7 +134,9 @@ impl Interception {
         let options = self.notes.remove(&inode).unwrap_or_default();
         let address = match (kind, sockaddr::parse(&bytes)?) {
             (SocketKind::Stream, Requested::Inet(addr)) if addr.port() != 0 => tcp(addr, options),
-            (SocketKind::UnixStream, Requested::Path(path)) => Address::Unix { path: absolute(thread, path)? },
+            (SocketKind::UnixStream, Requested::Path(path)) => {
+                Address::Unix { path: absolute(thread, path)? }
+            }
             (SocketKind::UnixStream, Requested::Abstract(name)) => Address::Abstract { name },
             _ => return None,
         };
@@ -131,7 +144,13 @@ impl Interception {
         self.listener.is_waiting(question).then_some(Wanted { address, inode, flags, options })
     }
 
-    fn hand_over(&self, question: &Notification, fd: RawFd, wanted: &Wanted, listeners: &mut Listeners) -> Result<(), HandOver> {
+    fn hand_over(
+        &self,
+        question: &Notification,
+        fd: RawFd,
+        wanted: &Wanted,
+        listeners: &mut Listeners,
+    ) -> Result<(), HandOver> {
         let blocking = if wanted.flags & libc::O_NONBLOCK == 0 { Blocking::Yes } else { Blocking::No };
         let umask = match wanted.address {
             Address::Unix { .. } => inspect::umask(question.thread),
@@ -151,7 +170,9 @@ impl Interception {
         let on_exec = if wanted.flags & libc::O_CLOEXEC == 0 { OnExec::Keep } else { OnExec::Close };
         match self.listener.replace(question, handed.socket.as_fd(), fd, on_exec) {
             Ok(()) => self.listener.succeed(question),
-            Err(error) => return Err(HandOver::Refused(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))),
+            Err(error) => {
+                return Err(HandOver::Refused(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)));
+            }
         }
         Ok(())
     }
