@@ -47,7 +47,8 @@ impl Driver {
 
     /// Gives up what belonged to the worker, but for what its descendants still need.
     fn bury(&mut self, id: WorkerId, worker: Worker) -> Survivors {
-        let Worker { pid, logs, link, interception, tasks, .. } = worker;
+        let Worker { pid, logs, link, interception, tasks, notify, .. } = worker;
+        drop(notify);
         if let Some(logs) = logs {
             self.ended_logs.retain(|logs| !logs.is_finished());
             self.ended_logs.push(logs);

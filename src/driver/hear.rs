@@ -98,7 +98,7 @@ impl Driver {
     /// Where the worker's `listen` is not intercepted, it has set a backlog of its own choice; ours is put back.
     fn on_cluster_listening(&mut self, id: WorkerId, listening: &Listening) {
         let handed = self.workers.get(id).map(|worker| worker.handed.clone()).unwrap_or_default();
-        let port = u16::try_from(listening.port).ok();
+        let port = listening.port.and_then(|port| u16::try_from(port).ok());
         for inode in handed {
             // A datagram socket cannot listen, and need not.
             if let Ok(address) = self.listeners.listen(inode)

@@ -15,6 +15,7 @@ use super::oom::OomWatch;
 use super::workers::Workers;
 use crate::handover::choose::Way;
 use crate::handover::cluster::{FromWorker, SharedData};
+use crate::handover::notify::Said;
 use crate::listener::Listeners;
 use crate::logs::{Closed, Outputs, Stream, WorkerLogs};
 use crate::process::Signal;
@@ -23,8 +24,8 @@ use crate::supervisor::{Action, Event, Notice, Supervisor, Uptime};
 use crate::sys::notification::Notification;
 use crate::sys::signals::Signals;
 
-/// How many pieces of news may wait for the loop. While it is full, a worker that floods us waits.
-const NEWS_WAITING: usize = 256;
+/// How many messages of each kind may wait for the loop. While it is full, a worker that floods us waits.
+const MESSAGES_WAITING: usize = 256;
 /// How long a blocked output may hold up our end once all workers are gone. Platforms kill after 30 s.
 const LAST_WORDS: Duration = Duration::from_secs(25);
 
@@ -49,15 +50,6 @@ pub struct Plan {
     pub always_prefix: bool,
 }
 
-/// News from the tasks that wait on behalf of one worker.
-#[derive(Debug)]
-pub(super) enum News {
-    /// One of its processes waits for an answer.
-    Question(Notification),
-    /// It said by sd_notify that it is ready.
-    Ready,
-}
-
 /// The driver.
 #[derive(Debug)]
 pub struct Driver {
@@ -72,8 +64,9 @@ pub struct Driver {
     pub(super) todo: VecDeque<Action>,
     /// The logs of ended workers, until everything in their pipes has been read; those of the last one always.
     pub(super) ended_logs: Vec<Rc<WorkerLogs>>,
-    pub(super) news: mpsc::Sender<(WorkerId, News)>,
+    pub(super) questions: mpsc::Sender<(WorkerId, Notification)>,
     pub(super) channel: mpsc::Sender<(WorkerId, FromWorker)>,
+    pub(super) said: mpsc::Sender<(WorkerId, Said)>,
     /// Descriptor numbers kept free for workers.
     pub(super) _reserved: Vec<OwnedFd>,
     /// What is told when all output has been written.
@@ -89,15 +82,17 @@ pub struct Driver {
 struct Inboxes {
     signals: Signals,
     closed: Closed,
-    news: mpsc::Receiver<(WorkerId, News)>,
+    questions: mpsc::Receiver<(WorkerId, Notification)>,
     channel: mpsc::Receiver<(WorkerId, FromWorker)>,
+    said: mpsc::Receiver<(WorkerId, Said)>,
 }
 
 /// One thing that happened.
 enum Happened {
     Signals(Vec<Signal>),
     Closed(Stream),
-    News(WorkerId, News),
+    Question(WorkerId, Notification),
+    Said(WorkerId, Said),
     Channel(WorkerId, FromWorker),
     Deadline,
 }
@@ -107,8 +102,9 @@ impl Driver {
     #[must_use]
     pub fn new(plan: Plan, signals: Signals, outputs: (Outputs, Closed), reserved: Vec<OwnedFd>) -> Self {
         let (supervisor, first) = Supervisor::new(&plan.app, seed());
-        let (news, news_inbox) = mpsc::channel(NEWS_WAITING);
-        let (channel, channel_inbox) = mpsc::channel(NEWS_WAITING);
+        let (questions, questions_inbox) = mpsc::channel(MESSAGES_WAITING);
+        let (channel, channel_inbox) = mpsc::channel(MESSAGES_WAITING);
+        let (said, said_inbox) = mpsc::channel(MESSAGES_WAITING);
         let (outputs, closed) = outputs;
         Self {
             listeners: Listeners::new(plan.app.instances.get()),
@@ -121,13 +117,20 @@ impl Driver {
             outputs,
             todo: first.into(),
             ended_logs: Vec::new(),
-            news,
+            questions,
             channel,
+            said,
             _reserved: reserved,
             last_notice: None,
             advised: Vec::new(),
             status: None,
-            inboxes: Inboxes { signals, closed, news: news_inbox, channel: channel_inbox },
+            inboxes: Inboxes {
+                signals,
+                closed,
+                questions: questions_inbox,
+                channel: channel_inbox,
+                said: said_inbox,
+            },
         }
     }
 
@@ -146,8 +149,9 @@ impl Driver {
                 Happened::Closed(Stream::Stdout) => self.feed(Event::OutputClosed),
                 // Our own words are lost then, but the app's are not.
                 Happened::Closed(Stream::Stderr) => {}
-                Happened::News(worker, News::Question(question)) => self.on_question(worker, &question),
-                Happened::News(worker, News::Ready) => self.feed(Event::Ready { worker }),
+                Happened::Question(worker, question) => self.on_question(worker, &question),
+                Happened::Said(worker, Said::Ready) => self.feed(Event::Ready { worker }),
+                Happened::Said(worker, said) => tracing::debug!(worker = worker.0, ?said, "sd_notify"),
                 Happened::Channel(worker, said) => self.on_channel(worker, said),
                 Happened::Deadline => self.on_deadline(),
             }
@@ -205,8 +209,9 @@ impl Inboxes {
         tokio::select! {
             biased;
             signals = self.signals.next() => Ok(Happened::Signals(signals?)),
-            Some((worker, news)) = self.news.recv() => Ok(Happened::News(worker, news)),
-            Some((worker, said)) = self.channel.recv() => Ok(Happened::Channel(worker, said)),
+            Some((worker, question)) = self.questions.recv() => Ok(Happened::Question(worker, question)),
+            Some((worker, said)) = self.said.recv() => Ok(Happened::Said(worker, said)),
+            Some((worker, message)) = self.channel.recv() => Ok(Happened::Channel(worker, message)),
             stream = self.closed.next() => Ok(Happened::Closed(stream)),
             () = wake => Ok(Happened::Deadline),
         }

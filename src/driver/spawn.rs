@@ -3,25 +3,29 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::rc::Rc;
 
+use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
 
-use super::run::{Driver, News};
+use super::run::Driver;
 use super::workers::{Stop, Worker};
 use crate::handover::choose::Way;
 use crate::handover::cluster::ClusterLink;
 use crate::handover::cluster::spawn::{self as channel_variables, Membership};
 use crate::handover::environment::{self, Place};
 use crate::handover::intercept::Interception;
-use crate::handover::notify::{self, NotifySocket};
+use crate::handover::notify::{self, NotifyListener};
 use crate::listener::{Blocking, ListenError};
 use crate::logs::{Source, WorkerLogs};
+use crate::process::Pid;
 use crate::spec::{Generation, InstanceId, ReadySign, WorkerId};
 use crate::supervisor::{Event, SpawnFailure};
 use crate::sys::channel;
 use crate::sys::filter::Filter;
-use crate::sys::notification::Listener;
+use crate::sys::notification::{Listener, Notification};
 use crate::sys::spawn::{Child, ListenPid, Order, Output, SpawnError, Stdin, spawn};
 use crate::sys::terminal;
 
@@ -57,8 +61,8 @@ struct Gifts {
     /// The worker's descriptor number 3.
     extra: Option<Rc<OwnedFd>>,
     takes_sockets: bool,
-    channel: Option<OwnedFd>,
-    notify: Option<NotifySocket>,
+    channel: Option<UnixStream>,
+    notify: Option<NotifyListener>,
 }
 
 impl Gifts {
@@ -136,14 +140,19 @@ impl Driver {
             Way::Intercept | Way::Reuseport | Way::None => {}
         }
         if waits {
-            let socket = NotifySocket::bind(id).map_err(StartError::Channel)?;
-            gifts.set(notify::VARIABLE, socket.name());
-            gifts.notify = Some(socket);
+            let listener = self.listen_for_readiness(id).map_err(StartError::Channel)?;
+            gifts.set(notify::VARIABLE, listener.address());
+            gifts.notify = Some(listener);
         }
         if let Some(options) = &self.plan.node_options {
             gifts.set("NODE_OPTIONS", options.clone());
         }
         Ok(gifts)
+    }
+
+    fn listen_for_readiness(&self, id: WorkerId) -> io::Result<NotifyListener> {
+        let me = Pid::new(i32::try_from(std::process::id()).expect("a pid is a positive int"));
+        NotifyListener::start(id, me, Path::new("/tmp"), self.said.clone())
     }
 
     /// systemd's convention (sd_listen_fds(3)); the sockets are blocking, as systemd's are.
@@ -172,7 +181,7 @@ impl Driver {
             let watched = listener.map_err(io::Error::from).and_then(Listener::new).map(Rc::new);
             match watched {
                 Ok(listener) => {
-                    tasks.push(tokio::task::spawn_local(hear_questions(id, Rc::clone(&listener), self.news.clone())));
+                    tasks.push(tokio::task::spawn_local(hear_questions(id, Rc::clone(&listener), self.questions.clone())));
                     Some(Interception::new(listener, instance))
                 }
                 Err(error) => {
@@ -181,15 +190,6 @@ impl Driver {
                 }
             }
         });
-        if let Some(socket) = gifts.notify {
-            let news = self.news.clone();
-            tasks.push(tokio::task::spawn_local(async move {
-                if socket.ready().await.is_ok() {
-                    // The loop is gone only when all is over.
-                    let _told = news.send((id, News::Ready)).await;
-                }
-            }));
-        }
         let link = gifts.channel.and_then(|socket| self.link(id, socket));
         let source = Source { app: &self.plan.app.name, instance, pid: child.pid };
         let logs = child.stdout.zip(child.stderr).and_then(|(out, err)| self.logs(source, out, err));
@@ -203,10 +203,11 @@ impl Driver {
             stop: Stop::NotAsked,
             has_terminal,
             handed: Vec::new(),
+            notify: gifts.notify,
         }
     }
 
-    fn link(&self, id: WorkerId, socket: OwnedFd) -> Option<ClusterLink> {
+    fn link(&self, id: WorkerId, socket: UnixStream) -> Option<ClusterLink> {
         ClusterLink::start(id, socket, self.channel.clone())
             .inspect_err(|error| tracing::error!(%error, "cannot watch a worker's channel"))
             .ok()
@@ -232,13 +233,9 @@ fn add_channel(gifts: &mut Gifts, id: WorkerId, membership: Membership) -> Resul
 }
 
 /// Brings a worker's questions to the loop until the last process that could ask is gone.
-async fn hear_questions(
-    id: WorkerId,
-    listener: Rc<Listener>,
-    news: tokio::sync::mpsc::Sender<(WorkerId, News)>,
-) {
+async fn hear_questions(id: WorkerId, listener: Rc<Listener>, questions: Sender<(WorkerId, Notification)>) {
     while let Ok(Some(question)) = listener.next().await {
-        if news.send((id, News::Question(question))).await.is_err() {
+        if questions.send((id, question)).await.is_err() {
             return;
         }
     }

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::handover::cluster::ClusterLink;
 use crate::handover::intercept::Interception;
+use crate::handover::notify::NotifyListener;
 use crate::logs::WorkerLogs;
 use crate::process::Pid;
 use crate::spec::{InstanceId, WorkerId};
@@ -28,6 +29,8 @@ pub(super) struct Worker {
     pub(super) has_terminal: bool,
     /// The inodes of the sockets that it got over the cluster channel.
     pub(super) handed: Vec<u64>,
+    /// Where it may say that it is ready; open while the worker lives.
+    pub(super) notify: Option<NotifyListener>,
 }
 
 /// Whether a worker was asked to end.

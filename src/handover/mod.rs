@@ -10,5 +10,7 @@
 
 pub mod agent;
 pub mod choose;
+pub mod cluster;
 pub mod environment;
 pub mod intercept;
+pub mod notify;

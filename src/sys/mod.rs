@@ -2,10 +2,12 @@
 //!
 //! Nothing here decides anything. EINTR is retried here and nowhere else.
 
+pub mod channel;
 pub mod filter;
 pub mod inspect;
 pub mod low_fds;
 pub mod notification;
+pub mod notify;
 pub mod passing;
 pub mod reap;
 pub mod reuseport;

@@ -1,0 +1,66 @@
+//! What the servers of one address share among workers: TLS ticket keys, so that a session begun with one worker is
+//! resumed by another. Pure; the owner of all links keeps one.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+/// An app that listens on ever new addresses must not grow our memory; beyond so many, a worker gets its own data back.
+const MOST_ADDRESSES: usize = 256;
+
+/// The data of the first worker at each address. It is kept while we run, so that sessions outlive a reload.
+#[derive(Debug, Default)]
+pub struct SharedData {
+    by_address: BTreeMap<String, Box<RawValue>>,
+}
+
+impl SharedData {
+    /// What a worker at `address` shall use: what the first one had, and that is `own` if it is the first.
+    pub fn agree<'a>(&'a mut self, address: &str, own: &'a RawValue) -> &'a RawValue {
+        if own.get() == "null" {
+            return own;
+        }
+        if !self.by_address.contains_key(address) {
+            if self.by_address.len() == MOST_ADDRESSES {
+                return own;
+            }
+            self.by_address.insert(address.to_owned(), own.to_owned());
+        }
+        &self.by_address[address]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn all_workers_at_an_address_get_the_data_of_the_first() {
+        let mut shared = SharedData::default();
+        assert_eq!(shared.agree("null:443:4", &raw("{\"a\":1}")).get(), "{\"a\":1}");
+        assert_eq!(shared.agree("null:443:4", &raw("{\"b\":2}")).get(), "{\"a\":1}");
+        assert_eq!(shared.agree("null:444:4", &raw("{\"b\":2}")).get(), "{\"b\":2}");
+    }
+
+    #[test]
+    fn a_server_without_data_gets_none() {
+        let mut shared = SharedData::default();
+        assert_eq!(shared.agree("null:443:4", &raw("{}")).get(), "{}");
+        assert_eq!(shared.agree("null:443:4", &raw("null")).get(), "null");
+    }
+
+    #[test]
+    fn the_number_of_addresses_is_bounded() {
+        let mut shared = SharedData::default();
+        for port in 0..MOST_ADDRESSES {
+            shared.agree(&port.to_string(), &raw("1"));
+        }
+        assert_eq!(shared.agree("one more", &raw("2")).get(), "2");
+        assert_eq!(shared.agree("one more", &raw("3")).get(), "3");
+        assert_eq!(shared.agree("0", &raw("3")).get(), "1");
+    }
+}

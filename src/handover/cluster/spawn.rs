@@ -1,0 +1,44 @@
+//! What a worker needs at its spawn to speak with us: its end of the channel, and three variables. Pure.
+
+use crate::spec::WorkerId;
+
+/// The descriptor at which a worker finds its end of the channel; the one that Node uses itself.
+pub const CHANNEL_FD: i32 = 3;
+
+/// Node takes all three out of the app's environment. What we were started with ourselves must not reach a worker.
+pub const VARIABLES: [&str; 3] = ["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"];
+
+/// How much of the protocol a worker speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// It asks us for its sockets; `cluster.isWorker` is true. It does not exit by itself when its work is done.
+    Cluster,
+    /// It has `process.send` and no more; it listens by itself.
+    MessagesOnly,
+}
+
+/// The variables to set for `worker`, of [`VARIABLES`]. `cluster.worker.id` becomes the worker's number.
+#[must_use]
+pub fn environment(membership: Membership, worker: WorkerId) -> Vec<(&'static str, String)> {
+    let [channel, mode, id] = VARIABLES;
+    let mut variables = vec![(channel, CHANNEL_FD.to_string()), (mode, "json".to_owned())];
+    if membership == Membership::Cluster {
+        variables.push((id, worker.to_string()));
+    }
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_full_member_gets_an_id() {
+        let full = environment(Membership::Cluster, WorkerId(7));
+        assert!(full.contains(&("NODE_UNIQUE_ID", "7".to_owned())));
+        assert!(full.contains(&("NODE_CHANNEL_FD", "3".to_owned())));
+        assert!(full.contains(&("NODE_CHANNEL_SERIALIZATION_MODE", "json".to_owned())));
+        let half = environment(Membership::MessagesOnly, WorkerId(7));
+        assert_eq!(half[..], full[..2]);
+    }
+}

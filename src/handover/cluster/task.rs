@@ -1,0 +1,213 @@
+//! The task that moves bytes between one worker's link and its socket, and the handle by which the driver speaks to it.
+//!
+//! Nothing is held for an idle link but its state: what is read goes through a buffer on the stack. A worker that
+//! floods us is not read faster than the driver takes its messages; one that does not read never keeps us waiting.
+
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::rc::Rc;
+
+use serde_json::value::RawValue;
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinHandle;
+
+use super::codec::Query;
+use super::link::{Frame, FromWorker, Link, ServerId};
+use super::outbox::{Outbox, Taken};
+use super::shared_data::SharedData;
+use super::wanted::Errno;
+use crate::spec::WorkerId;
+use crate::sys::channel;
+
+/// How much is read at once. Small, for each line in it may become a message in memory before the driver takes the
+/// first; large enough for the protocol's own messages, which are of some 200 bytes.
+const READ_SIZE: usize = 16 << 10;
+
+/// The driver's handle on a worker's channel.
+///
+/// Node ends a worker at once when its channel closes, whatever it was answering. So dropping this handle leaves the
+/// channel open: the task closes it when the worker has closed its end. Keep the handle until the worker is reaped, and
+/// call [`ClusterLink::close`] then, in case some descendant still holds the worker's end.
+#[derive(Debug)]
+pub struct ClusterLink {
+    shared: Rc<Shared>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    worker: WorkerId,
+    link: RefCell<Link>,
+    outbox: RefCell<Outbox<Rc<OwnedFd>>>,
+    /// There is something to write.
+    filled: Notify,
+    /// Something was written.
+    emptied: Notify,
+}
+
+impl ClusterLink {
+    /// Takes over our end of `worker`'s channel (see [`channel::pair`]). What the worker says goes to `events`, whose
+    /// capacity bounds how many messages wait; while it is full, the worker's socket is not read. The last event is
+    /// [`FromWorker::Ended`].
+    ///
+    /// Call it inside a `LocalSet` or local runtime with I/O.
+    ///
+    /// # Errors
+    /// When the socket cannot be watched.
+    pub fn start(
+        worker: WorkerId,
+        socket: StdUnixStream,
+        events: Sender<(WorkerId, FromWorker)>,
+    ) -> io::Result<Self> {
+        let socket = UnixStream::from_std(socket)?;
+        let shared = Rc::new(Shared {
+            worker,
+            link: RefCell::new(Link::new(worker)),
+            outbox: RefCell::default(),
+            filled: Notify::new(),
+            emptied: Notify::new(),
+        });
+        let task = tokio::task::spawn_local(run(socket, Rc::clone(&shared), events));
+        Ok(Self { shared, task })
+    }
+
+    /// Gives the worker the socket that it asked for. Does nothing if the worker does not want it any more.
+    pub fn answer_listener(&self, query: &Query, socket: Rc<OwnedFd>, data: &mut SharedData) {
+        let frame = self.shared.link.borrow_mut().answer_listener(query, data);
+        self.shared.send(frame, Some(socket));
+    }
+
+    /// Tells the worker that it cannot have the socket that it asked for.
+    pub fn answer_error(&self, query: &Query, errno: Errno) {
+        let frame = self.shared.link.borrow_mut().answer_error(query, errno);
+        self.shared.send(frame, None);
+    }
+
+    /// Hands the worker a connection for one of its servers, and returns the number by which
+    /// [`FromWorker::Connection`] will speak of it; `None` if the worker does not have that server.
+    #[must_use]
+    pub fn hand_connection(&self, server: ServerId, connection: Rc<OwnedFd>) -> Option<u64> {
+        let (seq, frame) = self.shared.link.borrow_mut().hand_connection(server)?;
+        self.shared.send(Some(frame), Some(connection));
+        Some(seq)
+    }
+
+    /// Asks the worker to close its servers, finish what it is answering, and exit. Repeating it does nothing.
+    pub fn disconnect(&self) {
+        let frame = self.shared.link.borrow_mut().disconnect();
+        self.shared.send(frame, None);
+    }
+
+    /// Sends `message` to the app's `process.on('message')`. It is refused if the app does not read, is gone, or if the
+    /// message looks like one of Node's own.
+    pub fn send(&self, message: &RawValue) -> Taken {
+        let Some(frame) = Link::user(message) else {
+            return Taken::Refused;
+        };
+        let taken = self.shared.outbox.borrow_mut().push_message(frame);
+        self.shared.filled.notify_one();
+        taken
+    }
+
+    /// How many messages for the app were refused because it did not read, or was gone.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.shared.outbox.borrow().refused()
+    }
+
+    /// Whether the worker has had servers and has closed them all.
+    #[must_use]
+    pub fn all_servers_closed(&self) -> bool {
+        self.shared.link.borrow().all_servers_closed()
+    }
+
+    /// Closes the channel. Only for a worker that was reaped: a living one would exit at once. There is no
+    /// [`FromWorker::Ended`] after this.
+    pub fn close(self) {
+        self.task.abort();
+    }
+}
+
+impl Shared {
+    fn send(&self, frame: Option<Frame>, descriptor: Option<Rc<OwnedFd>>) {
+        if let Some(frame) = frame {
+            self.outbox.borrow_mut().push(frame, descriptor);
+            self.filled.notify_one();
+        }
+    }
+
+    /// Reads once; `None` at the end of the channel.
+    fn read(&self, socket: &UnixStream) -> io::Result<Option<Vec<FromWorker>>> {
+        let mut buffer = [0; READ_SIZE];
+        let count = channel::receive(socket.as_fd(), &mut buffer)?;
+        if count == 0 {
+            return Ok(None);
+        }
+        let mut replies = Vec::new();
+        let events = self.link.borrow_mut().receive(&buffer[..count], &mut replies);
+        for reply in replies {
+            self.send(Some(reply), None);
+        }
+        Ok(Some(events))
+    }
+
+    /// Writes until nothing is left or there is no room.
+    fn write(&self, socket: &UnixStream) -> io::Result<()> {
+        let mut outbox = self.outbox.borrow_mut();
+        while let Some((line, descriptor)) = outbox.front() {
+            let count = channel::send(socket.as_fd(), line, descriptor.map(|descriptor| descriptor.as_fd()))?;
+            outbox.advance(count);
+            self.emptied.notify_one();
+        }
+        Ok(())
+    }
+}
+
+async fn run(socket: UnixStream, shared: Rc<Shared>, events: Sender<(WorkerId, FromWorker)>) {
+    // Only `write_all` is ever cancelled, when there is nobody left to write to; `read_all` would lose events.
+    tokio::select! {
+        () = read_all(&socket, &shared, &events) => {}
+        () = write_all(&socket, &shared) => {}
+    }
+    shared.outbox.borrow_mut().close();
+    let ended = events.send((shared.worker, FromWorker::Ended)).await;
+    // Without a driver nobody wants to know.
+    drop(ended);
+}
+
+/// Reads until the end of the channel, or an error that means the same: the worker is gone.
+async fn read_all(socket: &UnixStream, shared: &Shared, events: &Sender<(WorkerId, FromWorker)>) {
+    loop {
+        while shared.outbox.borrow().is_full() {
+            shared.emptied.notified().await;
+        }
+        let read = socket.async_io(Interest::READABLE, || shared.read(socket)).await;
+        let Ok(Some(heard)) = read else {
+            return;
+        };
+        for event in heard {
+            if events.send((shared.worker, event)).await.is_err() {
+                // The driver is gone, but the worker must not lose its channel: go on, and throw away.
+                break;
+            }
+        }
+    }
+}
+
+/// Writes whatever is queued. Never returns: after an error nothing can be written, but what the worker wrote before it
+/// went is still to be read.
+async fn write_all(socket: &UnixStream, shared: &Shared) {
+    loop {
+        shared.filled.notified().await;
+        let written = socket.async_io(Interest::WRITABLE, || shared.write(socket)).await;
+        if written.is_err() {
+            shared.outbox.borrow_mut().close();
+            shared.emptied.notify_one();
+        }
+    }
+}
