@@ -14,3 +14,5 @@ pub mod process;
 pub mod spec;
 pub mod supervisor;
 pub mod sys;
+#[cfg(test)]
+mod tidy;
