@@ -1,0 +1,261 @@
+//! sd_notify(3): a worker says by a datagram that it is ready, and a few things more.
+//!
+//! Each worker has a socket of its own, so what comes in needs no further sign of whose it is.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram as StdUnixDatagram;
+use std::path::{Path, PathBuf};
+
+use tokio::io::Interest;
+use tokio::net::UnixDatagram;
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinHandle;
+
+use crate::process::Pid;
+use crate::spec::WorkerId;
+use crate::sys::notify;
+
+/// The variable that tells a worker where to send to.
+pub const VARIABLE: &str = "NOTIFY_SOCKET";
+
+/// systemd's own limit for a message.
+const LONGEST_MESSAGE: usize = 4096;
+
+/// How many names are tried. Containers of one Kubernetes pod have abstract names in common, and each has a process 1.
+const NAMES: u32 = 16;
+
+/// Something that a worker said about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// `READY=1`
+    Ready,
+    /// `RELOADING=1`
+    Reloading,
+    /// `STOPPING=1`
+    Stopping,
+    /// `WATCHDOG=1`
+    Alive,
+    /// `STATUS=…`, for people. As sent, so it may hold control characters.
+    Status(String),
+    /// `MAINPID=…`
+    MainPid(Pid),
+}
+
+/// What a message says; lines of no meaning to us are left out. Never panics, whatever the bytes.
+#[must_use]
+pub fn parse(message: &[u8]) -> Vec<Said> {
+    message.split(|&byte| byte == b'\n').filter_map(parse_line).collect()
+}
+
+fn parse_line(line: &[u8]) -> Option<Said> {
+    let text = String::from_utf8_lossy(line);
+    match text.split_once('=')? {
+        ("READY", "1") => Some(Said::Ready),
+        ("RELOADING", "1") => Some(Said::Reloading),
+        ("STOPPING", "1") => Some(Said::Stopping),
+        ("WATCHDOG", "1") => Some(Said::Alive),
+        ("STATUS", status) => Some(Said::Status(status.to_owned())),
+        ("MAINPID", pid) => pid.parse().ok().filter(|&pid| pid > 0).map(|pid| Said::MainPid(Pid::new(pid))),
+        _ => None,
+    }
+}
+
+/// A worker's socket, and the task that reads it. Dropping it closes the socket; do so when the worker is reaped.
+#[derive(Debug)]
+pub struct NotifyListener {
+    address: OsString,
+    file: Option<PathBuf>,
+    task: JoinHandle<()>,
+}
+
+impl NotifyListener {
+    /// Opens a socket for `worker`: with an abstract name made of our pid and the worker's number, or where that cannot
+    /// be had, as a file in `directory`. What the worker says goes to `events`; while that is full, the worker waits.
+    ///
+    /// Call it inside a `LocalSet` or local runtime with I/O.
+    ///
+    /// # Errors
+    /// When neither can be bound.
+    pub fn start(
+        worker: WorkerId,
+        own_pid: Pid,
+        directory: &Path,
+        events: Sender<(WorkerId, Said)>,
+    ) -> io::Result<Self> {
+        let (socket, address, file) = bind(worker, own_pid, directory)?;
+        let socket = UnixDatagram::from_std(socket)?;
+        let task = tokio::task::spawn_local(receive_all(socket, worker, events));
+        Ok(Self { address, file, task })
+    }
+
+    /// The value of [`VARIABLE`] for the worker.
+    #[must_use]
+    pub fn address(&self) -> &OsString {
+        &self.address
+    }
+}
+
+impl Drop for NotifyListener {
+    fn drop(&mut self) {
+        self.task.abort();
+        if let Some(file) = &self.file {
+            // A file that is left behind does no harm: the next one of that name replaces it.
+            let _removed = std::fs::remove_file(file);
+        }
+    }
+}
+
+fn bind(
+    worker: WorkerId,
+    own_pid: Pid,
+    directory: &Path,
+) -> io::Result<(StdUnixDatagram, OsString, Option<PathBuf>)> {
+    for attempt in 0..NAMES {
+        let suffix = if attempt == 0 { String::new() } else { format!("/{attempt}") };
+        let name = format!("pmr-runtime/{own_pid}/{worker}{suffix}");
+        match notify::bind_abstract(name.as_bytes()) {
+            Ok(socket) => return Ok((socket, format!("@{name}").into(), None)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(_) => break,
+        }
+    }
+    bind_in(directory, worker, own_pid)
+}
+
+fn bind_in(
+    directory: &Path,
+    worker: WorkerId,
+    own_pid: Pid,
+) -> io::Result<(StdUnixDatagram, OsString, Option<PathBuf>)> {
+    let path = directory.join(format!("notify-{own_pid}-{worker}.sock"));
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let socket = notify::bind_file(&path)?;
+    Ok((socket, path.clone().into_os_string(), Some(path)))
+}
+
+async fn receive_all(socket: UnixDatagram, worker: WorkerId, events: Sender<(WorkerId, Said)>) {
+    loop {
+        // A datagram socket has no end, and an error on it concerns a sender, not us; but do not spin on it.
+        let Ok(heard) = socket.async_io(Interest::READABLE, || receive(&socket)).await else {
+            return;
+        };
+        for said in heard {
+            if events.send((worker, said)).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Reads one message; an untrusted one says nothing.
+fn receive(socket: &UnixDatagram) -> io::Result<Vec<Said>> {
+    let mut buffer = [0; LONGEST_MESSAGE];
+    let received = notify::receive(socket.as_fd(), &mut buffer)?;
+    Ok(match received.sender {
+        notify::Sender::Trusted => parse(&buffer[..received.length]),
+        notify::Sender::Untrusted => Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::net::SocketAddr;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn what_a_worker_says_is_read_line_by_line() {
+        assert_eq!(
+            parse(b"READY=1\nSTATUS=on = off\nMAINPID=42\nSTOPPING=1\nRELOADING=1\nWATCHDOG=1\n"),
+            [
+                Said::Ready,
+                Said::Status("on = off".to_owned()),
+                Said::MainPid(Pid::new(42)),
+                Said::Stopping,
+                Said::Reloading,
+                Said::Alive
+            ]
+        );
+    }
+
+    #[test]
+    fn what_means_nothing_is_left_out() {
+        assert_eq!(parse(b"READY=0\nREADY\nMAINPID=0\nMAINPID=-1\nMAINPID=x\nFDSTORE=1\n=\n\xff=1"), []);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_can_be_parsed(message in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(parse(&message).len() <= 200);
+        }
+    }
+
+    async fn heard(events: &mut mpsc::Receiver<(WorkerId, Said)>) -> (WorkerId, Said) {
+        let event = tokio::time::timeout(Duration::from_secs(10), events.recv()).await;
+        event.expect("an event in time").unwrap()
+    }
+
+    fn own_pid() -> Pid {
+        Pid::new(std::process::id().try_into().unwrap())
+    }
+
+    fn in_a_runtime(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, test);
+    }
+
+    fn send(address: &OsString, message: &[u8]) {
+        let name = address.as_bytes().strip_prefix(b"@").unwrap();
+        let address = SocketAddr::from_abstract_name(name).unwrap();
+        StdUnixDatagram::unbound().unwrap().send_to_addr(message, &address).unwrap();
+    }
+
+    #[test]
+    fn a_worker_that_says_ready_is_heard() {
+        in_a_runtime(async {
+            let (sender, mut events) = mpsc::channel(4);
+            let directory = tempfile::tempdir().unwrap();
+            let listener = NotifyListener::start(WorkerId(1), own_pid(), directory.path(), sender).unwrap();
+            send(listener.address(), b"READY=1");
+            assert_eq!(heard(&mut events).await, (WorkerId(1), Said::Ready));
+        });
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_avoided() {
+        in_a_runtime(async {
+            let (sender, mut events) = mpsc::channel(4);
+            let directory = tempfile::tempdir().unwrap();
+            let start =
+                || NotifyListener::start(WorkerId(2), own_pid(), directory.path(), sender.clone()).unwrap();
+            let (first, second) = (start(), start());
+            assert_ne!(first.address(), second.address());
+            send(second.address(), b"STATUS=second");
+            assert_eq!(heard(&mut events).await.1, Said::Status("second".to_owned()));
+        });
+    }
+
+    #[test]
+    fn a_file_serves_as_well_and_a_stale_one_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let (socket, address, file) = bind_in(directory.path(), WorkerId(3), own_pid()).unwrap();
+        drop(socket);
+        assert!(file.as_ref().unwrap().exists());
+        let (socket, again, _) = bind_in(directory.path(), WorkerId(3), own_pid()).unwrap();
+        assert_eq!(again, address);
+        StdUnixDatagram::unbound().unwrap().send_to(b"READY=1", file.unwrap()).unwrap();
+        let received = notify::receive(socket.as_fd(), &mut [0; 16]).unwrap();
+        assert_eq!(received.sender, notify::Sender::Trusted);
+    }
+}
