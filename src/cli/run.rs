@@ -41,7 +41,7 @@ fn start(signals: Installed) -> Result<u8, Error> {
         Request::Help(text) | Request::Version(text) => return Ok(print(&text)),
     };
     let settings = sources.resolve(invocation)?;
-    let reserved = low_fds::reserve().map_err(system("open /dev/null"))?;
+    let reserved = low_fds::reserve().map_err(system("reserve descriptors"))?;
     // Without it orphans go to the next init above us, which reaps them as well.
     let _not_needed_as_pid_1 = subreaper::become_subreaper();
     let runtime = tokio::runtime::Builder::new_current_thread()
