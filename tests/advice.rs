@@ -1,0 +1,63 @@
+//! What an app does wrong about its port is told in words, while it is happening.
+
+mod support;
+
+use std::path::PathBuf;
+
+use support::fixtures::{compiled, fixture, tool};
+use support::launch::Launch;
+use support::ports::free_port;
+use support::runtime::Runtime;
+use support::words;
+
+/// Node by the cluster protocol and Python by interception, each listening as the variables say.
+fn servers() -> [Vec<PathBuf>; 2] {
+    [vec![tool("node20"), fixture("node/server.js")], vec!["python3".into(), fixture("python/app.py")]]
+}
+
+/// Waits for a line of the runtime's own with all of `parts`.
+#[track_caller]
+fn told(runtime: &Runtime, parts: &[&str]) {
+    runtime.until_stderr(&format!("an own line with {parts:?}"), |text| {
+        let found = words::ours(text).iter().any(|line| parts.iter().all(|part| line.contains(part)));
+        found.then_some(())
+    });
+}
+
+#[test]
+fn listening_on_another_port_than_port_is_told() {
+    for server in servers() {
+        let (wanted, found) = (free_port(), free_port());
+        let launch = Launch::new(server).port(wanted).env("APP_PORT", found.to_string());
+        let mut runtime = launch.spawn();
+        told(&runtime, &[&wanted.to_string(), &found.to_string(), "PORT"]);
+        runtime.stops();
+    }
+}
+
+#[test]
+fn listening_on_loopback_inside_a_container_is_told() {
+    let port = free_port();
+    let launch = Launch::new(&servers()[0]).port(port).env("APP_HOST", "127.0.0.1");
+    let mut runtime = launch.env("KUBERNETES_SERVICE_HOST", "10.0.0.1").spawn();
+    told(&runtime, &["127.0.0.1", "0.0.0.0"]);
+    runtime.stops();
+}
+
+#[test]
+fn listening_on_loopback_elsewhere_is_nobodys_business() {
+    let port = free_port();
+    let mut runtime = Launch::new(&servers()[0]).port(port).env("APP_HOST", "127.0.0.1").workers(1).spawn();
+    runtime.until_ready(1);
+    runtime.stops();
+    let stderr = runtime.stderr.text();
+    assert!(!words::ours(&stderr).iter().any(|line| line.contains("0.0.0.0")), "{stderr}");
+}
+
+#[test]
+fn listening_nowhere_for_ten_seconds_is_told() {
+    let port = free_port();
+    let mut runtime = Launch::new([compiled("worker"), "sleep".into()]).port(port).workers(1).spawn();
+    told(&runtime, &["listen", &port.to_string()]);
+    runtime.stops();
+}
