@@ -120,7 +120,7 @@ fn tls_sessions_are_resumed_across_workers() {
     let (certificate, key) = certificate(launch.home());
     let mut runtime = launch.env("APP_CERT", certificate).env("APP_KEY", key).spawn();
     let session = runtime.home().join("session.pem");
-    let mut ask = |option: &str| {
+    let ask = |option: &str| {
         let mut command = Command::new("openssl");
         command.args(["s_client", "-tls1_2", "-connect", &format!("127.0.0.1:{port}")]);
         command.arg(option).arg(&session).stdin(std::process::Stdio::null());
