@@ -14,11 +14,15 @@ use crate::driver::{Driver, Plan};
 use crate::exit::{self, Error};
 use crate::logs::{self, Closed, Format, Outputs, Prefix, StreamSettings};
 use crate::sys::signals::{self, Installed};
-use crate::sys::{low_fds, subreaper};
+use crate::sys::{guard, low_fds, subreaper};
 
 /// The whole program. Returns the status to exit with.
 #[must_use]
 pub fn main() -> ExitCode {
+    if is_guard() {
+        guard::run();
+        return ExitCode::SUCCESS;
+    }
     // First of all, since the kernel drops a signal that a PID 1 has no handler for.
     let installed = signals::install();
     let status = match installed {
@@ -29,6 +33,10 @@ pub fn main() -> ExitCode {
         ),
     };
     ExitCode::from(status)
+}
+
+fn is_guard() -> bool {
+    std::env::args_os().next().is_some_and(|name| name == guard::NAME)
 }
 
 fn start(signals: Installed) -> Result<u8, Error> {
