@@ -70,6 +70,17 @@ fn a_slow_worker_that_listens_elsewhere_in_the_end_is_told_of() {
 }
 
 #[test]
+fn the_wanted_port_of_a_slow_worker_may_follow_another_too() {
+    let mut world = World::new(&spec(1));
+    world.pass(secs(5));
+    world.listen(1, 9229);
+    world.pass(Duration::from_millis(999));
+    world.listen(1, 5000);
+    world.pass(secs(60));
+    world.expect(&["ready w1 #0"]);
+}
+
+#[test]
 fn a_worker_that_never_listens_is_ready_after_the_minimum_uptime_and_told_of_after_ten_seconds() {
     let mut world = World::new(&spec(1));
     world.pass(secs(1));

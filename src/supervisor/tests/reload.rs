@@ -1,5 +1,7 @@
 //! Reload: one instance after the other, nobody stops serving, and a failure touches nobody.
 
+use std::time::Duration;
+
 use super::world::{CLEAN, CRASH, World, secs, spec};
 use crate::process::Signal;
 use crate::spec::{OnHup, RestartDelay};
@@ -114,6 +116,20 @@ fn a_failed_instance_is_started_afresh() {
         "serve #0 #1",
         "started w4",
     ]);
+}
+
+#[test]
+fn a_failed_instance_has_all_its_starts_again() {
+    let mut spec = spec(2);
+    spec.restart.max_unstable = 2;
+    let mut world = World::ready(&spec);
+    world.exit(1, CRASH);
+    world.pass(Duration::from_millis(200));
+    world.exit(3, CRASH);
+    world.signal(Signal::HUP);
+    world.told();
+    world.exit(4, CRASH);
+    world.expect(&["exited w4 exit code 1: restart 1/2", "reload g2 off #0 exited exit code 1"]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Scaling by TTIN and TTOU.
 
+use std::num::NonZeroU32;
+
 use super::world::{CLEAN, World, secs, spec};
 use crate::process::Signal;
 
@@ -41,4 +43,19 @@ fn an_instance_may_come_back_while_its_old_worker_is_still_leaving() {
     world.told();
     world.pass(secs(25));
     world.expect(&["ready w3 #1", "serve #0 #1", "listens nowhere w3 5000", "killing w2 25s", "kill w2"]);
+}
+
+#[test]
+fn an_instance_that_waits_and_is_scaled_away_and_back_starts_once() {
+    let mut spec = spec(1);
+    spec.start_limit = NonZeroU32::MIN;
+    let mut world = World::new(&spec);
+    for signal in [Signal::TTIN, Signal::TTOU, Signal::TTIN] {
+        world.signal(signal);
+    }
+    world.told();
+    world.listen(1, 5000);
+    world.expect(&["ready w1 #0", "spawn w2 #1 g1", "serve #0", "started w2"]);
+    world.listen(2, 5000);
+    world.expect(&["ready w2 #1", "serve #0 #1"]);
 }
