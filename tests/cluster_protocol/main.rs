@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
+use pmr_runtime::handover::cluster::recognise::{Recognised, recognise};
 use pmr_runtime::handover::cluster::spawn::Membership;
 use pmr_runtime::handover::cluster::{FromWorker, ServersLeft, Taken};
 use serde_json::value::{RawValue, to_raw_value};
@@ -381,5 +382,34 @@ fn a_worker_with_messages_only_is_no_cluster_worker_and_ends_by_itself() {
         assert_eq!(primary.said(worker).await, json!([]));
         primary.ended(worker).await;
         assert_eq!(primary.exit(worker).await.code(), Some(0));
+    });
+}
+
+#[test]
+fn options_take_values_where_node_says_so() {
+    let list = "
+        const { internalBinding } = require('internal/test/binding');
+        const binding = internalBinding('options');
+        const { options } = (binding.getCLIOptionsInfo ?? binding.getCLIOptions)();
+        const none = ['kBoolean', 'kNoOp', 'kV8Option'].map((name) => binding.types[name]);
+        for (const [name, { type }] of options) console.log(name, !none.includes(type));";
+    with_each_node(|primary| async move {
+        let file = primary.directory.path().join("list.js");
+        std::fs::write(&file, list).unwrap();
+        let arguments = ["--no-warnings", "--expose-internals", file.to_str().unwrap()];
+        let listed = output(&primary.node, &arguments, primary.directory.path());
+        assert!(listed.lines().count() > 100, "{listed}");
+        for line in listed.lines() {
+            let (option, takes_value) = line.split_once(' ').unwrap();
+            // It took a value in Node 18 and means nothing since.
+            if !option.starts_with("--") || ["--", "--experimental-specifier-resolution"].contains(&option) {
+                continue;
+            }
+            let words = [option.into(), "first".into(), "second".into()];
+            let script = if takes_value == "true" { "second" } else { "first" };
+            let found = recognise("node".as_ref(), &words);
+            let expected = [Recognised::Script(script.into()), Recognised::NotAScript];
+            assert!(expected.contains(&found), "{option} {takes_value}: {found:?}");
+        }
     });
 }

@@ -43,7 +43,7 @@ impl Scene {
     /// Writes `bytes` whenever there is room, until there is none however often the task gets its turn.
     async fn flood(&mut self, bytes: &[u8]) -> usize {
         let (mut taken, mut refused) = (0, 0);
-        while refused < 100 {
+        while refused < 100 && taken < 16 << 20 {
             match self.end.write(bytes) {
                 Ok(count) => (taken, refused) = (taken + count, 0),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => refused += 1,
