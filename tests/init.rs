@@ -15,9 +15,10 @@ use support::fixtures::compiled;
 use support::launch::Launch;
 use support::words;
 
-/// `pmr-runtime --no-autorestart worker WORDS...`
+/// `pmr-runtime -i 1 --no-autorestart worker WORDS...`
 fn init<S: AsRef<OsStr>>(rest: impl IntoIterator<Item = S>) -> Launch {
-    let mut all: Vec<OsString> = vec!["--no-autorestart".into(), compiled("worker").into()];
+    let mut all: Vec<OsString> = ["-i", "1", "--no-autorestart"].iter().map(OsString::from).collect();
+    all.push(compiled("worker").into());
     all.extend(rest.into_iter().map(|word| word.as_ref().to_owned()));
     Launch::new(all)
 }
@@ -195,6 +196,10 @@ fn an_inherited_ignored_sigchld_does_not_hang_us() {
     init(["exit", "9"]).through(["env", "--ignore-signal=CHLD"]).spawn().ends_with(9);
 }
 
+/// The bits of signals 32 and 33: the C library's posix_spawn, by which the tests start the runtime, ignores them, and
+/// its own functions cannot change that.
+const C_LIBRARYS: u64 = 0b11 << 31;
+
 #[test]
 fn the_app_starts_with_a_clean_signal_mask_and_dispositions() {
     let inherited = ["env", "--block-signal=TERM,USR1,CHLD", "--ignore-signal=HUP,USR2,PIPE,CHLD"];
@@ -202,7 +207,8 @@ fn the_app_starts_with_a_clean_signal_mask_and_dispositions() {
     let output = String::from_utf8(runtime.final_stdout()).unwrap();
     for field in ["SigBlk", "SigIgn", "SigCgt"] {
         let line = output.lines().find(|line| line.starts_with(field)).unwrap();
-        assert!(line.ends_with("\t0000000000000000"), "{line}");
+        let mask = u64::from_str_radix(line.rsplit('\t').next().unwrap(), 16).unwrap();
+        assert_eq!(mask & !C_LIBRARYS, 0, "{line}");
     }
     runtime.ends_with(0);
 }

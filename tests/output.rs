@@ -36,9 +36,10 @@ fn raw_is_byte_exact_on_both_outputs() {
 }
 
 #[test]
-fn with_one_app_lines_have_no_prefix_and_stay_as_they_are() {
+fn raw_lines_of_several_instances_stay_as_they_are() {
     let stdout = "one\n\n  indented\n";
-    let mut runtime = worker(&["--no-autorestart", "-i", "2"], &["say", stdout]).spawn();
+    let mut runtime =
+        worker(&["--no-autorestart", "-i", "2", "--log-format", "raw"], &["say", stdout]).spawn();
     let text = String::from_utf8(runtime.final_stdout()).unwrap();
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();
@@ -47,7 +48,8 @@ fn with_one_app_lines_have_no_prefix_and_stay_as_they_are() {
 
 #[test]
 fn a_last_line_without_newline_is_not_glued_to_another_workers_line() {
-    let mut runtime = worker(&["--no-autorestart", "-i", "4"], &["say", "first\nlast"]).spawn();
+    let mut runtime =
+        worker(&["--no-autorestart", "-i", "4", "--log-format", "raw"], &["say", "first\nlast"]).spawn();
     let text = String::from_utf8(runtime.final_stdout()).unwrap();
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();
@@ -101,7 +103,7 @@ fn check_line(line: &[u8], length: usize, next: &mut BTreeMap<String, u64>) {
 /// Two workers write `lines` lines each to a slow reader; nothing is torn or lost, and memory stays bounded.
 #[track_caller]
 fn floods(lines: u64, length: usize) {
-    let options = ["-i", "2", "--no-autorestart"];
+    let options = ["-i", "2", "--no-autorestart", "--log-format", "raw"];
     let rest = ["flood-as-instance", &lines.to_string(), &length.to_string()];
     let mut runtime = worker(&options, &rest).stdout_for_test().spawn();
     let stdout = runtime.take_stdout();
@@ -136,7 +138,7 @@ fn lines_of_200_kilobytes_are_neither_torn_nor_lost() {
 
 #[test]
 fn a_reader_that_stops_for_a_while_loses_nothing() {
-    let options = ["-i", "2", "--no-autorestart"];
+    let options = ["-i", "2", "--no-autorestart", "--log-format", "raw"];
     let mut runtime = worker(&options, &["flood-as-instance", "20000", "100"]).stdout_for_test().spawn();
     let stdout = runtime.take_stdout();
     // Not read until the workers have been stopped by full pipes: all are asleep.

@@ -157,7 +157,7 @@ fn a_second_int_or_quit_ends_it_at_once() {
 #[test]
 fn a_repeated_sigterm_changes_nothing() {
     let port = free_port();
-    let mut runtime = node_server().env("APP_SIGTERM", "ignore").port(port).workers(2).spawn();
+    let mut runtime = node_server().env("APP_SIGTERM", "close").port(port).workers(2).spawn();
     http_pids(&runtime, 2, port);
     let clients = keep_busy(&runtime, port, 2);
     for _ in 0..5 {
