@@ -15,3 +15,5 @@ pub mod process;
 pub mod spec;
 pub mod supervisor;
 pub mod sys;
+#[cfg(test)]
+mod tidy;

@@ -56,6 +56,8 @@ pub(super) fn prepare(settings: Settings, sources: &Sources) -> Prepared {
         in_container: settings.container,
         node_script,
         node_options,
+        // A node script is itself what serves; what else it starts is the app's own business.
+        needs_guard: !is_init && !node_script && std::process::id() != 1,
         inherit_output: is_init && settings.log_format != LogFormat::Json,
         oom_file: sources.limits().oom_file.clone(),
         always_prefix: io::stdout().is_terminal(),

@@ -14,11 +14,15 @@ use crate::driver::{Driver, Plan};
 use crate::exit::{self, Error};
 use crate::logs::{self, Closed, Format, Outputs, Prefix, StreamSettings};
 use crate::sys::signals::{self, Installed};
-use crate::sys::{low_fds, subreaper};
+use crate::sys::{guard, low_fds, subreaper};
 
 /// The whole program. Returns the status to exit with.
 #[must_use]
 pub fn main() -> ExitCode {
+    if is_guard() {
+        guard::run();
+        return ExitCode::SUCCESS;
+    }
     // First of all, since the kernel drops a signal that a PID 1 has no handler for.
     let installed = signals::install();
     let status = match installed {
@@ -31,6 +35,10 @@ pub fn main() -> ExitCode {
     ExitCode::from(status)
 }
 
+fn is_guard() -> bool {
+    std::env::args_os().next().is_some_and(|name| name == guard::NAME)
+}
+
 fn start(signals: Installed) -> Result<u8, Error> {
     let system = |what| move |source| Error::System { what, source };
     low_fds::fill_standard_streams().map_err(system("open /dev/null"))?;
@@ -41,7 +49,7 @@ fn start(signals: Installed) -> Result<u8, Error> {
         Request::Help(text) | Request::Version(text) => return Ok(print(&text)),
     };
     let settings = sources.resolve(invocation)?;
-    let reserved = low_fds::reserve().map_err(system("open /dev/null"))?;
+    let reserved = low_fds::reserve().map_err(system("reserve descriptors"))?;
     // Without it orphans go to the next init above us, which reaps them as well.
     let _not_needed_as_pid_1 = subreaper::become_subreaper();
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -2,7 +2,7 @@
 
 use super::run::Driver;
 use super::workers::{Remains, Stop, Worker};
-use crate::process::{ExitReason, Signal};
+use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::WorkerId;
 use crate::supervisor::{Event, Killer, Survivors};
 use crate::sys::reap::{self, Child, Reaped};
@@ -17,7 +17,8 @@ impl Driver {
                 Child::Ended(reaped) => self.on_ended(reaped),
             }
         }
-        for worker in self.workers.forget_remains(group_exists) {
+        for (worker, group) in self.workers.forget_remains(group_exists) {
+            self.forget_group(group);
             self.feed(Event::GroupGone { worker });
         }
     }
@@ -64,7 +65,14 @@ impl Driver {
         for task in tasks {
             task.abort();
         }
+        self.forget_group(pid);
         Survivors::None
+    }
+
+    fn forget_group(&mut self, group: Pid) {
+        if let Some(guard) = &mut self.guard {
+            guard.forget(group);
+        }
     }
 }
 

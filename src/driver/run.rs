@@ -18,9 +18,10 @@ use crate::handover::cluster::{FromWorker, SharedData};
 use crate::handover::notify::Said;
 use crate::listener::Listeners;
 use crate::logs::{Closed, Outputs, Stream, WorkerLogs};
-use crate::process::Signal;
+use crate::process::{Pid, Signal};
 use crate::spec::{AppSpec, WorkerId};
 use crate::supervisor::{Action, Event, Notice, Supervisor, Uptime};
+use crate::sys::guard::Guard;
 use crate::sys::notification::Notification;
 use crate::sys::signals::Signals;
 
@@ -42,6 +43,8 @@ pub struct Plan {
     pub node_script: bool,
     /// The value of NODE_OPTIONS for workers, where it differs from what was given.
     pub node_options: Option<OsString>,
+    /// Whether what workers start themselves must be told to a guard, lest it outlive us.
+    pub needs_guard: bool,
     /// Whether workers write to our own standard output and error.
     pub inherit_output: bool,
     /// Where the cgroup counts OOM kills.
@@ -67,6 +70,8 @@ pub struct Driver {
     pub(super) questions: mpsc::Sender<(WorkerId, Notification)>,
     pub(super) channel: mpsc::Sender<(WorkerId, FromWorker)>,
     pub(super) said: mpsc::Sender<(WorkerId, Said)>,
+    /// Takes what workers have started along, should we be killed.
+    pub(super) guard: Option<Guard>,
     /// Descriptor numbers kept free for workers.
     pub(super) _reserved: Vec<OwnedFd>,
     /// What is told when all output has been written.
@@ -120,6 +125,7 @@ impl Driver {
             questions,
             channel,
             said,
+            guard: None,
             _reserved: reserved,
             last_notice: None,
             advised: Vec::new(),
@@ -140,6 +146,7 @@ impl Driver {
     /// Only when the event loop itself is broken.
     pub async fn run(mut self) -> io::Result<u8> {
         self.perform();
+        self.start_guard();
         loop {
             if let Some(status) = self.status {
                 return Ok(self.finish(status).await);
@@ -155,6 +162,27 @@ impl Driver {
                 Happened::Channel(worker, said) => self.on_channel(worker, said),
                 Happened::Deadline => self.on_deadline(),
             }
+        }
+    }
+
+    /// Only now, because no worker shall wait for it.
+    fn start_guard(&mut self) {
+        if self.plan.needs_guard {
+            match Guard::start() {
+                Ok(guard) => self.guard = Some(guard),
+                Err(error) => {
+                    tracing::debug!(%error, "no guard: what workers start may outlive us if we are killed")
+                }
+            }
+        }
+        for group in self.workers.groups() {
+            self.guard_group(group);
+        }
+    }
+
+    pub(super) fn guard_group(&mut self, group: Pid) {
+        if let Some(guard) = &mut self.guard {
+            guard.watch(group);
         }
     }
 

@@ -114,6 +114,7 @@ impl Driver {
         let pid = child.pid;
         let worker = self.adopt(id, instance, child, gifts, stdin == Stdin::Terminal);
         self.workers.add(id, worker);
+        self.guard_group(pid);
         Ok(Event::Spawned { worker: id, pid })
     }
 

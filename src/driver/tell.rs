@@ -40,51 +40,23 @@ struct About<'a> {
 impl Driver {
     pub(super) fn tell(&self, notice: &Notice) {
         let app = self.plan.app.name.as_str();
-        let about = |instance: &InstanceId, pid: &Pid| About { app, instance: *instance, pid: *pid };
         match notice {
-            Notice::Started { instance, generation, pid, .. } => {
-                tracing::debug!(
-                    app,
-                    instance = instance.0,
-                    pid = pid.as_raw(),
-                    generation = generation.0,
-                    "worker started"
-                );
-            }
-            Notice::Ready { instance, pid, after, .. } => {
-                tracing::info!(app, instance = instance.0, pid = pid.as_raw(), after = %Human(*after), "worker ready");
-            }
-            Notice::NotReady { instance, pid, after, .. } => tell_not_ready(&about(instance, pid), *after),
-            Notice::ListensNowhere { instance, pid, port, .. } => tell_silence(&about(instance, pid), *port),
-            Notice::ListensElsewhere { instance, pid, found, wanted, .. } => {
-                tell_other_port(&about(instance, pid), *found, *wanted);
-            }
+            Notice::Started { .. }
+            | Notice::Ready { .. }
+            | Notice::NotReady { .. }
+            | Notice::ListensNowhere { .. }
+            | Notice::ListensElsewhere { .. }
+            | Notice::Killing { .. } => tell_of_worker(app, notice),
+            // A mere init speaks only of an end that its exit status cannot tell.
+            Notice::Exited { killer, .. } if self.plan.app.is_init() && *killer != Killer::OutOfMemory => {}
             Notice::Exited { instance, pid, reason, killer, lived, next, .. } => {
-                tell_exit(&about(instance, pid), (*reason, *killer), *lived, *next);
+                tell_exit(&About { app, instance: *instance, pid: *pid }, (*reason, *killer), *lived, *next);
             }
-            Notice::SpawnFailed { instance, failure, next, .. } => {
-                let next = next_step(*next);
-                tracing::error!(
-                    app,
-                    instance = instance.0,
-                    "cannot start a worker: {}{next}",
-                    failure.message
-                );
-            }
-            Notice::Killing { instance, pid, after, .. } => tracing::warn!(
-                app,
-                instance = instance.0,
-                pid = pid.as_raw(),
-                "worker has not ended {} after it was asked to: killing it",
-                Human(*after)
-            ),
-            Notice::Failed { instance, starts } => tracing::error!(
-                app,
-                instance = instance.0,
-                "instance failed: {starts} unstable starts in a row, giving it up"
-            ),
+            Notice::Ended { verdict: Verdict::Completed, .. } if self.plan.app.is_init() => {}
             Notice::ReloadCalledOff { instance, why, .. } => self.tell_called_off(*instance, why),
-            Notice::Stopping { .. }
+            Notice::SpawnFailed { .. }
+            | Notice::Failed { .. }
+            | Notice::Stopping { .. }
             | Notice::StoppingNow { .. }
             | Notice::ReloadBegun { .. }
             | Notice::ReloadRefused
@@ -138,6 +110,33 @@ fn quote(logs: &WorkerLogs) {
     tracing::error!("its last lines were:");
     for line in tail.iter().skip(tail.len().saturating_sub(LINES_QUOTED)) {
         tracing::error!("  {line}");
+    }
+}
+
+/// Notices on one living worker.
+fn tell_of_worker(app: &str, notice: &Notice) {
+    let about = |instance: &InstanceId, pid: &Pid| About { app, instance: *instance, pid: *pid };
+    match notice {
+        Notice::Started { instance, generation, pid, .. } => {
+            let (instance, pid, generation) = (instance.0, pid.as_raw(), generation.0);
+            tracing::debug!(app, instance, pid, generation, "worker started");
+        }
+        Notice::Ready { instance, pid, after, .. } => {
+            tracing::info!(app, instance = instance.0, pid = pid.as_raw(), after = %Human(*after), "worker ready");
+        }
+        Notice::NotReady { instance, pid, after, .. } => tell_not_ready(&about(instance, pid), *after),
+        Notice::ListensNowhere { instance, pid, port, .. } => tell_silence(&about(instance, pid), *port),
+        Notice::ListensElsewhere { instance, pid, found, wanted, .. } => {
+            tell_other_port(&about(instance, pid), *found, *wanted);
+        }
+        Notice::Killing { instance, pid, after, .. } => tracing::warn!(
+            app,
+            instance = instance.0,
+            pid = pid.as_raw(),
+            "worker has not ended {} after it was asked to: killing it",
+            Human(*after)
+        ),
+        _ => {}
     }
 }
 
@@ -199,9 +198,23 @@ fn next_step(next: Next) -> String {
     }
 }
 
-/// Notices on the app as a whole.
+/// Notices on instances without a worker, and on the app as a whole.
 fn tell_of_all(app: &str, notice: &Notice) {
     match notice {
+        Notice::SpawnFailed { instance, failure, next, .. } => {
+            let next = next_step(*next);
+            tracing::error!(app, instance = instance.0, "cannot start a worker: {}{next}", failure.message);
+        }
+        // A single failure, such as a program that is not there, has said it all.
+        Notice::Failed { starts: 1, .. } => {}
+        Notice::Failed { instance, starts } => {
+            let instance = instance.0;
+            tracing::error!(
+                app,
+                instance,
+                "instance failed: {starts} unstable starts in a row, giving it up"
+            );
+        }
         Notice::Stopping { reason: StopReason::Signal(signal), workers } => {
             tracing::info!(app, workers, "{signal} received, stopping");
         }

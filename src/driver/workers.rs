@@ -93,6 +93,11 @@ impl Workers {
         alive.or_else(|| self.remains.get(&id).map(|remains| remains.group))
     }
 
+    /// The process groups of the workers that live.
+    pub(super) fn groups(&self) -> Vec<Pid> {
+        self.by_pid.keys().copied().collect()
+    }
+
     /// The interception of a worker or of what it left.
     pub(super) fn interception(&mut self, id: WorkerId) -> Option<&mut Interception> {
         match self.alive.get_mut(&id) {
@@ -102,10 +107,10 @@ impl Workers {
     }
 
     /// Takes out the groups of which `exists` says that they are empty now.
-    pub(super) fn forget_remains(&mut self, exists: impl Fn(Pid) -> bool) -> Vec<WorkerId> {
-        let gone: Vec<WorkerId> =
-            self.remains.iter().filter(|(_, remains)| !exists(remains.group)).map(|(id, _)| *id).collect();
-        for id in &gone {
+    pub(super) fn forget_remains(&mut self, exists: impl Fn(Pid) -> bool) -> Vec<(WorkerId, Pid)> {
+        let all = self.remains.iter().map(|(id, remains)| (*id, remains.group));
+        let gone: Vec<(WorkerId, Pid)> = all.filter(|(_, group)| !exists(*group)).collect();
+        for (id, _) in &gone {
             self.remains.remove(id);
         }
         gone

@@ -28,7 +28,7 @@ pub fn of_worker(
     set("PMR_APP", place.app);
     set("PMR_INSTANCE", &instance);
     set("PMR_GENERATION", &place.generation.to_string());
-    // pm2's names for the same (research on pm2: environment of a process).
+    // pm2's names for the same (pm2 documentation, "Environment variables").
     set("name", place.app);
     set("pm_id", &instance);
     set("NODE_APP_INSTANCE", &instance);

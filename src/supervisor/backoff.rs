@@ -42,6 +42,14 @@ pub(super) struct History {
     short_lives: u32,
 }
 
+/// How long a worker lived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// It could not even be spawned: always an unstable start.
+    None,
+    Of(Duration),
+}
+
 /// What is to be done about an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sentence {
@@ -55,14 +63,14 @@ impl History {
         &mut self,
         policy: &RestartPolicy,
         reason: ExitReason,
-        lived: Duration,
+        life: Life,
         jitter: &mut Jitter,
     ) -> Sentence {
-        if self.note(policy, reason, lived) && self.unstable >= policy.max_unstable {
+        if self.note(policy, reason, life) && self.unstable >= policy.max_unstable {
             return Sentence::GiveUp;
         }
         let delay = self.delay(policy.delay, jitter);
-        if lived < STABLE_AFTER {
+        if !life.reaches(STABLE_AFTER) {
             self.short_lives = self.short_lives.saturating_add(1);
         }
         Sentence::Retry(delay)
@@ -74,11 +82,11 @@ impl History {
     }
 
     /// Counts an end; true when it was an unstable one.
-    fn note(&mut self, policy: &RestartPolicy, reason: ExitReason, lived: Duration) -> bool {
-        if lived >= STABLE_AFTER {
+    fn note(&mut self, policy: &RestartPolicy, reason: ExitReason, life: Life) -> bool {
+        if life.reaches(STABLE_AFTER) {
             self.short_lives = 0;
         }
-        if lived >= policy.min_uptime {
+        if life.reaches(policy.min_uptime) {
             self.unstable = 0;
             return false;
         }
@@ -98,6 +106,15 @@ impl History {
                 let factor = 1_u32.checked_shl(self.short_lives).unwrap_or(u32::MAX);
                 jitter.spread(first.saturating_mul(factor).min(cap)).min(cap)
             }
+        }
+    }
+}
+
+impl Life {
+    fn reaches(self, span: Duration) -> bool {
+        match self {
+            Self::None => false,
+            Self::Of(lived) => lived >= span,
         }
     }
 }
@@ -132,9 +149,11 @@ mod tests {
         let crash = ExitReason::Code(1);
         lives
             .iter()
-            .map(|&secs| match history.judge(&policy(), crash, Duration::from_secs(secs), &mut jitter) {
-                Sentence::Retry(delay) => delay,
-                Sentence::GiveUp => panic!("given up"),
+            .map(|&secs| {
+                match history.judge(&policy(), crash, Life::Of(Duration::from_secs(secs)), &mut jitter) {
+                    Sentence::Retry(delay) => delay,
+                    Sentence::GiveUp => panic!("given up"),
+                }
             })
             .collect()
     }
@@ -186,7 +205,12 @@ mod tests {
         let mut history = History::default();
         let policy = RestartPolicy { delay, max_unstable: 0, ..policy() };
         for _ in 0..40 {
-            history.judge(&policy, ExitReason::Code(0), Duration::from_secs(2), &mut Jitter::new(1));
+            history.judge(
+                &policy,
+                ExitReason::Code(0),
+                Life::Of(Duration::from_secs(2)),
+                &mut Jitter::new(1),
+            );
         }
     }
 }

@@ -1,9 +1,7 @@
 //! The end of single workers: exited, asked to end, their remains, and what becomes of their instance.
 
-use std::time::Duration;
-
 use super::action::{Action, CalledOff, Next, Notice};
-use super::backoff::Sentence;
+use super::backoff::{Life, Sentence};
 use super::departure::{Departure, Leader, Stage};
 use super::event::{Killer, Survivors, Uptime};
 use super::instance::{Request, State, Watched, Worker};
@@ -51,7 +49,7 @@ impl Supervisor {
                 self.instances[index].enter(now, State::Stopped);
                 Next::Nothing
             }
-            None => self.decide(now, index, exit.reason, now.since(worker.spawned)),
+            None => self.decide(now, index, exit.reason, Life::Of(now.since(worker.spawned))),
         };
         self.tell_of_exit(now, instance, worker, exit, next);
         self.tell_of_failure(index, next);
@@ -66,13 +64,13 @@ impl Supervisor {
     }
 
     /// What becomes of an instance whose worker has ended.
-    pub(super) fn decide(&mut self, now: Uptime, index: usize, reason: ExitReason, lived: Duration) -> Next {
+    pub(super) fn decide(&mut self, now: Uptime, index: usize, reason: ExitReason, life: Life) -> Next {
         let (policy, instance) = (&self.policy.restart, &mut self.instances[index]);
         if policy.after_exit == AfterExit::Stay {
             instance.enter(now, State::Stopped);
             return Next::Nothing;
         }
-        match instance.history.judge(policy, reason, lived, &mut self.jitter) {
+        match instance.history.judge(policy, reason, life, &mut self.jitter) {
             Sentence::GiveUp => {
                 instance.enter(now, State::Failed);
                 Next::GiveUp

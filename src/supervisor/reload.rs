@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use super::action::{CalledOff, Notice};
+use super::backoff::History;
 use super::event::Uptime;
 use super::instance::{Request, State, Watched};
 use super::machine::Supervisor;
@@ -92,7 +93,7 @@ impl Supervisor {
             State::Spawning(_) | State::Starting(_) | State::Ready(_) => {
                 return Step::Beside(Newcomer::Spawning(request));
             }
-            State::Failed => instance.history = Default::default(),
+            State::Failed => instance.history = History::default(),
             State::Waiting | State::Backoff { .. } | State::Stopped => {}
         }
         instance.enter(now, State::Spawning(request));

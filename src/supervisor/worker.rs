@@ -1,8 +1,7 @@
 //! The beginning of single workers: spawned or not, listening, ready.
 
-use std::time::Duration;
-
 use super::action::{CalledOff, Next, Notice};
+use super::backoff::Life;
 use super::departure::{Departure, Leader, Stage};
 use super::event::{Listen, SpawnFailure, Uptime};
 use super::instance::{Request, State, Watched, Worker};
@@ -113,7 +112,7 @@ impl Supervisor {
             }
             Next::GiveUp
         } else {
-            self.decide(now, index, reason, Duration::ZERO)
+            self.decide(now, index, reason, Life::None)
         };
         self.notice(Notice::SpawnFailed { worker: id, instance, failure: failure.clone(), next });
         self.tell_of_failure(index, next);

@@ -37,11 +37,12 @@ pub fn fill_standard_streams() -> io::Result<()> {
 /// we were started is the platform's and left alone.
 ///
 /// # Errors
-/// When /dev/null cannot be opened.
+/// When there are no descriptors left.
 pub fn reserve() -> io::Result<Vec<OwnedFd>> {
     let mut held = Vec::new();
     loop {
-        let placeholder: OwnedFd = File::open("/dev/null")?.into();
+        // The root directory, since nothing else is sure to be there: a bare root has no /dev.
+        let placeholder: OwnedFd = File::open("/")?.into();
         if placeholder.as_raw_fd() >= FIRST + COUNT {
             return Ok(held);
         }

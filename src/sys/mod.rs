@@ -4,6 +4,7 @@
 
 pub mod channel;
 pub mod filter;
+pub mod guard;
 pub mod inspect;
 pub mod low_fds;
 pub mod notification;

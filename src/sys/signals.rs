@@ -67,6 +67,14 @@ pub fn install() -> io::Result<Installed> {
     Ok(Installed { wake })
 }
 
+/// Ignores every signal that can be ignored. For the guard, which must not end before we do.
+pub fn ignore_all() {
+    for number in 1..=i32::from(Signal::MAX) {
+        // SAFETY: signal(2) takes plain integers; SIG_IGN is always valid. Those that cannot be ignored are refused.
+        unsafe { libc::signal(number, libc::SIG_IGN) };
+    }
+}
+
 /// A platform may start us with signals blocked, which we would then never see.
 fn unblock_all() -> io::Result<()> {
     nix::sys::signal::SigSet::empty().thread_set_mask()?;

@@ -20,9 +20,10 @@ const ENGINE_START: Duration = Duration::from_secs(60);
 /// How long Docker waits for a container before it kills it.
 const STOP_GRACE_SECONDS: &str = "--time=120";
 
-/// Runs as PID 1 of the engine's namespace. It ends with its standard input, which is a pipe from the test program: the
-/// kernel then kills whatever is left in the namespace.
-const KEEPER: &str = r#"dockerd "$@" & engine=$!; read -r _; kill $engine; wait $engine"#;
+/// Runs as PID 1 of the engine's namespace, with a /run of its own. It ends with its standard input, which is a pipe from
+/// the test program: the kernel then kills whatever is left in the namespace.
+const KEEPER: &str =
+    r#"mount -t tmpfs none /run || exit; dockerd "$@" & engine=$!; read -r _; kill $engine; wait $engine"#;
 
 /// A running engine that holds the images of `images`.
 pub(crate) struct Engine {

@@ -8,7 +8,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::codec::{Decoder, Ignored, Incoming, Listening, Query, internal_command};
+use super::codec::{AddressType, Decoder, Ignored, Incoming, Listening, Query, internal_command};
 use super::shared_data::SharedData;
 use super::wanted::{Errno, Wanted};
 use crate::spec::WorkerId;
@@ -82,6 +82,7 @@ struct Server {
     id: ServerId,
     key: String,
     wanted: Wanted,
+    handle: HandleKind,
     answered: bool,
 }
 
@@ -113,11 +114,10 @@ impl Link {
         let server = self.servers.iter_mut().find(|server| server.id.0 == query.seq && !server.answered)?;
         server.answered = true;
         self.has_served = true;
-        let (kind, native_kind) = handle_types(&server.wanted);
-        let key = server.key.clone();
+        let (handle, key) = (server.handle, server.key.clone());
         let data = shared.agree(&address_of(query), &query.data);
         let message = Message { data: Some(data), ..Message::answer(query.seq, &key, 0) };
-        Some(self.handle(kind, native_kind, SocketType::Listener, message))
+        Some(self.handle(handle, SocketType::Listener, message))
     }
 
     /// The answer that the worker cannot have a socket; its server gets `errno` as an `error` event. `None` if it does
@@ -130,17 +130,18 @@ impl Link {
     }
 
     /// Hands the worker a connection for its server `server`, and says under which number it will answer
-    /// ([`FromWorker::Connection`]). `None` if it does not have that server.
+    /// ([`FromWorker::Connection`]). `None` if it does not have that server, or it is
+    /// one for datagrams.
     pub fn hand_connection(&mut self, server: ServerId) -> Option<(u64, Frame)> {
         if self.leaving {
             return None;
         }
-        let server = self.servers.iter().find(|held| held.id == server && held.answered)?;
-        let (kind, native_kind) = handle_types(&server.wanted);
-        let key = server.key.clone();
-        let seq = self.seq;
+        let takes =
+            |held: &&Server| held.id == server && held.answered && held.handle != HandleKind::Datagram;
+        let server = self.servers.iter().find(takes)?;
+        let (handle, key, seq) = (server.handle, server.key.clone(), self.seq);
         let message = Message { act: Some("newconn"), key: Some(&key), ..Message::default() };
-        Some((seq, self.handle(kind, native_kind, SocketType::Connection, message)))
+        Some((seq, self.handle(handle, SocketType::Connection, message)))
     }
 
     /// Asks the worker to close its servers, finish what it answers, and exit. `None` if it is leaving already.
@@ -192,7 +193,8 @@ impl Link {
     }
 
     fn take_query(&mut self, query: Query, replies: &mut Vec<Frame>) -> Option<FromWorker> {
-        if self.leaving {
+        // Node never uses a number twice; one that does would get two servers with one key.
+        if self.leaving || self.servers.iter().any(|held| held.id == query.server()) {
             return None;
         }
         let wanted = match Wanted::of(&query) {
@@ -211,6 +213,7 @@ impl Link {
             id: ServerId(query.seq),
             key: self.key_of(&query),
             wanted: wanted.clone(),
+            handle: HandleKind::of(query.address_type),
             answered: false,
         };
         self.servers.push(server);
@@ -242,13 +245,12 @@ impl Link {
         line_of(&self.numbered(message), Carries::Nothing)
     }
 
-    fn handle(
-        &mut self,
-        kind: &'static str,
-        native_kind: Option<&'static str>,
-        socket_type: SocketType,
-        message: Message<'_>,
-    ) -> Frame {
+    fn handle(&mut self, kind: HandleKind, socket_type: SocketType, message: Message<'_>) -> Frame {
+        let (kind, native_kind) = match kind {
+            HandleKind::Tcp => ("net.Native", Some("tcp")),
+            HandleKind::Pipe => ("net.Native", Some("pipe")),
+            HandleKind::Datagram => ("dgram.Native", None),
+        };
         let socket_type = native_kind.map(|_| socket_type as u8);
         let msg = self.numbered(message);
         line_of(&Handle { cmd: "NODE_HANDLE", kind, native_kind, socket_type, msg }, Carries::Descriptor)
@@ -318,12 +320,22 @@ enum SocketType {
     Listener = 1,
 }
 
-/// The `type` and the `nativeKind` of a handle. What a descriptor of the app's own choice is, only the app knows.
-fn handle_types(wanted: &Wanted) -> (&'static str, Option<&'static str>) {
-    match wanted {
-        Wanted::Udp { .. } => ("dgram.Native", None),
-        Wanted::Tcp { .. } | Wanted::Fd(_) => ("net.Native", Some("tcp")),
-        Wanted::Unix { .. } => ("net.Native", Some("pipe")),
+/// What the worker has to make of a descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HandleKind {
+    Tcp,
+    Pipe,
+    Datagram,
+}
+
+impl HandleKind {
+    /// What a descriptor of the app's own choice is, only the app knows; `net` finds out by itself.
+    fn of(address_type: AddressType) -> Self {
+        match address_type {
+            AddressType::Udp4 | AddressType::Udp6 => Self::Datagram,
+            AddressType::Unix => Self::Pipe,
+            AddressType::Tcp4 | AddressType::Tcp6 | AddressType::Unsaid | AddressType::Unknown => Self::Tcp,
+        }
     }
 }
 

@@ -211,3 +211,6 @@ async fn write_all(socket: &UnixStream, shared: &Shared) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

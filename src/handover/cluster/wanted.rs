@@ -55,7 +55,8 @@ pub enum Wanted {
         writable_all: bool,
         backlog: u32,
     },
-    /// The socket that is descriptor number so-and-so of ours.
+    /// The socket that is descriptor number so-and-so of ours. Any number may be asked for: give only what was passed
+    /// to us for the app.
     Fd(i32),
 }
 

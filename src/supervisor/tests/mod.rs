@@ -1,1 +1,12 @@
-//! (to come)
+//! The supervisor against a fake kernel and made-up time: scenarios, one rule each, and properties of random histories.
+
+mod init;
+mod properties;
+mod readiness;
+mod reload;
+mod restart;
+mod scale;
+mod start;
+mod stop;
+mod words;
+mod world;

@@ -1,5 +1,8 @@
 //! Conversations, as far as they can be held without a worker.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -275,5 +278,52 @@ fn the_kind_of_a_handle_follows_the_address() {
         assert_ne!(query.address_type, AddressType::Unknown);
         let answer = talk.give(query);
         assert_eq!((&answer["type"], &answer["nativeKind"]), (&json!(handle), &native));
+    }
+}
+
+/// What a worker may say, in an order that no worker would.
+fn line() -> impl Strategy<Value = String> {
+    let seq = 0u64..3;
+    let kind =
+        prop_oneof![Just(json!(4)), Just(json!(6)), Just(json!("udp4")), Just(json!(-1)), Just(json!(null))];
+    let address =
+        prop_oneof![Just(json!(null)), Just(json!("127.0.0.1")), Just(json!("/a")), Just(json!("::"))];
+    let query = (seq.clone(), kind, address, -1i32..2, 0u32..2, -4i32..2).prop_map(
+        |(seq, kind, address, port, index, fd)| {
+            json!({"cmd": "NODE_CLUSTER", "act": "queryServer", "seq": seq, "addressType": kind,
+            "address": address, "port": port, "index": index, "fd": fd})
+        },
+    );
+    let close =
+        (seq.clone(), 0u32..2).prop_map(|(seq, index)| close(&json!(format!("null:1:4:{index}#5.{seq}"))));
+    let leave =
+        seq.prop_map(|seq| json!({"cmd": "NODE_CLUSTER", "act": "exitedAfterDisconnect", "seq": seq}));
+    prop_oneof![
+        8 => query.prop_map(|message| message.to_string()),
+        3 => close.prop_map(|message| message.to_string()),
+        1 => leave.prop_map(|message| message.to_string()),
+        1 => "[a-z{}\"]{0,20}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_worker_says_no_two_of_its_servers_have_one_key(lines in proptest::collection::vec(line(), 0..40)) {
+        let mut talk = Talk::new();
+        for line in lines {
+            let heard = talk.link.receive(format!("{line}\n").as_bytes(), &mut talk.replies);
+            let mut answers = std::mem::take(&mut talk.replies);
+            for event in heard {
+                if let FromWorker::Wants { query, .. } = event {
+                    answers.extend(talk.link.answer_listener(&query, &mut talk.shared));
+                }
+            }
+            for answer in &answers {
+                read(answer);
+            }
+            prop_assert!(answers.len() <= 1);
+            let keys: BTreeSet<_> = talk.link.servers.iter().map(|server| &server.key).collect();
+            prop_assert_eq!(keys.len(), talk.link.servers.len());
+        }
     }
 }

@@ -1,0 +1,316 @@
+//! Random histories. [`World`] checks after every action what must hold at any time; here is what must follow.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::world::{Life, World, secs, spec};
+use crate::process::{ExitReason, Pid, Signal};
+use crate::spec::{AfterExit, AppSpec, OnHup, ReadySign, RestartDelay, WorkerId};
+use crate::supervisor::{
+    Action, Event, Killer, Listen, SpawnFailure, StateName, Supervisor, Survivors, Uptime,
+};
+
+/// A few thousand histories take a second or two. `PROPTEST_CASES` asks for another number. Nothing is written
+/// beside the sources: a history that fails is printed, and becomes a scenario.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.max(1000), failure_persistence: None, ..default }
+}
+
+/// Something that happens. The number chooses among the workers that it can happen to.
+#[derive(Debug, Clone)]
+enum Happening {
+    Pass(Duration),
+    Jump,
+    Exit(usize, ExitReason, Survivors),
+    GroupGone(usize),
+    Listen(usize, Option<u16>),
+    Ready(usize),
+    Signal(Signal),
+    OutputClosed,
+    FailNextSpawn(u8),
+    /// An event about a worker that is gone.
+    Stale(usize),
+}
+
+fn signals(numbers: &'static [i32]) -> impl Strategy<Value = Signal> {
+    prop::sample::select(numbers).prop_map(|raw| Signal::from_raw(raw).unwrap())
+}
+
+fn reasons() -> impl Strategy<Value = ExitReason> {
+    prop_oneof![
+        prop::sample::select(vec![0, 1, 7, 255]).prop_map(ExitReason::Code),
+        signals(&[2, 9, 11, 15]).prop_map(ExitReason::Signal),
+    ]
+}
+
+fn survivors() -> impl Strategy<Value = Survivors> {
+    prop_oneof![3 => Just(Survivors::None), 1 => Just(Survivors::Some)]
+}
+
+fn happenings(signal_numbers: &'static [i32]) -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        3 => (0..40_000_u64).prop_map(|ms| Happening::Pass(Duration::from_millis(ms))),
+        4 => Just(Happening::Jump),
+        5 => (any::<usize>(), reasons(), survivors()).prop_map(|(n, why, left)| Happening::Exit(n, why, left)),
+        2 => any::<usize>().prop_map(Happening::GroupGone),
+        5 => (any::<usize>(), prop::sample::select(vec![Some(5000), Some(5000), Some(3000), None]))
+            .prop_map(|(n, port)| Happening::Listen(n, port)),
+        2 => any::<usize>().prop_map(Happening::Ready),
+        6 => signals(signal_numbers).prop_map(Happening::Signal),
+        1 => prop::sample::select(vec![1, 126, 127]).prop_map(Happening::FailNextSpawn),
+        1 => any::<usize>().prop_map(Happening::Stale),
+    ]
+}
+
+const WITHOUT_STOPS: &[i32] = &[1, 1, 1, 10, 17, 18, 20, 21, 21, 22, 22, 28];
+const ALL: &[i32] = &[1, 1, 1, 2, 3, 10, 15, 17, 21, 22, 22];
+
+prop_compose! {
+    fn specs()(
+        instances in 1_u32..5,
+        start_limit in 1_u32..4,
+        restart in prop::bool::weighted(0.8),
+        delay in prop::sample::select(vec![
+            RestartDelay::Fixed(Duration::ZERO),
+            RestartDelay::Fixed(Duration::from_millis(500)),
+            RestartDelay::Exponential { first: Duration::from_millis(100), cap: secs(15) },
+        ]),
+        min_uptime in prop::sample::select(vec![0, 1, 20]),
+        max_unstable in prop::sample::select(vec![0, 1, 3, 16]),
+        stop_timeout in prop::sample::select(vec![0, 5, 25]),
+        stop_signal in prop::sample::select(vec![None, Some(Signal::INT)]),
+        said in prop::bool::weighted(0.3),
+        ready_timeout in prop::sample::select(vec![0, 3, 30]),
+        port in prop::sample::select(vec![None, Some(5000)]),
+        forward in prop::bool::weighted(0.1),
+    ) -> AppSpec {
+        let mut spec = spec(instances);
+        spec.start_limit = NonZeroU32::new(start_limit).unwrap();
+        spec.restart.after_exit = if restart { AfterExit::Restart } else { AfterExit::Stay };
+        spec.restart.delay = delay;
+        spec.restart.min_uptime = secs(min_uptime);
+        spec.restart.max_unstable = max_unstable;
+        spec.stop.timeout = secs(stop_timeout);
+        spec.stop.signal = stop_signal;
+        spec.readiness.sign = if said { ReadySign::Said } else { ReadySign::Listening };
+        spec.readiness.timeout = secs(ready_timeout);
+        spec.readiness.port = port;
+        spec.on_hup = if forward { OnHup::Forward } else { OnHup::Reload };
+        spec
+    }
+}
+
+impl World {
+    fn choose(&self, n: usize, wanted: impl Fn(Life, Life) -> bool) -> Option<u32> {
+        let fits = self.processes.iter().filter(|(_, process)| wanted(process.leader, process.group));
+        let ids: Vec<_> = fits.map(|(id, _)| id.0).collect();
+        (!ids.is_empty()).then(|| ids[n % ids.len()])
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        let alive = |leader, _| leader == Life::Alive;
+        match happening {
+            Happening::Pass(span) => self.pass(span),
+            Happening::Jump => {
+                self.jump();
+            }
+            Happening::Exit(n, reason, survivors) => {
+                if let Some(worker) = self.choose(n, alive) {
+                    self.exit_leaving(worker, reason, survivors);
+                }
+            }
+            Happening::GroupGone(n) => {
+                if let Some(worker) = self.choose(n, |leader, group| leader != group) {
+                    self.group_gone(worker);
+                }
+            }
+            Happening::Listen(n, port) => {
+                if let Some(worker) = self.choose(n, alive) {
+                    self.tell(Event::Listening { worker: WorkerId(worker), listen: Listen { port } });
+                }
+            }
+            Happening::Ready(n) => {
+                if let Some(worker) = self.choose(n, alive) {
+                    self.say_ready(worker);
+                }
+            }
+            Happening::Signal(signal) => self.signal(signal),
+            Happening::OutputClosed => self.tell(Event::OutputClosed),
+            Happening::FailNextSpawn(status) => self.failing_spawns.push_back(status),
+            Happening::Stale(n) => {
+                if let Some(worker) = self.choose(n, |_, group| group == Life::Over) {
+                    self.group_gone_again(WorkerId(worker));
+                }
+            }
+        }
+    }
+
+    fn group_gone_again(&mut self, worker: WorkerId) {
+        let (reason, killer, survivors) = (ExitReason::Code(0), Killer::Unknown, Survivors::Some);
+        self.tell(Event::Exited { worker, reason, killer, survivors });
+        self.tell(Event::GroupGone { worker });
+        self.tell(Event::Ready { worker });
+    }
+
+    /// Everyone does what is asked of it, each in its own way: a third ends when asked, a third when killed, and a
+    /// third is never heard of again.
+    fn die(&mut self) {
+        let group_of_dead = |world: &Self| world.choose(0, |leader, group| leader != group);
+        while let Some(worker) = group_of_dead(self) {
+            self.group_gone(worker);
+        }
+        for id in self.live() {
+            let process = &self.processes[&id];
+            match id.0 % 3 {
+                0 if process.asked => self.exit(id.0, ExitReason::Code(0)),
+                0 | 1 if process.killed => self.exit(id.0, ExitReason::Signal(Signal::KILL)),
+                _ => {}
+            }
+        }
+    }
+
+    /// All workers are well-behaved from now on.
+    fn behave(&mut self) {
+        for _ in 0..200 {
+            for id in self.live() {
+                self.listen(id.0, 5000);
+                self.say_ready(id.0);
+                if self.processes[&id].asked && self.processes[&id].leader == Life::Alive {
+                    self.exit(id.0, ExitReason::Code(0));
+                }
+            }
+            if !self.jump() {
+                return;
+            }
+        }
+        panic!("it never comes to rest: {:?}", self.supervisor);
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_stop_always_ends_in_exactly_one_exit(
+        spec in specs(),
+        history in prop::collection::vec(happenings(WITHOUT_STOPS), 0..60),
+        late in prop::collection::vec(happenings(ALL), 0..6),
+        failing in prop::collection::vec(prop::sample::select(vec![1_u8, 126, 127]), 0..2),
+    ) {
+        let mut world = World::silent(&spec, &failing);
+        let init = spec.is_init();
+        history.into_iter().for_each(|happening| world.happen(happening));
+        world.signal(Signal::TERM);
+        late.into_iter().for_each(|happening| world.happen(happening));
+        for _ in 0..200 {
+            world.die();
+            if init && let Some(&id) = world.live().first() {
+                world.exit(id.0, ExitReason::Code(0));
+            }
+            world.jump();
+        }
+        prop_assert_eq!(world.exits.len(), 1);
+        prop_assert_eq!(world.supervisor.next_deadline(), None);
+    }
+
+    #[test]
+    fn closed_output_ends_everything_too(
+        mut spec in specs(),
+        history in prop::collection::vec(happenings(WITHOUT_STOPS), 0..30),
+    ) {
+        // A mere init would just pass it on.
+        spec.instances = spec.instances.saturating_add(u32::from(spec.is_init()));
+        let mut world = World::silent(&spec, &[]);
+        history.into_iter().for_each(|happening| world.happen(happening));
+        world.happen(Happening::OutputClosed);
+        for _ in 0..200 {
+            world.die();
+            world.jump();
+        }
+        prop_assert_eq!(world.exits.len(), 1);
+    }
+
+    #[test]
+    fn well_behaved_workers_always_come_up_and_every_reload_comes_to_an_end(
+        mut spec in specs(),
+        history in prop::collection::vec(happenings(WITHOUT_STOPS), 0..60),
+    ) {
+        spec.restart.after_exit = AfterExit::Restart;
+        let mut world = World::silent(&spec, &[]);
+        history.into_iter().for_each(|happening| world.happen(happening));
+        world.failing_spawns.clear();
+        world.behave();
+        let snapshot = world.supervisor.snapshot(world.now);
+        let settled = |state| matches!(state, StateName::Ready | StateName::Failed);
+        prop_assert!(snapshot.instances.iter().all(|view| settled(view.state)), "{:?}", snapshot);
+        prop_assert_eq!(snapshot.reloading, None);
+    }
+}
+
+/// Any event at all, about workers that may or may not be.
+fn events() -> impl Strategy<Value = Event> {
+    let worker = || (0..12_u32).prop_map(WorkerId);
+    let failure = |status| SpawnFailure { status, message: String::new() };
+    prop_oneof![
+        4 => (worker(), 1..9_i32).prop_map(|(worker, pid)| Event::Spawned { worker, pid: Pid::new(pid) }),
+        1 => (worker(), any::<u8>())
+            .prop_map(move |(worker, status)| Event::SpawnFailed { worker, failure: failure(status) }),
+        3 => (worker(), any::<Option<u16>>())
+            .prop_map(|(worker, port)| Event::Listening { worker, listen: Listen { port } }),
+        1 => worker().prop_map(|worker| Event::Ready { worker }),
+        3 => (worker(), reasons(), survivors()).prop_map(|(worker, reason, survivors)| Event::Exited {
+            worker,
+            reason,
+            killer: Killer::OutOfMemory,
+            survivors
+        }),
+        1 => worker().prop_map(|worker| Event::GroupGone { worker }),
+        3 => (1..65_i32).prop_map(|raw| Event::Signalled { signal: Signal::from_raw(raw).unwrap() }),
+        2 => signals(ALL).prop_map(|signal| Event::Signalled { signal }),
+        1 => Just(Event::OutputClosed),
+        3 => Just(Event::Deadline),
+    ]
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn no_event_out_of_turn_makes_it_panic_or_act_after_the_end(
+        spec in specs(),
+        history in prop::collection::vec((any::<Duration>(), events()), 0..80),
+    ) {
+        let (mut supervisor, _) = Supervisor::new(&spec, 1);
+        let mut ended = false;
+        for (at, event) in history {
+            let actions = supervisor.handle(Uptime(at), event);
+            prop_assert!(!ended || actions.is_empty());
+            let exits = actions.iter().filter(|action| matches!(action, Action::Exit { .. })).count();
+            prop_assert!(exits <= 1);
+            if exits == 1 {
+                ended = true;
+                assert!(matches!(actions.last(), Some(Action::Exit { .. })));
+            }
+            prop_assert_eq!(supervisor.snapshot(Uptime(at)).at, Uptime(at));
+            prop_assert!(!ended || supervisor.next_deadline().is_none());
+        }
+    }
+}
+
+#[test]
+fn equal_seeds_and_histories_give_equal_actions() {
+    let play = |seed| {
+        let (mut supervisor, mut actions) = Supervisor::new(&spec(1), seed);
+        let worker = WorkerId(1);
+        actions.extend(supervisor.handle(Uptime::default(), Event::Spawned { worker, pid: Pid::new(9) }));
+        let (reason, killer, survivors) = (ExitReason::Code(1), Killer::Unknown, Survivors::None);
+        let exited = Event::Exited { worker, reason, killer, survivors };
+        actions.extend(supervisor.handle(Uptime(secs(1)), exited));
+        actions
+    };
+    assert_eq!(play(3), play(3));
+    assert_ne!(play(3), play(4));
+}

@@ -1,0 +1,77 @@
+//! Actions in a few words each, so that scenarios can be read. Spans that carry jitter are left out.
+
+use crate::supervisor::{Action, CalledOff, Next, Notice, Recipient, StopReason};
+
+/// `worker` 3 is `w3`, instance 0 is `#0`, generation 2 is `g2`.
+pub(super) fn words(action: &Action) -> String {
+    match action {
+        Action::Spawn { worker, instance, generation } => {
+            format!("spawn w{worker} #{instance} g{generation}")
+        }
+        Action::Stop { worker, signal } => format!("stop w{worker} {signal}"),
+        Action::Kill { worker } => format!("kill w{worker}"),
+        Action::Forward { worker, signal, to: Recipient::Leader } => format!("forward w{worker} {signal}"),
+        Action::Forward { worker, signal, to: Recipient::Group } => {
+            format!("forward w{worker} group {signal}")
+        }
+        Action::Serve { instances } => {
+            let ids: Vec<_> = instances.iter().map(|id| format!("#{id}")).collect();
+            format!("serve {}", ids.join(" "))
+        }
+        Action::StopListening => "stop listening".to_owned(),
+        Action::Notice(notice) => notice_words(notice),
+        Action::Exit { status } => format!("exit {status}"),
+    }
+}
+
+fn notice_words(notice: &Notice) -> String {
+    match notice {
+        Notice::Started { worker, .. } => format!("started w{worker}"),
+        Notice::Ready { worker, instance, .. } => format!("ready w{worker} #{instance}"),
+        Notice::NotReady { worker, after, .. } => format!("not ready w{worker} {after:?}"),
+        Notice::ListensNowhere { worker, port, .. } => format!("listens nowhere w{worker} {port}"),
+        Notice::ListensElsewhere { worker, found, wanted, .. } => {
+            format!("listens elsewhere w{worker} {found} {wanted}")
+        }
+        Notice::Exited { worker, reason, next, .. } => {
+            format!("exited w{worker} {reason}: {}", next_words(*next))
+        }
+        Notice::SpawnFailed { worker, failure, next, .. } => {
+            format!("spawn failed w{worker} {}: {}", failure.status, next_words(*next))
+        }
+        Notice::Killing { worker, after, .. } => format!("killing w{worker} {after:?}"),
+        Notice::Failed { instance, starts } => format!("failed #{instance} {starts}"),
+        Notice::Stopping { reason: StopReason::Signal(signal), workers } => {
+            format!("stopping {signal} {workers}")
+        }
+        Notice::Stopping { reason: StopReason::OutputClosed, workers } => {
+            format!("stopping output {workers}")
+        }
+        Notice::StoppingNow { signal } => format!("stopping now {signal}"),
+        Notice::ReloadBegun { generation, instances } => format!("reload g{generation} of {instances}"),
+        Notice::ReloadRefused => "reload refused".to_owned(),
+        Notice::ReloadDone { generation, .. } => format!("reload g{generation} done"),
+        Notice::ReloadCalledOff { generation, instance, why } => {
+            let why = match why {
+                CalledOff::Exited(reason) => format!("exited {reason}"),
+                CalledOff::SpawnFailed(failure) => format!("spawn failed {}", failure.status),
+                CalledOff::TimedOut(timeout) => format!("timed out {timeout:?}"),
+                CalledOff::Stopping => "stopping".to_owned(),
+            };
+            format!("reload g{generation} off #{instance} {why}")
+        }
+        Notice::Scaled { from, to } => format!("scaled {from} {to}"),
+        Notice::ScaleRefused { at } => format!("scale refused {at}"),
+        Notice::Ended { verdict, status } => format!("ended {verdict:?} {status}"),
+    }
+}
+
+fn next_words(next: Next) -> String {
+    match next {
+        Next::Restart { unstable, max_unstable, .. } => format!("restart {unstable}/{max_unstable}"),
+        Next::GiveUp => "give up".to_owned(),
+        Next::Nothing => "nothing".to_owned(),
+        Next::KeepOld => "keep old".to_owned(),
+        Next::Replaced => "replaced".to_owned(),
+    }
+}

@@ -1,0 +1,308 @@
+//! A fake kernel around the supervisor: it answers spawns at once, keeps the processes, jumps from deadline to
+//! deadline, and checks after every single action what must hold at any time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::words::words;
+use crate::process::{ExitReason, Pid, Signal};
+use crate::spec::{
+    AfterExit, AppSpec, CommandSpec, InstanceId, OnHup, ReadinessPolicy, ReadySign, RestartDelay,
+    RestartPolicy, Share, StopPolicy, WorkerId,
+};
+use crate::supervisor::{Action, Event, Killer, Listen, Notice, SpawnFailure, Supervisor, Survivors, Uptime};
+
+pub(super) const CRASH: ExitReason = ExitReason::Code(1);
+pub(super) const CLEAN: ExitReason = ExitReason::Code(0);
+
+/// The defaults of a web app, with `instances` that all may start at once.
+pub(super) fn spec(instances: u32) -> AppSpec {
+    AppSpec {
+        name: "web".to_owned(),
+        command: CommandSpec {
+            program: "server".into(),
+            arguments: Vec::new(),
+            directory: None,
+            environment: BTreeMap::new(),
+        },
+        instances: NonZeroU32::new(instances).unwrap(),
+        start_limit: NonZeroU32::new(instances).unwrap(),
+        restart: RestartPolicy {
+            after_exit: AfterExit::Restart,
+            delay: RestartDelay::Exponential {
+                first: Duration::from_millis(100),
+                cap: Duration::from_secs(15),
+            },
+            min_uptime: secs(1),
+            max_unstable: 16,
+        },
+        stop: StopPolicy { signal: None, timeout: secs(25) },
+        readiness: ReadinessPolicy { sign: ReadySign::Listening, timeout: secs(30), port: Some(5000) },
+        on_hup: OnHup::Reload,
+        share: Share::Auto,
+    }
+}
+
+pub(super) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// A worker as the kernel has it.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) instance: InstanceId,
+    pub(super) leader: Life,
+    pub(super) group: Life,
+    pub(super) ready: bool,
+    /// It no longer takes up a start slot though it is not ready.
+    late: bool,
+    pub(super) asked: bool,
+    pub(super) killed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    Alive,
+    Over,
+}
+
+pub(super) struct World {
+    pub(super) supervisor: Supervisor,
+    pub(super) now: Uptime,
+    pub(super) processes: BTreeMap<WorkerId, Process>,
+    /// The statuses of spawns to fail, next first.
+    pub(super) failing_spawns: VecDeque<u8>,
+    pub(super) exits: Vec<u8>,
+    start_limit: usize,
+    stopping: bool,
+    count: u32,
+    told: Vec<String>,
+}
+
+impl World {
+    /// Starts the app, and forgets what was said until all were spawned.
+    pub(super) fn new(spec: &AppSpec) -> Self {
+        let mut world = Self::silent(spec, &[]);
+        world.told.clear();
+        world
+    }
+
+    /// Starts the app; the first spawns fail with these statuses.
+    pub(super) fn silent(spec: &AppSpec, failing_spawns: &[u8]) -> Self {
+        let (supervisor, actions) = Supervisor::new(spec, 7);
+        let mut world = Self {
+            supervisor,
+            now: Uptime::default(),
+            processes: BTreeMap::new(),
+            failing_spawns: failing_spawns.iter().copied().collect(),
+            exits: Vec::new(),
+            start_limit: usize::try_from(spec.start_limit.get()).unwrap(),
+            stopping: false,
+            count: spec.instances.get(),
+            told: Vec::new(),
+        };
+        world.perform(actions);
+        world
+    }
+
+    /// Starts the app; every instance is ready.
+    pub(super) fn ready(spec: &AppSpec) -> Self {
+        let mut world = Self::new(spec);
+        for worker in 1..=spec.instances.get() {
+            world.listen(worker, 5000);
+        }
+        world.told.clear();
+        world
+    }
+
+    /// Tells the supervisor, and carries out all that follows.
+    pub(super) fn tell(&mut self, event: Event) {
+        let actions = self.supervisor.handle(self.now, event);
+        assert!(self.exits.is_empty() || actions.is_empty(), "after the end: {actions:?}");
+        self.perform(actions);
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        let mut queue = VecDeque::from(actions);
+        while let Some(action) = queue.pop_front() {
+            assert!(self.exits.is_empty(), "after the end: {action:?}");
+            self.told.push(words(&action));
+            queue.extend(self.carry_out(action));
+            self.check();
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) -> Vec<Action> {
+        match action {
+            Action::Spawn { worker, instance, .. } => return self.spawn(worker, instance),
+            Action::Stop { worker, .. } => self.stop(worker),
+            Action::Kill { worker } => self.existing(worker).killed = true,
+            Action::Forward { worker, .. } => {
+                let process = self.existing(worker);
+                assert!(!process.asked && process.leader == Life::Alive, "w{worker} is leaving");
+            }
+            Action::Serve { instances } => {
+                assert!(!instances.is_empty() && instances.is_sorted());
+                assert!(!self.stopping, "serving while all stops");
+            }
+            Action::StopListening => assert!(self.stopping),
+            Action::Notice(notice) => self.note(&notice),
+            Action::Exit { status } => self.exits.push(status),
+        }
+        Vec::new()
+    }
+
+    fn spawn(&mut self, worker: WorkerId, instance: InstanceId) -> Vec<Action> {
+        assert!(!self.stopping, "a spawn while all stops");
+        if let Some(status) = self.failing_spawns.pop_front() {
+            let failure = SpawnFailure { status, message: "cannot execute".to_owned() };
+            return self.supervisor.handle(self.now, Event::SpawnFailed { worker, failure });
+        }
+        let (leader, group) = (Life::Alive, Life::Alive);
+        let process =
+            Process { instance, leader, group, ready: false, late: false, asked: false, killed: false };
+        assert!(self.processes.insert(worker, process).is_none(), "w{worker} was used before");
+        let pid = Pid::new(i32::try_from(worker.0).unwrap() + 100);
+        self.supervisor.handle(self.now, Event::Spawned { worker, pid })
+    }
+
+    /// Nobody who serves is asked to end unless all stops, its instance is gone, or another has its place.
+    fn stop(&mut self, worker: WorkerId) {
+        let process = self.existing(worker);
+        assert!(!process.asked, "w{worker} was asked before");
+        process.asked = true;
+        let (instance, serves) = (process.instance, process.ready && process.leader == Life::Alive);
+        let replaced = self.residents(instance).any(|process| process.ready);
+        let scaled_away = instance.0 >= self.count;
+        assert!(!serves || self.stopping || scaled_away || replaced, "w{worker} served #{instance} alone");
+    }
+
+    fn note(&mut self, notice: &Notice) {
+        if let Notice::Ready { worker, .. } = notice {
+            self.existing(*worker).ready = true;
+        } else if let Notice::NotReady { worker, .. } = notice {
+            self.existing(*worker).late = true;
+        } else if let Notice::Stopping { .. } = notice {
+            self.stopping = true;
+        } else if let Notice::Scaled { to, .. } = notice {
+            self.count = *to;
+        }
+    }
+
+    #[track_caller]
+    fn existing(&mut self, worker: WorkerId) -> &mut Process {
+        let process = self.processes.get_mut(&worker).expect("an action for a worker that was never spawned");
+        assert!(process.group == Life::Alive, "an action for w{worker}, which is gone");
+        process
+    }
+
+    fn residents(&self, instance: InstanceId) -> impl Iterator<Item = &Process> {
+        let lives = |process: &&Process| process.leader == Life::Alive && !process.asked;
+        self.processes.values().filter(move |process| process.instance == instance).filter(lives)
+    }
+
+    /// What must hold at any time.
+    fn check(&self) {
+        let mut residents = BTreeMap::new();
+        for process in
+            self.processes.values().filter(|process| process.leader == Life::Alive && !process.asked)
+        {
+            let residents: &mut u32 = residents.entry(process.instance).or_default();
+            *residents += 1;
+            assert!(*residents <= 2, "{residents} workers in #{}", process.instance);
+        }
+        let starting = |process: &&Process| {
+            process.leader == Life::Alive && !process.ready && !process.late && !process.asked
+        };
+        let starting = self.processes.values().filter(starting).count();
+        assert!(starting <= self.start_limit, "{starting} workers starting, {} may", self.start_limit);
+    }
+
+    /// Lets time pass, with every deadline on the way.
+    pub(super) fn pass(&mut self, span: Duration) {
+        let until = self.now.after(span);
+        while let Some(deadline) = self.supervisor.next_deadline().filter(|&at| at <= until) {
+            self.now = self.now.max(deadline);
+            self.deadline();
+        }
+        self.now = until;
+    }
+
+    /// Jumps to the next deadline. False when there is none.
+    pub(super) fn jump(&mut self) -> bool {
+        let Some(deadline) = self.supervisor.next_deadline() else { return false };
+        self.now = self.now.max(deadline);
+        self.deadline();
+        true
+    }
+
+    fn deadline(&mut self) {
+        self.tell(Event::Deadline);
+        // A worker that the deadline itself started may be due at once, and a failed spawn again.
+        let (mut turns, limit) = (0, 2 + self.failing_spawns.len());
+        while self.supervisor.next_deadline().is_some_and(|at| at <= self.now) {
+            turns += 1;
+            assert!(turns <= limit, "busy at {:?}: {:?}", self.now, self.supervisor);
+            self.tell(Event::Deadline);
+        }
+    }
+
+    pub(super) fn signal(&mut self, signal: Signal) {
+        self.tell(Event::Signalled { signal });
+    }
+
+    pub(super) fn listen(&mut self, worker: u32, port: u16) {
+        self.tell(Event::Listening { worker: WorkerId(worker), listen: Listen { port: Some(port) } });
+    }
+
+    pub(super) fn say_ready(&mut self, worker: u32) {
+        self.tell(Event::Ready { worker: WorkerId(worker) });
+    }
+
+    pub(super) fn exit(&mut self, worker: u32, reason: ExitReason) {
+        self.exit_leaving(worker, reason, Survivors::None);
+    }
+
+    /// The worker's first process ends.
+    pub(super) fn exit_leaving(&mut self, worker: u32, reason: ExitReason, survivors: Survivors) {
+        let worker = WorkerId(worker);
+        let process = self.processes.get_mut(&worker).unwrap();
+        assert_eq!(process.leader, Life::Alive);
+        process.leader = Life::Over;
+        if survivors == Survivors::None {
+            process.group = Life::Over;
+        }
+        self.tell(Event::Exited { worker, reason, killer: Killer::Unknown, survivors });
+    }
+
+    /// The last of the group is gone, too.
+    pub(super) fn group_gone(&mut self, worker: u32) {
+        let worker = WorkerId(worker);
+        let process = self.processes.get_mut(&worker).unwrap();
+        assert_eq!((process.leader, process.group), (Life::Over, Life::Alive));
+        process.group = Life::Over;
+        self.tell(Event::GroupGone { worker });
+    }
+
+    /// The workers whose first process lives.
+    pub(super) fn live(&self) -> Vec<WorkerId> {
+        self.processes
+            .iter()
+            .filter(|(_, process)| process.leader == Life::Alive)
+            .map(|(&id, _)| id)
+            .collect()
+    }
+
+    /// Compares all that was asked and said since the last time.
+    #[track_caller]
+    pub(super) fn expect(&mut self, expected: &[&str]) {
+        let told = std::mem::take(&mut self.told);
+        assert_eq!(told, expected);
+    }
+
+    /// Takes all that was asked and said since the last time.
+    pub(super) fn told(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.told)
+    }
+}
