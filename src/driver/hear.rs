@@ -17,9 +17,7 @@ impl Driver {
         let Some(interception) = self.workers.interception(worker) else { return };
         match interception.answer(question, &mut self.listeners) {
             Some(Fact::Listening(address)) => self.on_listening(worker, &address),
-            Some(Fact::Refused(address, errno)) => {
-                tracing::warn!(%address, error = errno.desc(), "cannot hold this address for the workers");
-            }
+            Some(Fact::Refused(error)) => self.advise(error.to_string()),
             None => {}
         }
     }
@@ -70,7 +68,7 @@ impl Driver {
             }
             Err(Refusal::Listen(error)) => {
                 link.answer_error(query, Errno(error.errno() as i32));
-                tracing::debug!(%error, "a worker was refused a socket");
+                self.advise(error.to_string());
             }
             Err(Refusal::NoSuchDescriptor) => link.answer_error(query, Errno(libc::EBADF)),
         }

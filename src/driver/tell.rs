@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::run::Driver;
 use crate::logs::WorkerLogs;
-use crate::process::{ExitReason, Pid};
+use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::InstanceId;
 use crate::supervisor::{CalledOff, Killer, Next, Notice, StopReason, Verdict};
 
@@ -175,9 +175,14 @@ fn tell_exit(about: &About<'_>, (reason, killer): (ExitReason, Killer), lived: D
         (ExitReason::Code(_), _) => format!("exited with {reason}").replace("with exit code", "with code"),
         (ExitReason::Signal(_), _) => format!("ended by {reason}"),
     };
-    let then = next_step(next);
+    let is_asked_elsewhere = matches!(reason, ExitReason::Signal(Signal::TERM | Signal::INT | Signal::QUIT));
+    let then = if is_asked_elsewhere { String::new() } else { next_step(next) };
     let (app, instance, pid, lived) = (about.app, about.instance.0, about.pid.as_raw(), Human(lived));
     match next {
+        // A platform that ends everything signals the workers as well, and our turn comes in a moment.
+        Next::Restart { .. } if is_asked_elsewhere => {
+            tracing::info!(app, instance, pid, %lived, "worker {how}")
+        }
         Next::Nothing | Next::Replaced => tracing::info!(app, instance, pid, %lived, "worker {how}{then}"),
         Next::Restart { .. } | Next::KeepOld => {
             tracing::warn!(app, instance, pid, %lived, "worker {how}{then}")

@@ -64,12 +64,11 @@ function drainOrDie(signal, servers) {
     return;
   }
   sweep(servers);
-  const cluster = require('cluster');
-  if (cluster.worker && cluster.worker.isConnected()) {
-    cluster.worker.disconnect();
-    return;
-  }
+  const { worker } = require('cluster');
+  // Says that we leave of our own accord; else Node would end the process with its channel.
+  if (worker) worker.exitedAfterDisconnect = true;
   for (const server of servers) server.close();
+  // In the same turn, so that no order to disconnect can arrive in between: a second time is an error.
   if (process.connected) process.disconnect();
 }
 

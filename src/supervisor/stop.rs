@@ -20,7 +20,7 @@ enum Force {
     /// By the stop timeout.
     TimedOut,
     /// By a second signal.
-    Hurried(Signal),
+    Hurried,
 }
 
 impl Supervisor {
@@ -33,7 +33,7 @@ impl Supervisor {
             // A Ctrl-C ends what reads our output, too, and we may hear of that first: it is no second signal.
             (StopReason::OutputClosed, _) => stop.reason = StopReason::Signal(signal),
             (StopReason::Signal(_), Force::None | Force::TimedOut) if signal != Signal::TERM => {
-                stop.force = Force::Hurried(signal);
+                stop.force = Force::Hurried;
                 self.notice(Notice::StoppingNow { signal });
                 self.departures.kill_all(now, &mut self.out);
             }
@@ -73,14 +73,14 @@ impl Stop {
 
     /// Whether workers are killed at once.
     pub(super) fn is_hurried(&self) -> bool {
-        matches!(self.force, Force::Hurried(_))
+        matches!(self.force, Force::Hurried)
     }
 
     /// A worker did not end in time.
     pub(super) fn note_timeout(&mut self) {
         self.force = match self.force {
             Force::None | Force::TimedOut => Force::TimedOut,
-            hurried @ Force::Hurried(_) => hurried,
+            hurried @ Force::Hurried => hurried,
         };
     }
 
@@ -88,8 +88,7 @@ impl Stop {
     pub(super) fn outcome(&self) -> (Verdict, u8) {
         match self.force {
             Force::None => (Verdict::Drained, 0),
-            Force::TimedOut => (Verdict::Killed, ExitReason::Signal(Signal::KILL).status()),
-            Force::Hurried(signal) => (Verdict::Killed, ExitReason::Signal(signal).status()),
+            Force::TimedOut | Force::Hurried => (Verdict::Killed, ExitReason::Signal(Signal::KILL).status()),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -181,7 +182,10 @@ pub fn spawn(order: Order<'_>) -> Result<Child, SpawnError> {
     let program = find(&order)?;
     let pipes_failed = |source| SpawnError::Pipes { program: program.display().to_string(), source };
     let mut command = Command::new(&program);
-    command.stdin(if order.stdin == Stdin::Null { Stdio::null() } else { Stdio::inherit() });
+    command.stdin(match order.stdin {
+        Stdin::Null => nothing_to_read().map_err(pipes_failed)?,
+        Stdin::Inherit | Stdin::Terminal => Stdio::inherit(),
+    });
     let (stdout, stderr) = match order.output {
         Output::Inherit => (None, None),
         Output::Pipes => {
@@ -219,6 +223,14 @@ fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC)?;
     nix::fcntl::fcntl(read_end.as_fd(), nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok((read_end, write_end))
+}
+
+/// /dev/null; in a root directory without it, a pipe that nobody writes to.
+fn nothing_to_read() -> io::Result<Stdio> {
+    match File::open("/dev/null") {
+        Ok(null) => Ok(null.into()),
+        Err(_) => Ok(pipe2(OFlag::O_CLOEXEC)?.0.into()),
+    }
 }
 
 /// Looks the program up as execvp(3) does, in the PATH of the environment that it will get and from the directory that
@@ -261,7 +273,9 @@ struct Steps {
     parent: i32,
 }
 
+/// Room for any pid; what it does not need is cut off.
 const LISTEN_PID: &[u8] = b"LISTEN_PID=0000000000";
+const DIGITS_AT: usize = "LISTEN_PID=".len();
 
 impl Steps {
     fn prepare(program: &Path, order: &Order<'_>, channel: Option<RawFd>) -> Self {
@@ -344,15 +358,19 @@ impl Steps {
         Ok(0)
     }
 
+    /// Writes our pid, which only the child knows, without leading zeros.
     fn write_listen_pid(&mut self) {
         let Some(index) = self.listen_pid else { return };
         // SAFETY: getpid(2) cannot fail.
-        let mut rest = unsafe { libc::getpid() };
-        let digits = self.environment.bytes_mut(index);
-        for place in digits.iter_mut().rev().take(10) {
+        let pid = unsafe { libc::getpid() };
+        let digits = &mut self.environment.bytes_mut(index)[DIGITS_AT..];
+        let count = pid.ilog10() as usize + 1;
+        let mut rest = pid;
+        for place in digits[..count].iter_mut().rev() {
             *place = b'0' + (rest % 10) as u8;
             rest /= 10;
         }
+        digits[count] = 0;
     }
 
     fn execute(&self) -> Errno {
@@ -431,10 +449,8 @@ impl CStrings {
         self.pointers.as_ptr()
     }
 
-    /// The text of one string, without its NUL.
+    /// The bytes of one string, with its NUL.
     fn bytes_mut(&mut self, index: usize) -> &mut [u8] {
-        let bytes = &mut self.strings[index];
-        let end = bytes.len() - 1;
-        &mut bytes[..end]
+        &mut self.strings[index]
     }
 }

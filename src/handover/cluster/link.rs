@@ -5,12 +5,14 @@
 //! ```
 //! A leaving worker gets no sockets any more; Node would fail an assertion on them.
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::codec::{AddressType, Decoder, Ignored, Incoming, Listening, Query, internal_command};
+use super::codec::{Decoder, Ignored, Incoming, Listening, Query, internal_command};
 use super::shared_data::SharedData;
 use super::wanted::{Errno, Wanted};
+use super::wire::{
+    Frame, HandleKind, Message, SocketType, acknowledgement, handle_frame, message_frame, user_frame,
+};
 use crate::spec::WorkerId;
 
 /// One server of a worker: the number of the query that asked for it. Unique in its link.
@@ -47,21 +49,6 @@ pub enum FromWorker {
 pub enum ServersLeft {
     None,
     Some,
-}
-
-/// One message to a worker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame {
-    /// A whole line, with its end.
-    pub line: Vec<u8>,
-    pub carries: Carries,
-}
-
-/// Whether a descriptor has to go with a frame, in the same `sendmsg`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carries {
-    Nothing,
-    Descriptor,
 }
 
 /// A worker's link.
@@ -158,9 +145,7 @@ impl Link {
         if internal_command(json).is_some() {
             return None;
         }
-        // A raw line end can only stand between JSON's words, where a space means the same.
-        let text = json.get().bytes().map(|byte| if byte == b'\n' { b' ' } else { byte });
-        Some(Frame { line: text.chain([b'\n']).collect(), carries: Carries::Nothing })
+        Some(user_frame(json))
     }
 
     /// Whether the worker has had servers, and has closed them all.
@@ -184,7 +169,7 @@ impl Link {
             Incoming::HandleAck => None,
             Incoming::HandleNack => Some(FromWorker::DescriptorLost),
             Incoming::Handle { message } => {
-                replies.push(line_of(&HandleAck { cmd: "NODE_HANDLE_ACK" }, Carries::Nothing));
+                replies.push(acknowledgement());
                 message.map(FromWorker::Said)
             }
             Incoming::User(message) => Some(FromWorker::Said(message)),
@@ -242,24 +227,17 @@ impl Link {
     }
 
     fn message(&mut self, message: Message<'_>) -> Frame {
-        line_of(&self.numbered(message), Carries::Nothing)
+        message_frame(&self.numbered(message))
     }
 
     fn handle(&mut self, kind: HandleKind, socket_type: SocketType, message: Message<'_>) -> Frame {
-        let (kind, native_kind) = match kind {
-            HandleKind::Tcp => ("net.Native", Some("tcp")),
-            HandleKind::Pipe => ("net.Native", Some("pipe")),
-            HandleKind::Datagram => ("dgram.Native", None),
-        };
-        let socket_type = native_kind.map(|_| socket_type as u8);
-        let msg = self.numbered(message);
-        line_of(&Handle { cmd: "NODE_HANDLE", kind, native_kind, socket_type, msg }, Carries::Descriptor)
+        handle_frame(kind, socket_type, self.numbered(message))
     }
 
     fn numbered<'a>(&mut self, message: Message<'a>) -> Message<'a> {
         let seq = self.seq;
         self.seq += 1;
-        Message { cmd: "NODE_CLUSTER", seq, ..message }
+        Message { seq, ..message }
     }
 }
 
@@ -271,74 +249,6 @@ impl Query {
     }
 }
 
-/// A `NODE_CLUSTER` message of ours. Absent fields are left out, as Node leaves out `undefined`.
-#[derive(Default, Serialize)]
-struct Message<'a> {
-    cmd: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    act: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    errno: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ack: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a RawValue>,
-    seq: u64,
-}
-
-impl<'a> Message<'a> {
-    fn answer(ack: u64, key: &'a str, errno: i32) -> Self {
-        Self { ack: Some(ack), key: Some(key), errno: Some(errno), ..Self::default() }
-    }
-}
-
-/// The wrapper of a message that comes with a descriptor. Deno needs the second pair of fields, Node ignores it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Handle<'a> {
-    cmd: &'static str,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    native_kind: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    socket_type: Option<u8>,
-    msg: Message<'a>,
-}
-
-#[derive(Serialize)]
-struct HandleAck {
-    cmd: &'static str,
-}
-
-/// Node's `TCPConstants`.
-#[derive(Clone, Copy)]
-enum SocketType {
-    Connection = 0,
-    Listener = 1,
-}
-
-/// What the worker has to make of a descriptor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HandleKind {
-    Tcp,
-    Pipe,
-    Datagram,
-}
-
-impl HandleKind {
-    /// What a descriptor of the app's own choice is, only the app knows; `net` finds out by itself.
-    fn of(address_type: AddressType) -> Self {
-        match address_type {
-            AddressType::Udp4 | AddressType::Udp6 => Self::Datagram,
-            AddressType::Unix => Self::Pipe,
-            AddressType::Tcp4 | AddressType::Tcp6 | AddressType::Unsaid | AddressType::Unknown => Self::Tcp,
-        }
-    }
-}
-
 /// What two workers have in common when they want the same socket.
 fn address_of(query: &Query) -> String {
     let Query { port, address_type, index, fd, .. } = query;
@@ -346,12 +256,6 @@ fn address_of(query: &Query) -> String {
     let index = if *port == Some(0) { *index } else { 0 };
     let (port, fd) = (port.unwrap_or(-1), fd.unwrap_or(-1));
     format!("{address}:{port}:{address_type}:{fd}:{index}")
-}
-
-fn line_of(message: &impl Serialize, carries: Carries) -> Frame {
-    let mut line = serde_json::to_vec(message).expect("a struct of strings and numbers is always JSON");
-    line.push(b'\n');
-    Frame { line, carries }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::link::{Carries, Frame};
+use super::wire::{Carries, Frame};
 
 /// How many bytes of the app's messages, and apart from them of answers, may wait for a worker that does not read.
 pub const LIMIT: usize = 1 << 20;

@@ -17,10 +17,11 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
 
 use super::codec::Query;
-use super::link::{Frame, FromWorker, Link, ServerId};
+use super::link::{FromWorker, Link, ServerId};
 use super::outbox::{Outbox, Taken};
 use super::shared_data::SharedData;
 use super::wanted::Errno;
+use super::wire::Frame;
 use crate::spec::WorkerId;
 use crate::sys::channel;
 

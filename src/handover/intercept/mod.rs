@@ -20,7 +20,7 @@ use std::rc::Rc;
 use nix::errno::Errno;
 
 use self::sockaddr::Requested;
-use crate::listener::{Address, Blocking, Listeners, OnlyV6};
+use crate::listener::{Address, Blocking, ListenError, Listeners, OnlyV6};
 use crate::process::Pid;
 use crate::spec::InstanceId;
 use crate::sys::inspect::{self, SocketKind};
@@ -52,8 +52,8 @@ struct Options {
 pub enum Fact {
     /// It listens on a socket of ours.
     Listening(Address),
-    /// It wanted this address, which we could not give; it was left to try by itself.
-    Refused(Address, Errno),
+    /// It wanted an address that we could not get; it was left to try by itself.
+    Refused(ListenError),
 }
 
 impl Interception {
@@ -109,9 +109,9 @@ impl Interception {
                 None
             }
             // The program's own attempt fails with the truth, or even succeeds.
-            Err(HandOver::Refused(errno)) => {
+            Err(HandOver::Refused(error)) => {
                 self.listener.go_on(question);
-                Some(Fact::Refused(wanted.address, errno))
+                Some(Fact::Refused(error))
             }
         }
     }
@@ -156,9 +156,8 @@ impl Interception {
             Address::Unix { .. } => inspect::umask(question.thread),
             Address::Tcp { .. } | Address::Udp { .. } | Address::Abstract { .. } => None,
         };
-        let handed = listeners
-            .obtain(&wanted.address, self.instance, blocking, umask)
-            .map_err(|error| HandOver::Refused(error.errno()))?;
+        let handed =
+            listeners.obtain(&wanted.address, self.instance, blocking, umask).map_err(HandOver::Refused)?;
         if handed.inode == wanted.inode {
             self.listener.succeed(question); // The call was restarted by a signal after our first answer.
             return Ok(());
@@ -171,7 +170,9 @@ impl Interception {
         match self.listener.replace(question, handed.socket.as_fd(), fd, on_exec) {
             Ok(()) => self.listener.succeed(question),
             Err(error) => {
-                return Err(HandOver::Refused(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)));
+                let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+                let address = wanted.address.clone();
+                return Err(HandOver::Refused(ListenError::Refused { address, errno }));
             }
         }
         Ok(())
@@ -207,7 +208,7 @@ struct Wanted {
 enum HandOver {
     /// The caller holds it already, and did not ask to share.
     Taken,
-    Refused(Errno),
+    Refused(ListenError),
 }
 
 fn tcp(addr: SocketAddr, options: Options) -> Address {

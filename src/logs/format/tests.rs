@@ -1,3 +1,5 @@
+//! Tests of how lines look.
+
 use std::time::{Duration, UNIX_EPOCH};
 
 use proptest::prelude::*;

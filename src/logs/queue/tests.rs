@@ -1,3 +1,5 @@
+//! Tests of the queue between pumps and writer.
+
 use std::sync::Arc;
 
 use super::*;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::handover::cluster::codec::AddressType;
+use crate::handover::cluster::wire::Carries;
 
 struct Talk {
     link: Link,
