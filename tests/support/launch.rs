@@ -217,7 +217,11 @@ impl Launch {
         let pid = match self.identity {
             Identity::Spawned => spawned,
             Identity::Child => {
-                wait::until("process 1 of the namespace", || processes::children(spawned).into_iter().next())
+                wait::until("process 1 of the namespace", || {
+                    // A short-lived one may be gone before we look: then there is nobody to signal either.
+                    let gone = (!processes::is_alive(spawned)).then_some(spawned);
+                    processes::children(spawned).into_iter().next().or(gone)
+                })
             }
         };
         Runtime::new(child, pid, stdout, stderr, self.home, self.mark, self.leftovers)
