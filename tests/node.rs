@@ -76,10 +76,23 @@ fn the_same_port_twice_in_one_worker_is_taken() {
     }
 }
 
+/// `exclusive` goes past the protocol: where `bind` is intercepted beneath it, such a server is shared all the same.
 #[test]
-fn exclusive_is_refused_to_the_second_worker() {
+fn exclusive_is_shared_by_interception() {
     let port = free_port();
     let mut runtime = listening("node20", port, &format!(r#"[{{"port":{port},"exclusive":true}}]"#));
+    until_said(&runtime, "server 0 listens", 2);
+    http_pids(&runtime, 2, port);
+    runtime.stops();
+}
+
+#[test]
+fn exclusive_is_refused_to_the_second_worker_by_the_protocol_alone() {
+    let port = free_port();
+    let command = ["--share".into(), "cluster".into(), tool("node20"), fixture("node/listen.js")];
+    let launch = Launch::new(command).port(port).workers(2);
+    let options = format!(r#"[{{"port":{port},"exclusive":true}}]"#);
+    let mut runtime = launch.env("APP_LISTEN", options).spawn();
     until_said(&runtime, "server 0 listens", 1);
     until_said(&runtime, "server 0 failed: EADDRINUSE", 1);
     http_pids(&runtime, 1, port);

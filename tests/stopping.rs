@@ -101,6 +101,27 @@ fn node_started_by_npm_finishes_its_answers() {
     drains(Launch::new(["npm", "start"]).directory(directory).env("APP_SIGTERM", "close"));
 }
 
+/// The protocol's farewell has two sides, and both may begin it: a worker must not stumble over that.
+#[test]
+fn stopped_node_workers_end_well() {
+    for version in ["node18", "node20", "node22", "node24"] {
+        for handler in ["", "close", "exit"] {
+            for _ in 0..4 {
+                let port = free_port();
+                let launch =
+                    Launch::new([tool(version), fixture("node/server.js")]).env("APP_SIGTERM", handler);
+                let mut runtime = launch.port(port).workers(2).spawn();
+                runtime.until_ready(2);
+                runtime.stops();
+                let stderr = runtime.stderr.text();
+                let well =
+                    words::deaths(&stderr).iter().filter(|line| line.contains("exited with code 0")).count();
+                assert_eq!(well, 2, "{version}, handler `{handler}`\n{}", runtime.tails());
+            }
+        }
+    }
+}
+
 #[test]
 fn it_ends_soon_after_the_last_answer() {
     // A client that keeps its idle connection open for long must not hold anything up.
@@ -150,7 +171,8 @@ fn a_second_int_or_quit_ends_it_at_once() {
         runtime.signal(number);
         runtime.until_stderr("the stop", |text| words::is_stopping(text).then_some(()));
         runtime.signal(number);
-        runtime.ends_with(137);
+        // As a shell has it for a program that Ctrl-C ended.
+        runtime.ends_with(128 + number);
     }
 }
 
