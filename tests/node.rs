@@ -96,8 +96,7 @@ fn exclusive_is_refused_to_the_second_worker_by_the_protocol_alone() {
     until_said(&runtime, "server 0 listens", 1);
     until_said(&runtime, "server 0 failed: EADDRINUSE", 1);
     http_pids(&runtime, 1, port);
-    runtime.signal(signals::TERM);
-    runtime.wait();
+    runtime.stops();
 }
 
 #[test]
@@ -105,8 +104,7 @@ fn reuse_port_shares_by_itself() {
     let port = free_port();
     let mut runtime = listening("node24", port, &format!(r#"[{{"port":{port},"reusePort":true}}]"#));
     http_pids(&runtime, 2, port);
-    runtime.signal(signals::TERM);
-    runtime.wait();
+    runtime.stops();
 }
 
 #[test]

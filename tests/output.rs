@@ -156,7 +156,7 @@ fn objects(text: &str) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn json_is_one_object_a_line_for_the_app_and_for_us() {
+fn json_is_one_object_a_line() {
     let stdout = "plain \"text\" \\ \u{1b}[31m\n\n{\"level\":\"warn\",\"n\":1}\n{not json}\nlast";
     let options = ["--log-format", "json", "--name", "shop", "--no-autorestart"];
     let mut runtime = worker(&options, &["say", stdout, "oops\n"]).spawn();
@@ -180,7 +180,20 @@ fn json_is_one_object_a_line_for_the_app_and_for_us() {
     assert_eq!(out[4]["message"], "last");
     let err = objects(&runtime.stderr.text());
     assert!(err.iter().any(|object| object["message"] == "oops" && object["stream"] == "stderr"), "{err:?}");
-    assert!(err.len() > 1, "our own messages were to be there too: {err:?}");
+}
+
+#[test]
+fn our_own_messages_are_objects_too() {
+    let mut runtime = worker(&["-i", "2", "--log-format", "json", "--name", "shop"], &["sleep"]).spawn();
+    runtime.until_stdout("two workers", |text| (text.matches("ready pid=").count() == 2).then_some(()));
+    runtime.stops();
+    let own = objects(&runtime.stderr.text());
+    let messages: Vec<&str> = own.iter().map(|object| object["message"].as_str().unwrap()).collect();
+    assert!(messages.iter().any(|message| message.contains("stopping")), "{messages:?}");
+    for object in &own {
+        assert_eq!(object["app"], "shop", "{object}");
+        assert!(object["time"].is_string() && object["level"].is_string(), "{object}");
+    }
 }
 
 /// Whether a line begins with a date or a time of day.

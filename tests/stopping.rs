@@ -84,6 +84,11 @@ fn node_whose_handler_exits_in_the_end_finishes() {
 }
 
 #[test]
+fn node_whose_handler_leaves_the_cluster_finishes() {
+    drains(node_server().env("APP_SIGTERM", "disconnect"));
+}
+
+#[test]
 fn python_with_a_handler_finishes_its_answers() {
     let command: [PathBuf; 2] = ["python3".into(), fixture("python/app.py")];
     drains(Launch::new(command).env("APP_SIGTERM", "drain"));
@@ -105,7 +110,7 @@ fn node_started_by_npm_finishes_its_answers() {
 #[test]
 fn stopped_node_workers_end_well() {
     for version in ["node18", "node20", "node22", "node24"] {
-        for handler in ["", "close", "exit"] {
+        for handler in ["", "close", "exit", "disconnect"] {
             for _ in 0..4 {
                 let port = free_port();
                 let launch =
@@ -171,8 +176,7 @@ fn a_second_int_or_quit_ends_it_at_once() {
         runtime.signal(number);
         runtime.until_stderr("the stop", |text| words::is_stopping(text).then_some(()));
         runtime.signal(number);
-        // As a shell has it for a program that Ctrl-C ended.
-        runtime.ends_with(128 + number);
+        runtime.ends_with(137);
     }
 }
 

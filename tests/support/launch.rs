@@ -87,7 +87,12 @@ impl Launch {
         };
         let home = launch.home.path().to_owned();
         let mark = launch.mark.clone();
-        launch.env("PATH", fixtures::search_path()).env("HOME", home).env("LANG", "C.UTF-8").env(MARK, mark)
+        launch
+            .env("PATH", fixtures::search_path())
+            .env("HOME", home)
+            .env("LANG", "C.UTF-8")
+            .env(MARK, mark)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
     }
 
     /// Sets a variable of the runtime's environment.

@@ -51,6 +51,13 @@ fn stat_fields(pid: i32) -> Option<Vec<String>> {
     Some(rest.split_whitespace().map(str::to_owned).collect())
 }
 
+/// The name that a process was started by; empty when it is gone.
+pub(crate) fn first_word(pid: i32) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let first = line.split(|&byte| byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(first).into_owned()
+}
+
 /// The children of a process, zombies included.
 pub(crate) fn children(pid: i32) -> BTreeSet<i32> {
     all().filter(|&child| parent(child) == Some(pid)).collect()

@@ -16,6 +16,9 @@ use super::{processes, signals, words};
 /// The most that an ended runtime's last workers may need to be gone from /proc.
 const GONE: Duration = Duration::from_secs(10);
 
+/// The name of the process that takes workers along should the runtime be killed.
+const GUARD: &str = "pmr-guard";
+
 /// A runtime and everything it started. Dropping it kills all of them; what outlived a runtime that had ended by
 /// itself fails the test.
 pub(crate) struct Runtime {
@@ -75,9 +78,10 @@ impl Runtime {
         processes::marked(&self.mark)
     }
 
-    /// The direct children of the runtime that are alive: its workers.
+    /// The direct children of the runtime that are alive: its workers. Its guard, which is under its own name, is none.
     pub(crate) fn workers(&self) -> BTreeSet<i32> {
-        processes::children(self.pid).into_iter().filter(|&pid| processes::is_alive(pid)).collect()
+        let is_worker = |&pid: &i32| processes::is_alive(pid) && processes::first_word(pid) != GUARD;
+        processes::children(self.pid).into_iter().filter(is_worker).collect()
     }
 
     /// Fails the test with `what` and the ends of both outputs.
