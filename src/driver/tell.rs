@@ -41,6 +41,7 @@ impl Driver {
     pub(super) fn tell(&self, notice: &Notice) {
         let app = self.plan.app.name.as_str();
         match notice {
+            Notice::Ready { .. } if self.plan.app.is_init() => {}
             Notice::Started { .. }
             | Notice::Ready { .. }
             | Notice::NotReady { .. }
