@@ -1,13 +1,15 @@
 //! The binary is one file: it runs in a root directory that holds nothing else, without any container engine.
 
-use std::fs;
 use std::process::Command;
 
 /// Runs the binary with `arguments` in such a directory; without root, in a user namespace of its own.
 fn run_alone(arguments: &[&str]) -> std::process::Output {
     let root = tempfile::tempdir().expect("a temporary directory can be made");
-    fs::copy(env!("CARGO_BIN_EXE_pmr-runtime"), root.path().join("pmr-runtime"))
-        .expect("the binary can be copied");
+    // By another process: a copy of our own would be open for writing in whatever the other test forks at that moment,
+    // and a file that is open for writing cannot be executed.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_pmr-runtime")).arg(root.path()).output();
+    let copied = copied.expect("`cp` can be run");
+    assert!(copied.status.success(), "{copied:?}");
 
     let mut command = if nix::unistd::geteuid().is_root() {
         Command::new("chroot")

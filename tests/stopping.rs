@@ -106,6 +106,17 @@ fn node_started_by_npm_finishes_its_answers() {
     drains(Launch::new(["npm", "start"]).directory(directory).env("APP_SIGTERM", "close"));
 }
 
+/// Bare Node ends when its last timer is cleared. The cluster channel must not keep it.
+#[test]
+fn a_node_job_that_never_served_ends_when_its_work_is_done() {
+    let launch = Launch::new([tool("node20"), fixture("node/job.js")]).port(free_port());
+    let mut runtime = launch.spawn();
+    runtime.until_stdout("a job at work", |text| text.contains("working").then_some(()));
+    runtime.stops();
+    let stderr = runtime.stderr.text();
+    assert!(words::deaths(&stderr).iter().any(|line| line.contains("exited with code 0")), "{stderr}");
+}
+
 /// The protocol's farewell has two sides, and both may begin it: a worker must not stumble over that.
 #[test]
 fn stopped_node_workers_end_well() {

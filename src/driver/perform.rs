@@ -44,7 +44,7 @@ impl Driver {
         if let Some(worker) = self.workers.get(worker)
             && worker.stop == Stop::Asked
             && let Some(link) = &worker.link
-            && link.all_servers_closed()
+            && link.has_no_server()
         {
             link.disconnect();
         }

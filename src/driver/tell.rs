@@ -12,8 +12,6 @@ use crate::supervisor::{CalledOff, Killer, Next, Notice, StopReason, Verdict};
 
 /// How long the last lines of a worker may take to be read before they are quoted without the rest.
 const QUOTE_WITHIN: Duration = Duration::from_secs(1);
-/// More would push the message itself off the screen.
-const LINES_QUOTED: usize = 10;
 
 /// A time as people read it: `350ms`, `12.3s`, `4m 5s`.
 struct Human(Duration);
@@ -41,6 +39,7 @@ impl Driver {
     pub(super) fn tell(&self, notice: &Notice) {
         let app = self.plan.app.name.as_str();
         match notice {
+            Notice::Ready { .. } if self.plan.app.is_init() => {}
             Notice::Started { .. }
             | Notice::Ready { .. }
             | Notice::NotReady { .. }
@@ -108,7 +107,7 @@ fn quote(logs: &WorkerLogs) {
         return;
     }
     tracing::error!("its last lines were:");
-    for line in tail.iter().skip(tail.len().saturating_sub(LINES_QUOTED)) {
+    for line in tail {
         tracing::error!("  {line}");
     }
 }

@@ -19,6 +19,7 @@ function install() {
 
   const emit = process.emit;
   process.emit = function (event, ...rest) {
+    if (event === 'internalMessage' && isSecondFarewell(rest[0])) return true;
     const handled = Reflect.apply(emit, this, [event, ...rest]);
     if (SIGNALS.includes(event)) {
       if (!handled) drainOrDie(event, servers);
@@ -28,6 +29,13 @@ function install() {
   };
   // Only now: Node binds `process.emit` as it is when a signal gets its first listener.
   for (const signal of SIGNALS) hold(signal);
+}
+
+// A worker that is disconnecting of its own accord fails on being told to by the protocol.
+function isSecondFarewell(message) {
+  if (!message || message.cmd !== 'NODE_CLUSTER' || message.act !== 'disconnect') return false;
+  const { worker } = require('cluster');
+  return Boolean(worker && worker.exitedAfterDisconnect);
 }
 
 // Remembers every server that listens, so that it can be closed.

@@ -1,7 +1,8 @@
 //! When a worker is ready, and what is to be said about one that is not. One [`Watch`] for each worker.
 //!
 //! It waits for the sign that the policy asks for. With [`ReadySign::Listening`] the clock may speak as well: a worker
-//! that listens nowhere, or elsewhere than the platform expects, is ready once it has lived for the minimum uptime;
+//! that listens nowhere is ready once it has lived for the minimum uptime, or where a port is expected of it, for ten
+//! seconds; one that listens elsewhere than the platform expects, after the minimum uptime;
 //! unless its predecessor in the same instance did listen, for then a slow start is the likelier explanation, and a
 //! reload that believed the clock would stop the old worker too early.
 
@@ -21,6 +22,8 @@ pub(super) struct Watch {
     min_uptime: Duration,
     /// When the minimum uptime is over.
     stable_at: Uptime,
+    /// When a worker that listens nowhere is taken for one that never will.
+    silent_at: Uptime,
     expected: Expected,
     tone: Tone,
     heard: Heard,
@@ -94,11 +97,13 @@ impl Watch {
     ) -> Self {
         let plain = tone == Tone::Plain;
         let port_matters = plain && policy.sign == ReadySign::Listening && policy.port.is_some();
+        let stable_at = now.after(min_uptime);
         Self {
             sign: policy.sign,
             wanted: policy.port,
             min_uptime,
-            stable_at: now.after(min_uptime),
+            stable_at,
+            silent_at: if port_matters { stable_at.max(now.after(NOWHERE_AFTER)) } else { stable_at },
             expected,
             tone,
             heard: Heard::Nothing,
@@ -186,7 +191,7 @@ impl Watch {
         match (&self.heard, self.sign, self.expected) {
             (Heard::Enough, _, _) => Some(Uptime::default()),
             (Heard::Elsewhere { judge_at, .. }, _, _) => Some(*judge_at),
-            (Heard::Nothing, ReadySign::Listening, Expected::Anything) => Some(self.stable_at),
+            (Heard::Nothing, ReadySign::Listening, Expected::Anything) => Some(self.silent_at),
             (Heard::Nothing, ReadySign::Listening, Expected::Listen)
             | (Heard::Nothing, ReadySign::Said, _) => None,
         }

@@ -36,8 +36,7 @@ pub(crate) fn deaths(text: &str) -> Vec<&str> {
 /// Whether a line says that somebody else holds `port`.
 pub(crate) fn is_port_taken(line: &str, port: u16) -> bool {
     let lower = line.to_lowercase();
-    line.contains(&port.to_string())
-        && ["in use", "used by", "taken", "already"].iter().any(|word| lower.contains(word))
+    line.contains(&port.to_string()) && ["in use", "used by", "taken"].iter().any(|word| lower.contains(word))
 }
 
 /// Whether a text says that the runtime is stopping.

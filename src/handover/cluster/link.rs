@@ -59,7 +59,6 @@ pub struct Link {
     /// Our number for the next message.
     seq: u64,
     servers: Vec<Server>,
-    has_served: bool,
     leaving: bool,
 }
 
@@ -77,14 +76,7 @@ impl Link {
     /// A link to a worker that was just started.
     #[must_use]
     pub fn new(worker: WorkerId) -> Self {
-        Self {
-            worker,
-            decoder: Decoder::default(),
-            seq: 0,
-            servers: Vec::new(),
-            has_served: false,
-            leaving: false,
-        }
+        Self { worker, decoder: Decoder::default(), seq: 0, servers: Vec::new(), leaving: false }
     }
 
     /// Takes in what the worker wrote. What can be answered here is put into `replies`; the rest is returned, in order.
@@ -100,7 +92,6 @@ impl Link {
         }
         let server = self.servers.iter_mut().find(|server| server.id.0 == query.seq && !server.answered)?;
         server.answered = true;
-        self.has_served = true;
         let (handle, key) = (server.handle, server.key.clone());
         let data = shared.agree(&address_of(query), &query.data);
         let message = Message { data: Some(data), ..Message::answer(query.seq, &key, 0) };
@@ -148,10 +139,10 @@ impl Link {
         Some(user_frame(json))
     }
 
-    /// Whether the worker has had servers, and has closed them all.
+    /// Whether the worker holds no server: it has asked for none yet, or has closed them all.
     #[must_use]
-    pub fn all_servers_closed(&self) -> bool {
-        self.has_served && self.servers.is_empty()
+    pub fn has_no_server(&self) -> bool {
+        self.servers.is_empty()
     }
 
     fn take(&mut self, incoming: Incoming, replies: &mut Vec<Frame>) -> Option<FromWorker> {

@@ -121,10 +121,10 @@ impl ClusterLink {
         self.shared.outbox.borrow().refused()
     }
 
-    /// Whether the worker has had servers and has closed them all.
+    /// Whether the worker holds no server: it has asked for none yet, or has closed them all.
     #[must_use]
-    pub fn all_servers_closed(&self) -> bool {
-        self.shared.link.borrow().all_servers_closed()
+    pub fn has_no_server(&self) -> bool {
+        self.shared.link.borrow().has_no_server()
     }
 
     /// Closes the channel. Only for a worker that was reaped: a living one would exit at once. There is no

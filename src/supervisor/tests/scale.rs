@@ -42,7 +42,7 @@ fn an_instance_may_come_back_while_its_old_worker_is_still_leaving() {
     world.signal(Signal::TTIN);
     world.told();
     world.pass(secs(25));
-    world.expect(&["ready w3 #1", "serve #0 #1", "listens nowhere w3 5000", "killing w2 25s", "kill w2"]);
+    world.expect(&["ready w3 #1", "listens nowhere w3 5000", "serve #0 #1", "killing w2 25s", "kill w2"]);
 }
 
 #[test]
