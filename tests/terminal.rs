@@ -43,7 +43,8 @@ fn ctrl_c_reaches_the_only_worker_once_and_ends_us() {
     terminal.until_shows("ready pid=");
     terminal.types(CTRL_C);
     terminal.runtime.ends_with(0);
-    assert_eq!(interrupts(&terminal.screen.text()), 1, "{}", terminal.screen.tail());
+    let screen = terminal.final_screen();
+    assert_eq!(interrupts(&screen), 1, "{screen}");
 }
 
 #[test]
@@ -60,7 +61,8 @@ fn ctrl_c_reaches_each_of_two_workers_once() {
     terminal.until_screen("two workers", |text| (text.matches("ready pid=").count() == 2).then_some(()));
     terminal.types(CTRL_C);
     terminal.runtime.ends_with(0);
-    assert_eq!(interrupts(&terminal.screen.text()), 2, "{}", terminal.screen.tail());
+    let screen = terminal.final_screen();
+    assert_eq!(interrupts(&screen), 2, "{screen}");
 }
 
 #[test]

@@ -56,4 +56,11 @@ impl Terminal {
     pub(crate) fn until_shows(&self, part: &str) {
         self.until_screen(part, |text| text.contains(part).then_some(()));
     }
+
+    /// Everything that was ever shown. To be called once the runtime has ended.
+    #[track_caller]
+    pub(crate) fn final_screen(&self) -> String {
+        assert!(self.screen.wait_closed(DEADLINE), "the terminal is still in use:\n{}", self.screen.tail());
+        self.screen.text()
+    }
 }
