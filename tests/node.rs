@@ -176,8 +176,14 @@ fn with_wait_ready_a_worker_is_ready_when_it_says_so() {
     let mut runtime = Launch::new(command).port(port).workers(2).env("APP_READY_MS", "700").spawn();
     until_said(&runtime, "listening", 2);
     runtime.until_ready(2);
-    let said = runtime.stdout.text().matches("saying ready").count();
-    assert_eq!(said, 2, "ready before it was said\n{}", runtime.tails());
+    until_said(&runtime, "saying ready", 2);
+    // It is said 700 ms after the start, so nobody can be ready earlier.
+    let stderr = runtime.stderr.text();
+    let early = |line: &&str| {
+        let after = line.split("after=").nth(1).and_then(|rest| rest.strip_suffix("ms"));
+        after.and_then(|millis| millis.parse::<u32>().ok()).is_some_and(|millis| millis < 700)
+    };
+    assert_eq!(stderr.lines().find(early), None, "ready before it was said");
     runtime.stops();
 }
 

@@ -67,7 +67,7 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     cwd: Option<OsString>,
 
-    /// Form of the output [env: PMR_LOG_FORMAT] [default: text]
+    /// Form of the lines [env: PMR_LOG_FORMAT] [default: raw, text on a tty]
     #[arg(long, value_name = "raw|text|json")]
     log_format: Option<OsString>,
 

@@ -37,6 +37,8 @@ pub struct World<'a> {
     pub memory_limit: Option<u64>,
     /// Whether signs of a container were found on the machine.
     pub container: bool,
+    /// Whether our standard output is a terminal.
+    pub on_terminal: bool,
     /// Whether PATH has an executable of this name.
     pub in_path: &'a dyn Fn(&OsStr) -> bool,
     /// Whether there is such a file, looked up from the given directory, or from our own.
@@ -87,12 +89,13 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let command = Command::find(invocation, options.directory(), &world)?;
     let (sizing, cpus) = (sizing::size(&request), request.cpus.count());
     warnings.extend(sizing.warning.clone());
+    let default_format = if world.on_terminal { LogFormat::Text } else { LogFormat::Raw };
     let place = Place { instances: sizing.instances, cpus, port, environment: world.environment };
     Ok(Settings {
         app: options.into_spec(command, place),
         sizing,
         cpus,
-        log_format: log_format.unwrap_or(LogFormat::Text),
+        log_format: log_format.unwrap_or(default_format),
         log_level: log_level.unwrap_or(LogLevel::Info),
         timestamps: environment.dyno.is_none(),
         container: world.container

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
 use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -26,6 +27,7 @@ pub struct Sources {
     limits: Limits,
     affinity: NonZeroU32,
     container: bool,
+    on_terminal: bool,
 }
 
 impl Sources {
@@ -38,6 +40,7 @@ impl Sources {
             limits: cgroup::limits(&|path| std::fs::read(path).ok()),
             affinity: cpus.unwrap_or(NonZeroU32::MIN),
             container: std::process::id() == 1 || CONTAINER_SIGNS.iter().any(|path| Path::new(path).exists()),
+            on_terminal: std::io::stdout().is_terminal(),
         }
     }
 
@@ -84,6 +87,7 @@ impl Sources {
                 quota: self.limits.cpu,
                 memory_limit: self.limits.memory,
                 container: self.container,
+                on_terminal: self.on_terminal,
                 in_path: &|name| self.in_path(name),
                 is_file: &|cwd, path| self.is_file(cwd, path),
                 is_directory: &Path::is_dir,
@@ -109,6 +113,7 @@ mod tests {
             limits: Limits::default(),
             affinity: NonZeroU32::MIN,
             container: false,
+            on_terminal: false,
         }
     }
 

@@ -1,11 +1,14 @@
 //! Carries out what the supervisor asks for.
 
+use std::rc::Rc;
+
 use super::run::Driver;
+use super::tell::Telling;
 use super::workers::Stop;
-use crate::logs::Prefix;
+use crate::logs::{Prefix, WorkerLogs};
 use crate::process::Signal;
 use crate::spec::WorkerId;
-use crate::supervisor::{Action, Notice, Recipient};
+use crate::supervisor::{Action, CalledOff, Notice, Recipient};
 use crate::sys::signals::{signal_group, signal_process};
 
 impl Driver {
@@ -80,7 +83,23 @@ impl Driver {
         if let Notice::Scaled { to, .. } = notice {
             self.rearrange(to);
         }
-        self.tell(&notice);
+        let logs = self.logs_of(&notice);
+        // The teller ends only after us.
+        let _told = self.tellings.send(Telling { notice, logs });
+    }
+
+    /// The output of the worker that a notice is about, where its last lines matter. An ended worker's logs were put
+    /// last just before the supervisor was told.
+    fn logs_of(&self, notice: &Notice) -> Option<Rc<WorkerLogs>> {
+        match notice {
+            Notice::Exited { .. } | Notice::ReloadCalledOff { why: CalledOff::Exited(_), .. } => {
+                self.ended_logs.last().cloned()
+            }
+            Notice::ReloadCalledOff { why: CalledOff::TimedOut(_), instance, .. } => {
+                self.workers.newest_of(*instance).and_then(|worker| worker.logs.clone())
+            }
+            _ => None,
+        }
     }
 
     /// The number of instances has changed: sockets and prefixes follow.

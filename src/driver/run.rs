@@ -9,9 +9,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::clock::{Clock, seed};
 use super::oom::OomWatch;
+use super::tell::{Teller, Telling};
 use super::workers::Workers;
 use crate::handover::choose::Way;
 use crate::handover::cluster::{FromWorker, SharedData};
@@ -74,6 +76,9 @@ pub struct Driver {
     pub(super) guard: Option<Guard>,
     /// Descriptor numbers kept free for workers.
     pub(super) _reserved: Vec<OwnedFd>,
+    /// What is to be told, in order. As many as the supervisor has decisions, and told within a fraction of a second.
+    pub(super) tellings: mpsc::UnboundedSender<Telling>,
+    teller: (Teller, JoinHandle<()>),
     /// What is told when all output has been written.
     pub(super) last_notice: Option<Notice>,
     /// Advice already given, so that each is given once.
@@ -103,7 +108,7 @@ enum Happened {
 }
 
 impl Driver {
-    /// Makes the driver; nothing is started yet.
+    /// Makes the driver; nothing is started yet. To be called within a `LocalSet`.
     #[must_use]
     pub fn new(plan: Plan, signals: Signals, outputs: (Outputs, Closed), reserved: Vec<OwnedFd>) -> Self {
         let (supervisor, first) = Supervisor::new(&plan.app, seed());
@@ -111,6 +116,9 @@ impl Driver {
         let (channel, channel_inbox) = mpsc::channel(MESSAGES_WAITING);
         let (said, said_inbox) = mpsc::channel(MESSAGES_WAITING);
         let (outputs, closed) = outputs;
+        let (tellings, told) = mpsc::unbounded_channel();
+        let teller = Teller { app: plan.app.name.clone(), is_init: plan.app.is_init() };
+        let telling = tokio::task::spawn_local(teller.clone().run(told));
         Self {
             listeners: Listeners::new(plan.app.instances.get()),
             oom: OomWatch::new(plan.oom_file.clone()),
@@ -127,6 +135,8 @@ impl Driver {
             said,
             guard: None,
             _reserved: reserved,
+            tellings,
+            teller: (teller, telling),
             last_notice: None,
             advised: Vec::new(),
             status: None,
@@ -210,14 +220,19 @@ impl Driver {
 
     /// The last words: what the workers have written is written, then the verdict, then nothing.
     async fn finish(mut self, status: u8) -> u8 {
+        drop(self.tellings);
+        let (teller, telling) = self.teller;
         let drained = async {
             for logs in &self.ended_logs {
                 logs.drain().await;
             }
+            telling.await
         };
         // A reader that does not read is not waited for longer than the platform would wait for us.
         let _in_time = tokio::time::timeout(LAST_WORDS, drained).await;
-        self.tell_verdict();
+        if let Some(notice) = &self.last_notice {
+            teller.tell_verdict(notice, self.ended_logs.last().map(Rc::as_ref));
+        }
         self.listeners.stop_listening();
         let _all_written = self.outputs.finish(LAST_WORDS).await;
         status

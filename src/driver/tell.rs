@@ -4,14 +4,15 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::run::Driver;
+use tokio::sync::mpsc::UnboundedReceiver;
+
 use crate::logs::WorkerLogs;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::InstanceId;
 use crate::supervisor::{CalledOff, Killer, Next, Notice, StopReason, Verdict};
 
-/// How long the last lines of a worker may take to be read before they are quoted without the rest.
-const QUOTE_WITHIN: Duration = Duration::from_secs(1);
+/// How long the last lines of a worker may take to be read: longer only where nobody reads our output.
+const LAST_LINES_WITHIN: Duration = Duration::from_millis(200);
 
 /// A time as people read it: `350ms`, `12.3s`, `4m 5s`.
 struct Human(Duration);
@@ -35,24 +36,50 @@ struct About<'a> {
     pid: Pid,
 }
 
-impl Driver {
-    pub(super) fn tell(&self, notice: &Notice) {
-        let app = self.plan.app.name.as_str();
+/// Something to be told, with the output of the worker that it is about.
+#[derive(Debug)]
+pub(super) struct Telling {
+    pub(super) notice: Notice,
+    pub(super) logs: Option<Rc<WorkerLogs>>,
+}
+
+/// Who tells. One task does, in the order of the notices, because a worker's last lines come before the word of its end.
+#[derive(Debug, Clone)]
+pub(super) struct Teller {
+    pub(super) app: String,
+    /// A mere init speaks only of what its exit status cannot tell.
+    pub(super) is_init: bool,
+}
+
+impl Teller {
+    /// Tells everything that comes until there is nobody left who could send more.
+    pub(super) async fn run(self, mut tellings: UnboundedReceiver<Telling>) {
+        while let Some(Telling { notice, logs }) = tellings.recv().await {
+            if let Some(logs) = &logs {
+                let _in_time = tokio::time::timeout(LAST_LINES_WITHIN, logs.drain()).await;
+            }
+            self.tell(&notice);
+            if let (Notice::ReloadCalledOff { .. }, Some(logs)) = (&notice, &logs) {
+                quote(logs);
+            }
+        }
+    }
+
+    fn tell(&self, notice: &Notice) {
+        let app = self.app.as_str();
         match notice {
-            Notice::Ready { .. } if self.plan.app.is_init() => {}
+            Notice::Ready { .. } | Notice::Ended { verdict: Verdict::Completed, .. } if self.is_init => {}
+            Notice::Exited { killer, .. } if self.is_init && *killer != Killer::OutOfMemory => {}
             Notice::Started { .. }
             | Notice::Ready { .. }
             | Notice::NotReady { .. }
             | Notice::ListensNowhere { .. }
             | Notice::ListensElsewhere { .. }
             | Notice::Killing { .. } => tell_of_worker(app, notice),
-            // A mere init speaks only of an end that its exit status cannot tell.
-            Notice::Exited { killer, .. } if self.plan.app.is_init() && *killer != Killer::OutOfMemory => {}
             Notice::Exited { instance, pid, reason, killer, lived, next, .. } => {
                 tell_exit(&About { app, instance: *instance, pid: *pid }, (*reason, *killer), *lived, *next);
             }
-            Notice::Ended { verdict: Verdict::Completed, .. } if self.plan.app.is_init() => {}
-            Notice::ReloadCalledOff { instance, why, .. } => self.tell_called_off(*instance, why),
+            Notice::ReloadCalledOff { instance, why, .. } => tell_called_off(app, *instance, why),
             Notice::SpawnFailed { .. }
             | Notice::Failed { .. }
             | Notice::Stopping { .. }
@@ -66,39 +93,23 @@ impl Driver {
         }
     }
 
-    fn tell_called_off(&self, instance: InstanceId, why: &CalledOff) {
-        let app = self.plan.app.name.as_str();
-        let reason = match why {
-            CalledOff::Exited(reason) => format!("the new worker ended with {reason} before it was ready"),
-            CalledOff::SpawnFailed(failure) => failure.message.clone(),
-            CalledOff::TimedOut(limit) => format!("the new worker was not ready within {}", Human(*limit)),
-            CalledOff::Stopping => "the runtime is stopping".to_owned(),
-        };
-        tracing::error!(app, instance = instance.0, "reload called off, the old workers go on: {reason}");
-        let logs = match why {
-            CalledOff::Exited(_) => self.ended_logs.last(),
-            CalledOff::TimedOut(_) => {
-                self.workers.newest_of(instance).and_then(|worker| worker.logs.as_ref())
-            }
-            CalledOff::SpawnFailed(_) | CalledOff::Stopping => None,
-        };
-        if let Some(logs) = logs.map(Rc::clone) {
-            tokio::task::spawn_local(async move {
-                let _in_time = tokio::time::timeout(QUOTE_WITHIN, logs.drain()).await;
-                quote(&logs);
-            });
-        }
-    }
-
     /// How it all ended, with what the app said last if it ended badly.
-    pub(super) fn tell_verdict(&self) {
-        let Some(notice) = &self.last_notice else { return };
+    pub(super) fn tell_verdict(&self, notice: &Notice, logs: Option<&WorkerLogs>) {
         self.tell(notice);
-        if let (Notice::Ended { verdict: Verdict::Failed, .. }, Some(logs)) = (notice, self.ended_logs.last())
-        {
+        if let (Notice::Ended { verdict: Verdict::Failed, .. }, Some(logs)) = (notice, logs) {
             quote(logs);
         }
     }
+}
+
+fn tell_called_off(app: &str, instance: InstanceId, why: &CalledOff) {
+    let reason = match why {
+        CalledOff::Exited(reason) => format!("the new worker ended with {reason} before it was ready"),
+        CalledOff::SpawnFailed(failure) => failure.message.clone(),
+        CalledOff::TimedOut(limit) => format!("the new worker was not ready within {}", Human(*limit)),
+        CalledOff::Stopping => "the runtime is stopping".to_owned(),
+    };
+    tracing::error!(app, instance = instance.0, "reload called off, the old workers go on: {reason}");
 }
 
 fn quote(logs: &WorkerLogs) {

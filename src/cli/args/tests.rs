@@ -267,7 +267,7 @@ fn the_help_text_fits_a_screen() {
           --wait-ready                     Ready on the worker's own word [env: PMR_WAIT_READY=true]
           --listen-timeout <T>             Time to become ready [env: PMR_LISTEN_TIMEOUT] [default: 60s]
           --cwd <DIR>                      Directory to run in [env: PMR_CWD] [default: the current one]
-          --log-format <raw|text|json>     Form of the output [env: PMR_LOG_FORMAT] [default: text]
+          --log-format <raw|text|json>     Form of the lines [env: PMR_LOG_FORMAT] [default: raw, text on a tty]
           --share <WAY>                    How workers share the port [env: PMR_SHARE] [default: auto]
           --on-hup <reload|forward>        What SIGHUP does [env: PMR_ON_HUP] [default: reload]
           --log-level <LEVEL>              How much we say ourselves [env: PMR_LOG_LEVEL] [default: info]

@@ -38,6 +38,7 @@ fn resolve_os(
             quota: None,
             memory_limit: Some(1 << 30),
             container: false,
+            on_terminal: false,
             in_path: &|name| ["node", "tool.sh"].iter().any(|known| OsStr::new(known) == name),
             is_file: &|_, file| files.iter().any(|known| Path::new(known) == file),
             is_directory: &|directory| directory == Path::new("/srv"),
@@ -64,7 +65,7 @@ fn problems(variables: &[(&str, &str)], flags: Flags) -> String {
 fn the_defaults_are_those_of_the_docs() {
     let settings = resolve_in(&[], node()).unwrap();
     assert_eq!(settings.sizing.to_string(), "1 instance: no PORT");
-    assert_eq!((settings.log_format, settings.log_level), (LogFormat::Text, LogLevel::Info));
+    assert_eq!((settings.log_format, settings.log_level), (LogFormat::Raw, LogLevel::Info));
     assert_eq!((settings.cpus.get(), settings.port, settings.warnings), (4, None, vec![]));
     insta::assert_snapshot!(format!("{:#?}", settings.app), @r#"
     AppSpec {
