@@ -52,7 +52,7 @@ VARIANTS = [
 
 
 def measure(binary, quick, report):
-    rounds = 11 if quick else 51
+    rounds = 11 if quick else 101
     report.title("First answer, from the start of the process")
     times = {variant.name: [] for variant in VARIANTS}
     for variant in VARIANTS:

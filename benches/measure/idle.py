@@ -1,4 +1,4 @@
-"""The supervisor with two idle node workers: its memory, and how often it wakes up.
+"""The supervisor with two idle workers: its memory, and how often it wakes up.
 
 Where it has a guard (see src/sys/guard.rs), that one counts too: all figures are sums over both.
 """
@@ -17,7 +17,6 @@ import process
 # Promised: megabytes resident, wake-ups a second.
 MEMORY, WAKE_UPS = 5.0, 1.0
 WATCHED = 10  # seconds
-
 
 SERVER = ["node", str(process.APPS / "hello.js")]
 VARIANTS = {
