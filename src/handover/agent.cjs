@@ -3,15 +3,15 @@
 // no new connections, finishes its answers, and exits. An app with handlers of its own is left to them.
 'use strict';
 
-const { isMainThread } = require('worker_threads');
-
 // How often idle keep-alive connections are closed while the worker drains. Node closes those that idle when
 // `close` is called, but not those that become idle later; Node 18 closes none.
 const SWEEP_MS = 20;
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'];
 
-if (isMainThread) install();
+// Node marks what it forbids in worker threads, which get no signals. Asking `worker_threads` itself would load it, which
+// takes longer than all the rest of this file.
+if (process.chdir.disabled !== true) install();
 
 function install() {
   const servers = new Set();

@@ -1,0 +1,3 @@
+'use strict'
+// The smallest HTTP server: its start is all that is measured.
+require('node:http').createServer((request, response) => response.end('hello\n')).listen(process.env.PORT)
