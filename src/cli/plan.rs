@@ -13,7 +13,7 @@ use crate::handover::cluster::recognise::{Recognised, recognise};
 use crate::handover::cluster::spawn::VARIABLES;
 use crate::handover::{agent, environment};
 use crate::spec::{CommandSpec, Share};
-use crate::sys::filter::Filter;
+use crate::sys::filter::Probe;
 
 /// The plan, and what people are told about it.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ enum Agent {
 }
 
 /// Decides.
-pub(super) fn prepare(settings: Settings, sources: &Sources) -> Prepared {
+pub(super) fn prepare(settings: Settings, sources: &Sources, probe: Probe) -> Prepared {
     let mut app = settings.app.clone();
     for name in VARIABLES {
         // Those of a Node process above us, which would make our workers speak to it.
@@ -43,7 +43,7 @@ pub(super) fn prepare(settings: Settings, sources: &Sources) -> Prepared {
     }
     let node_script =
         matches!(recognise(&app.command.program, &app.command.arguments), Recognised::Script(_));
-    let choice = way(&settings, node_script);
+    let choice = way(&settings, node_script, probe);
     app.instances = choice.instances;
     if !choice.way.hears_listening() {
         app.readiness.port = None; // Nobody would tell us that the app listens there.
@@ -68,14 +68,12 @@ pub(super) fn prepare(settings: Settings, sources: &Sources) -> Prepared {
 }
 
 /// A mere init leaves its program alone.
-fn way(settings: &Settings, node_script: bool) -> Choice {
+fn way(settings: &Settings, node_script: bool, probe: Probe) -> Choice {
     let app = &settings.app;
     if app.is_init() && app.share == Share::Auto {
         return Choice { way: Way::None, instances: app.instances, remarks: Vec::new() };
     }
-    let needs_filter =
-        matches!(app.share, Share::Auto | Share::Cluster | Share::Intercept | Share::Activation);
-    let refusal = if needs_filter { Filter::probe().err().map(|error| error.to_string()) } else { None };
+    let refusal = probe.outcome().err().map(|error| error.to_string());
     choose::choose(&Situation {
         asked: app.share,
         node_script,

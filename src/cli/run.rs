@@ -13,6 +13,7 @@ use crate::config::sources::Sources;
 use crate::driver::{Driver, Plan};
 use crate::exit::{self, Error};
 use crate::logs::{self, Closed, Format, Outputs, Prefix, StreamSettings};
+use crate::sys::filter::{Filter, Probe};
 use crate::sys::signals::{self, Installed};
 use crate::sys::{guard, low_fds, subreaper};
 
@@ -42,6 +43,10 @@ fn is_guard() -> bool {
 fn start(signals: Installed) -> Result<u8, Error> {
     let system = |what| move |source| Error::System { what, source };
     low_fds::fill_standard_streams().map_err(system("open /dev/null"))?;
+    let reserved = low_fds::reserve().map_err(system("reserve descriptors"))?;
+    // Tried while we read the configuration; most ways of sharing need to know. After the reservation, lest the probe's
+    // own descriptor stand in its place.
+    let probe = Filter::probe();
     let sources = Sources::of_this_process();
     let request = args::parse(std::env::args_os(), &|directory, file| sources.is_file(directory, file))?;
     let invocation = match request {
@@ -49,7 +54,6 @@ fn start(signals: Installed) -> Result<u8, Error> {
         Request::Help(text) | Request::Version(text) => return Ok(print(&text)),
     };
     let settings = sources.resolve(invocation)?;
-    let reserved = low_fds::reserve().map_err(system("reserve descriptors"))?;
     // Without it orphans go to the next init above us, which reaps them as well.
     let _not_needed_as_pid_1 = subreaper::become_subreaper();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -57,7 +61,7 @@ fn start(signals: Installed) -> Result<u8, Error> {
         .build()
         .map_err(system("start the event loop"))?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, supervise(signals, settings, &sources, reserved))
+    local.block_on(&runtime, supervise(signals, settings, &sources, (probe, reserved)))
 }
 
 /// A closed standard output is no reason to fail.
@@ -70,10 +74,10 @@ async fn supervise(
     signals: Installed,
     settings: Settings,
     sources: &Sources,
-    reserved: Vec<OwnedFd>,
+    (probe, reserved): (Probe, Vec<OwnedFd>),
 ) -> Result<u8, Error> {
     let system = |what| move |source| Error::System { what, source };
-    let prepared = plan::prepare(settings, sources);
+    let prepared = plan::prepare(settings, sources, probe);
     let outputs = open_outputs(&prepared).map_err(system("open the outputs"))?;
     let subscriber = outputs.0.subscriber(level(&prepared.settings));
     let _set_once = tracing::subscriber::set_global_default(subscriber);

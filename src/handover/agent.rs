@@ -6,6 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ pub fn node_options(given: Option<&OsStr>, script: &Path) -> OsString {
 
 fn install_in(directory: &Path) -> io::Result<PathBuf> {
     let uid = nix::unistd::geteuid().as_raw();
-    let path = directory.join(format!("pmr-agent-{}-{uid}.cjs", env!("CARGO_PKG_VERSION")));
+    let path = directory.join(format!("pmr-agent-{:016x}-{uid}.cjs", fingerprint()));
     if is_ours(&path, uid)? {
         return Ok(path);
     }
@@ -53,6 +54,13 @@ fn install_in(directory: &Path) -> io::Result<PathBuf> {
         let _gone = fs::remove_file(&draft);
     }
     written.map(|()| path)
+}
+
+/// Names the script by what is in it, so that two builds of the runtime never replace each other's.
+fn fingerprint() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    SCRIPT.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether the very script lies there, in a file of our own. Never follows a link that somebody else has laid.

@@ -145,11 +145,10 @@ pub fn choose(situation: &Situation<'_>) -> Choice {
     Choice { way, instances, remarks }
 }
 
-/// A one-shot script run as a cluster worker would never end, because the channel keeps it alive. So a single node
-/// process with no port to serve, such as a worker dyno, is none.
+/// A single node process is better off as a primary of its own: it starts sooner, may run a cluster itself, and ends when its
+/// work is done, while a cluster worker's channel would keep a one-shot script alive for ever.
 fn automatic(situation: &Situation<'_>, remarks: &mut Vec<Remark>) -> Way {
-    let serves = situation.port.is_some() || situation.instances > NonZeroU32::MIN;
-    if situation.node_script && serves {
+    if situation.node_script && situation.instances > NonZeroU32::MIN {
         let beneath = if situation.no_interception.is_none() { Interception::On } else { Interception::Off };
         return Way::Cluster(beneath);
     }
@@ -158,7 +157,8 @@ fn automatic(situation: &Situation<'_>, remarks: &mut Vec<Remark>) -> Way {
 
 fn intercept(situation: &Situation<'_>, remarks: &mut Vec<Remark>) -> Way {
     let Some(why) = situation.no_interception else { return Way::Intercept };
-    let next = match situation.node_script && situation.port.is_some() {
+    let serves = situation.port.is_some() || situation.instances > NonZeroU32::MIN;
+    let next = match situation.node_script && serves {
         true => Way::Cluster(Interception::Off),
         false => Way::None,
     };
@@ -191,9 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn a_single_node_process_without_a_port_is_no_cluster_worker() {
-        let job = Situation { instances: NonZeroU32::MIN, port: None, ..situation(Share::Auto) };
-        assert_eq!(choose(&job).way, Way::Intercept);
+    fn a_single_node_process_is_no_cluster_worker() {
+        for port in [None, Some(5000)] {
+            let single = Situation { instances: NonZeroU32::MIN, port, ..situation(Share::Auto) };
+            assert_eq!(choose(&single).way, Way::Intercept);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::thread::JoinHandle;
 
 use nix::errno::Errno;
 
@@ -82,19 +83,32 @@ impl Filter {
         }
     }
 
-    /// Tries whether a filter can be had here, on a thread of its own, which takes it to its end.
-    ///
-    /// # Errors
-    /// As for [`Filter::install`], or when no thread can be had.
-    pub fn probe() -> io::Result<()> {
+    /// Begins to try whether a filter can be had here, on a thread of its own, which takes the filter to its end.
+    #[must_use]
+    pub fn probe() -> Probe {
         let attempt = std::thread::Builder::new().stack_size(64 * 1024).spawn(|| {
             let listener = Filter.install()?;
             // SAFETY: the descriptor was just made for us and is owned by nobody else.
             drop(unsafe { OwnedFd::from_raw_fd(listener) });
-            Ok::<(), Errno>(())
-        })?;
-        let outcome = attempt.join().unwrap_or(Err(Errno::EINVAL));
-        Ok(outcome?)
+            Ok(())
+        });
+        Probe { attempt }
+    }
+}
+
+/// A trial under way.
+#[derive(Debug)]
+pub struct Probe {
+    attempt: io::Result<JoinHandle<Result<(), Errno>>>,
+}
+
+impl Probe {
+    /// Waits for the outcome, which is a matter of microseconds.
+    ///
+    /// # Errors
+    /// As for [`Filter::install`], or when no thread can be had.
+    pub fn outcome(self) -> io::Result<()> {
+        Ok(self.attempt?.join().unwrap_or(Err(Errno::EINVAL))?)
     }
 }
 
