@@ -37,7 +37,7 @@ pub(crate) fn deaths(text: &str) -> Vec<&str> {
 pub(crate) fn is_port_taken(line: &str, port: u16) -> bool {
     let lower = line.to_lowercase();
     line.contains(&port.to_string())
-        && ["in use", "taken", "eaddrinuse", "already"].iter().any(|word| lower.contains(word))
+        && ["in use", "used by", "taken", "eaddrinuse", "already"].iter().any(|word| lower.contains(word))
 }
 
 /// Whether a text says that the runtime is stopping.
