@@ -1,7 +1,6 @@
 //! The driver itself: what it holds, and its loop.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -13,6 +12,7 @@ use tokio::sync::mpsc;
 use super::clock::{Clock, seed};
 use super::oom::OomWatch;
 use super::workers::Workers;
+use crate::handover::agent::Agent;
 use crate::handover::choose::Way;
 use crate::handover::cluster::{FromWorker, SharedData};
 use crate::handover::notify::Said;
@@ -41,8 +41,8 @@ pub struct Plan {
     pub in_container: bool,
     /// Whether the command is `node` with a script.
     pub node_script: bool,
-    /// The value of NODE_OPTIONS for workers, where it differs from what was given.
-    pub node_options: Option<OsString>,
+    /// What lets node workers drain, if they may be such.
+    pub agent: Option<Agent>,
     /// Whether what workers start themselves must be told to a guard, lest it outlive us.
     pub needs_guard: bool,
     /// Whether workers write to our own standard output and error.

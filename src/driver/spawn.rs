@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::run::Driver;
 use super::workers::{Stop, Worker};
+use crate::handover::agent::Agent;
 use crate::handover::choose::Way;
 use crate::handover::cluster::ClusterLink;
 use crate::handover::cluster::spawn::{self as channel_variables, Membership};
@@ -145,8 +146,8 @@ impl Driver {
             gifts.set(notify::VARIABLE, listener.address());
             gifts.notify = Some(listener);
         }
-        if let Some(options) = &self.plan.node_options {
-            gifts.set("NODE_OPTIONS", options.clone());
+        if let Some(options) = self.plan.agent.as_ref().and_then(Agent::node_options) {
+            gifts.set("NODE_OPTIONS", options);
         }
         Ok(gifts)
     }
