@@ -423,3 +423,20 @@ fn a_socket_outlives_its_worker() {
         runtime.stops();
     }
 }
+
+/// It is in no group of ours, but it has the worker's filter: nobody else could answer its `bind`.
+#[test]
+fn a_daemon_that_a_worker_has_left_in_another_session_may_bind() {
+    let (port, other) = (free_port(), free_port());
+    let mut words = words("--share", &["intercept", "--restart-delay", "1h"]);
+    words.extend(["python3".into(), fixture("python/daemon.py")]);
+    let launch = Launch::new(words).port(port).workers(1).env("APP_DAEMON_PORT", other.to_string());
+    let go = launch.home().join("go");
+    let mut runtime = launch.env("APP_GO", &go).spawn();
+    runtime.stdout_line("daemon pid=");
+    runtime.until_stderr("an own line about the end of a worker", |text| words::deaths(text).pop().map(drop));
+    std::fs::write(go, "").unwrap();
+    runtime.stdout_line("daemon listens");
+    runtime.signal(signals::TERM);
+    runtime.wait();
+}

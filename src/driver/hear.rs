@@ -11,9 +11,24 @@ use crate::spec::{InstanceId, WorkerId};
 use crate::supervisor::{Event, Listen};
 use crate::sys::notification::Notification;
 
+/// What comes through the filter of a worker.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Question(Notification),
+    /// The last process under the filter has ended, or nothing can be heard of them any more.
+    Over,
+}
+
 impl Driver {
+    pub(super) fn on_asked(&mut self, worker: WorkerId, asked: &Asked) {
+        match asked {
+            Asked::Question(question) => self.on_question(worker, question),
+            Asked::Over => self.workers.end_interception(worker),
+        }
+    }
+
     /// Answers a `bind` or `listen` that is waiting for us.
-    pub(super) fn on_question(&mut self, worker: WorkerId, question: &Notification) {
+    fn on_question(&mut self, worker: WorkerId, question: &Notification) {
         let Some(interception) = self.workers.interception(worker) else { return };
         match interception.answer(question, &mut self.listeners) {
             Some(Fact::Listening(address)) => self.on_listening(worker, &address),

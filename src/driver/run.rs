@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::clock::{Clock, seed};
+use super::hear::Asked;
 use super::oom::OomWatch;
 use super::workers::Workers;
 use crate::handover::agent::Agent;
@@ -22,7 +23,6 @@ use crate::process::{Pid, Signal};
 use crate::spec::{AppSpec, WorkerId};
 use crate::supervisor::{Action, Event, Notice, Supervisor, Uptime};
 use crate::sys::guard::Guard;
-use crate::sys::notification::Notification;
 use crate::sys::signals::Signals;
 
 /// How many messages of each kind may wait for the loop. While it is full, a worker that floods us waits.
@@ -67,7 +67,7 @@ pub struct Driver {
     pub(super) todo: VecDeque<Action>,
     /// The logs of ended workers, until everything in their pipes has been read; those of the last one always.
     pub(super) ended_logs: Vec<Rc<WorkerLogs>>,
-    pub(super) questions: mpsc::Sender<(WorkerId, Notification)>,
+    pub(super) questions: mpsc::Sender<(WorkerId, Asked)>,
     pub(super) channel: mpsc::Sender<(WorkerId, FromWorker)>,
     pub(super) said: mpsc::Sender<(WorkerId, Said)>,
     /// Takes what workers have started along, should we be killed.
@@ -87,7 +87,7 @@ pub struct Driver {
 struct Inboxes {
     signals: Signals,
     closed: Closed,
-    questions: mpsc::Receiver<(WorkerId, Notification)>,
+    questions: mpsc::Receiver<(WorkerId, Asked)>,
     channel: mpsc::Receiver<(WorkerId, FromWorker)>,
     said: mpsc::Receiver<(WorkerId, Said)>,
 }
@@ -96,7 +96,7 @@ struct Inboxes {
 enum Happened {
     Signals(Vec<Signal>),
     Closed(Stream),
-    Question(WorkerId, Notification),
+    Asked(WorkerId, Asked),
     Said(WorkerId, Said),
     Channel(WorkerId, FromWorker),
     Deadline,
@@ -156,7 +156,7 @@ impl Driver {
                 Happened::Closed(Stream::Stdout) => self.feed(Event::OutputClosed),
                 // Our own words are lost then, but the app's are not.
                 Happened::Closed(Stream::Stderr) => {}
-                Happened::Question(worker, question) => self.on_question(worker, &question),
+                Happened::Asked(worker, asked) => self.on_asked(worker, &asked),
                 Happened::Said(worker, Said::Ready) => self.feed(Event::Ready { worker }),
                 Happened::Said(worker, said) => tracing::debug!(worker = worker.0, ?said, "sd_notify"),
                 Happened::Channel(worker, said) => self.on_channel(worker, said),
@@ -237,7 +237,7 @@ impl Inboxes {
         tokio::select! {
             biased;
             signals = self.signals.next() => Ok(Happened::Signals(signals?)),
-            Some((worker, question)) = self.questions.recv() => Ok(Happened::Question(worker, question)),
+            Some((worker, asked)) = self.questions.recv() => Ok(Happened::Asked(worker, asked)),
             Some((worker, said)) = self.said.recv() => Ok(Happened::Said(worker, said)),
             Some((worker, message)) = self.channel.recv() => Ok(Happened::Channel(worker, message)),
             stream = self.closed.next() => Ok(Happened::Closed(stream)),
