@@ -440,3 +440,26 @@ fn a_daemon_that_a_worker_has_left_in_another_session_may_bind() {
     runtime.signal(signals::TERM);
     runtime.wait();
 }
+
+/// It gets our socket like a server; when it has made a connection of it, the next one gets another.
+#[test]
+fn a_client_that_binds_its_own_port_can_connect_whenever_it_is_started_again() {
+    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let target = server.local_addr().unwrap().port().to_string();
+    let accepting = std::thread::spawn(move || {
+        for _ in 0..2 {
+            drop(server.accept().unwrap());
+        }
+    });
+    let mut words = words("--share", &["intercept", "--restart-delay", "100ms"]);
+    words.extend(["python3".into(), fixture("python/client.py")]);
+    let launch = Launch::new(words).port(free_port()).workers(1).env("APP_TARGET", target);
+    let mut runtime = launch.env("APP_OWN_PORT", free_port().to_string()).spawn();
+    runtime.until_stdout("two connections", |text| {
+        assert!(!text.contains("failed"), "{text}");
+        (text.matches("connected").count() == 2).then_some(())
+    });
+    accepting.join().unwrap();
+    runtime.signal(signals::TERM);
+    runtime.wait();
+}

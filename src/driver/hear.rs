@@ -11,6 +11,9 @@ use crate::spec::{InstanceId, WorkerId};
 use crate::supervisor::{Event, Listen};
 use crate::sys::notification::Notification;
 
+/// How many different pieces of advice are given.
+const MOST_ADVICE: usize = 32;
+
 /// What comes through the filter of a worker.
 #[derive(Debug)]
 pub(super) enum Asked {
@@ -45,9 +48,9 @@ impl Driver {
         self.feed(Event::Listening { worker, listen: Listen { port } });
     }
 
-    /// Says it once, however many workers do the same.
+    /// Says it once, however many workers do the same. An app that tries port after port need not be told of each.
     fn advise(&mut self, text: String) {
-        if !self.advised.contains(&text) {
+        if self.advised.len() < MOST_ADVICE && !self.advised.contains(&text) {
             tracing::warn!("{text}");
             self.advised.push(text);
         }
@@ -78,7 +81,10 @@ impl Driver {
         let Some(link) = &worker.link else { return };
         match outcome {
             Ok(handed) => {
-                worker.handed.push(handed.inode);
+                // An app may close its server and listen again for as long as it lives.
+                if !worker.handed.contains(&handed.inode) {
+                    worker.handed.push(handed.inode);
+                }
                 link.answer_listener(query, handed.socket, &mut self.tickets);
             }
             Err(Refusal::Listen(error)) => {

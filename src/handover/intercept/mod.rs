@@ -151,6 +151,9 @@ impl Interception {
         wanted: &Wanted,
         listeners: &mut Listeners,
     ) -> Result<(), HandOver> {
+        if !listeners.has_room_for(&wanted.address) {
+            return Err(HandOver::Refused(ListenError::TooMany));
+        }
         let blocking = if wanted.flags & libc::O_NONBLOCK == 0 { Blocking::Yes } else { Blocking::No };
         let umask = match wanted.address {
             Address::Unix { .. } => inspect::umask(question.thread),
