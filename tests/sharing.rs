@@ -463,3 +463,17 @@ fn a_client_that_binds_its_own_port_can_connect_whenever_it_is_started_again() {
     runtime.signal(signals::TERM);
     runtime.wait();
 }
+
+/// A sandbox of the app's own, such as a headless browser's: our socket would be a way out of it.
+#[test]
+fn a_process_in_a_network_of_its_own_is_left_alone() {
+    let port = free_port();
+    let flags = if processes::is_root() { "-n" } else { "-Urn" };
+    let mut words = words("--share", &["intercept"]);
+    words.extend(["unshare", flags, "python3"].map(Into::into));
+    words.push(fixture("python/app.py"));
+    let mut runtime = Launch::new(words).port(port).workers(2).spawn();
+    runtime.until_stdout("two servers", |text| (text.matches("listening pid=").count() == 2).then_some(()));
+    assert!(TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok(), "the port is taken outside");
+    runtime.stops();
+}

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::advice;
+use super::advice::{self, Advice};
 use super::run::Driver;
 use crate::handover::cluster::{Errno, FromWorker, Listening, Query, ServersLeft, Wanted};
 use crate::handover::intercept::Fact;
@@ -36,6 +36,7 @@ impl Driver {
         match interception.answer(question, &mut self.listeners) {
             Some(Fact::Listening(address)) => self.on_listening(worker, &address),
             Some(Fact::Refused(error)) => self.advise(error.to_string()),
+            Some(Fact::Closed) => self.advise(Advice::Closed.to_string()),
             None => {}
         }
     }
