@@ -423,3 +423,57 @@ fn a_socket_outlives_its_worker() {
         runtime.stops();
     }
 }
+
+/// It is in no group of ours, but it has the worker's filter: nobody else could answer its `bind`.
+#[test]
+fn a_daemon_that_a_worker_has_left_in_another_session_may_bind() {
+    let (port, other) = (free_port(), free_port());
+    let mut words = words("--share", &["intercept", "--restart-delay", "1h"]);
+    words.extend(["python3".into(), fixture("python/daemon.py")]);
+    let launch = Launch::new(words).port(port).workers(1).env("APP_DAEMON_PORT", other.to_string());
+    let go = launch.home().join("go");
+    let mut runtime = launch.env("APP_GO", &go).spawn();
+    runtime.stdout_line("daemon pid=");
+    runtime.until_stderr("an own line about the end of a worker", |text| words::deaths(text).pop().map(drop));
+    std::fs::write(go, "").unwrap();
+    runtime.stdout_line("daemon listens");
+    runtime.signal(signals::TERM);
+    runtime.wait();
+}
+
+/// It gets our socket like a server; when it has made a connection of it, the next one gets another.
+#[test]
+fn a_client_that_binds_its_own_port_can_connect_whenever_it_is_started_again() {
+    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let target = server.local_addr().unwrap().port().to_string();
+    let accepting = std::thread::spawn(move || {
+        for _ in 0..2 {
+            drop(server.accept().unwrap());
+        }
+    });
+    let mut words = words("--share", &["intercept", "--restart-delay", "100ms"]);
+    words.extend(["python3".into(), fixture("python/client.py")]);
+    let launch = Launch::new(words).port(free_port()).workers(1).env("APP_TARGET", target);
+    let mut runtime = launch.env("APP_OWN_PORT", free_port().to_string()).spawn();
+    runtime.until_stdout("two connections", |text| {
+        assert!(!text.contains("failed"), "{text}");
+        (text.matches("connected").count() == 2).then_some(())
+    });
+    accepting.join().unwrap();
+    runtime.signal(signals::TERM);
+    runtime.wait();
+}
+
+/// A sandbox of the app's own, such as a headless browser's: our socket would be a way out of it.
+#[test]
+fn a_process_in_a_network_of_its_own_is_left_alone() {
+    let port = free_port();
+    let flags = if processes::is_root() { "-n" } else { "-Urn" };
+    let mut words = words("--share", &["intercept"]);
+    words.extend(["unshare", flags, "python3"].map(Into::into));
+    words.push(fixture("python/app.py"));
+    let mut runtime = Launch::new(words).port(port).workers(2).spawn();
+    runtime.until_stdout("two servers", |text| (text.matches("listening pid=").count() == 2).then_some(()));
+    assert!(TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok(), "the port is taken outside");
+    runtime.stops();
+}

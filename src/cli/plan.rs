@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use crate::config::settings::{LogFormat, Settings};
 use crate::config::sources::Sources;
 use crate::driver::Plan;
+use crate::handover::agent::{self, Agent};
 use crate::handover::choose::{self, Choice, Remark, Situation, Way};
 use crate::handover::cluster::recognise::{Recognised, recognise};
 use crate::handover::cluster::spawn::VARIABLES;
-use crate::handover::{agent, environment};
+use crate::handover::environment;
 use crate::spec::{CommandSpec, Share};
 use crate::sys::filter::Probe;
 
@@ -22,16 +23,6 @@ pub(super) struct Prepared {
     pub(super) settings: Settings,
     pub(super) colours: bool,
     remarks: Vec<Remark>,
-    agent: Agent,
-}
-
-/// Whether node workers get the agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Agent {
-    Loaded,
-    NotNeeded,
-    /// There is no directory to put it in.
-    NoPlace,
 }
 
 /// Decides.
@@ -49,13 +40,13 @@ pub(super) fn prepare(settings: Settings, sources: &Sources, probe: Probe) -> Pr
         app.readiness.port = None; // Nobody would tell us that the app listens there.
     }
     let is_init = app.is_init();
-    let (agent, node_options) = agent_for(&app.command, is_init);
+    let agent = agent_for(&app.command, is_init);
     let plan = Plan {
         way: choice.way,
         port: settings.port,
         in_container: settings.container,
         node_script,
-        node_options,
+        agent,
         // A node script is itself what serves; what else it starts is the app's own business.
         needs_guard: !is_init && !node_script && std::process::id() != 1,
         inherit_output: is_init && settings.log_format != LogFormat::Json,
@@ -64,7 +55,7 @@ pub(super) fn prepare(settings: Settings, sources: &Sources, probe: Probe) -> Pr
         app,
     };
     let colours = allows_colour(sources);
-    Prepared { plan, settings, colours, remarks: choice.remarks, agent }
+    Prepared { plan, settings, colours, remarks: choice.remarks }
 }
 
 /// A mere init leaves its program alone.
@@ -83,15 +74,16 @@ fn way(settings: &Settings, node_script: bool, probe: Probe) -> Choice {
     })
 }
 
-fn agent_for(command: &CommandSpec, is_init: bool) -> (Agent, Option<OsString>) {
+fn agent_for(command: &CommandSpec, is_init: bool) -> Option<Agent> {
     let variable = |name: &str| command.environment.get(OsStr::new(name)).map(OsString::as_os_str);
-    if is_init || !environment::may_become_node(&command.program, first_line(command).as_deref()) {
-        return (Agent::NotNeeded, None);
-    }
-    match agent::install(&agent::directories(variable("TMPDIR"))) {
-        Some(script) => (Agent::Loaded, Some(agent::node_options(variable("NODE_OPTIONS"), &script))),
-        None => (Agent::NoPlace, None),
-    }
+    let given = variable("NODE_OPTIONS");
+    let wanted = !is_init
+        && environment::may_become_node(&command.program, first_line(command).as_deref())
+        && !environment::restricts_node(&command.arguments, given);
+    wanted.then(|| Agent {
+        directories: agent::directories(variable("TMPDIR")),
+        given: given.map(OsStr::to_owned),
+    })
 }
 
 /// The `#!` line of a script that is started by its path or found in PATH.
@@ -128,7 +120,7 @@ impl Prepared {
         if self.plan.app.is_init() {
             return;
         }
-        if self.agent == Agent::NoPlace {
+        if self.plan.agent.as_ref().is_some_and(|agent| agent.node_options().is_none()) {
             tracing::warn!(
                 "no directory takes the agent for node workers (/dev/shm, TMPDIR, /tmp, /run, /var/tmp), so an app \
                  without a SIGTERM handler of its own loses requests when it is stopped"

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 
 use crate::listener::Address;
 
-/// Something that a listening app should know.
+/// Something that the people of an app that binds an address should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Advice {
     /// In a container, nobody outside reaches the loopback interface.
     Loopback { found: SocketAddr },
+    /// It runs as another user than we do, where root has no CAP_SYS_PTRACE, as in Docker.
+    Closed,
 }
 
 impl fmt::Display for Advice {
@@ -20,6 +22,11 @@ impl fmt::Display for Advice {
                 "the app listens on {found}, which nobody outside this container can reach: let it listen on 0.0.0.0 \
                  or [::], port {}",
                 found.port()
+            ),
+            Self::Closed => f.write_str(
+                "a worker binds an address as another user than ours, and cannot be given a shared socket, because \
+                 looking into it needs CAP_SYS_PTRACE: change the user before pmr-runtime starts, not after \
+                 (`setpriv … pmr-runtime COMMAND`, or USER in the Dockerfile)",
             ),
         }
     }
@@ -47,6 +54,11 @@ mod tests {
         assert!(advice.to_string().contains("127.0.0.1:5000"), "{advice}");
         assert_eq!(on_listening(&tcp("127.0.0.1:5000"), false, Some(5000)), None);
         assert_eq!(on_listening(&tcp("0.0.0.0:5000"), true, Some(5000)), None);
+    }
+
+    #[test]
+    fn a_change_of_user_is_told_with_its_remedy() {
+        assert!(Advice::Closed.to_string().contains("change the user before pmr-runtime starts"));
     }
 
     #[test]

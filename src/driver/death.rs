@@ -1,7 +1,7 @@
 //! Collects the dead: workers, whose end the supervisor is told, and orphans, who only had to be collected.
 
 use super::run::Driver;
-use super::workers::{Remains, Stop, Worker};
+use super::workers::{Stop, Worker};
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::WorkerId;
 use crate::supervisor::{Event, Killer, Survivors};
@@ -48,7 +48,7 @@ impl Driver {
 
     /// Gives up what belonged to the worker, but for what its descendants still need.
     fn bury(&mut self, id: WorkerId, worker: Worker) -> Survivors {
-        let Worker { pid, logs, link, interception, tasks, notify, .. } = worker;
+        let Worker { pid, logs, link, notify, .. } = worker;
         drop(notify);
         if let Some(logs) = logs {
             self.ended_logs.retain(|logs| !logs.is_finished());
@@ -58,12 +58,8 @@ impl Driver {
             link.close();
         }
         if group_exists(pid) {
-            // Questions of the survivors are still answered; the task ends with the last of them.
-            self.workers.leave_remains(id, Remains { group: pid, interception });
+            self.workers.leave_remains(id, pid);
             return Survivors::Some;
-        }
-        for task in tasks {
-            task.abort();
         }
         self.forget_group(pid);
         Survivors::None

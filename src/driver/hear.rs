@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::advice;
+use super::advice::{self, Advice};
 use super::run::Driver;
 use crate::handover::cluster::{Errno, FromWorker, Listening, Query, ServersLeft, Wanted};
 use crate::handover::intercept::Fact;
@@ -11,13 +11,32 @@ use crate::spec::{InstanceId, WorkerId};
 use crate::supervisor::{Event, Listen};
 use crate::sys::notification::Notification;
 
+/// How many different pieces of advice are given.
+const MOST_ADVICE: usize = 32;
+
+/// What comes through the filter of a worker.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Question(Notification),
+    /// The last process under the filter has ended, or nothing can be heard of them any more.
+    Over,
+}
+
 impl Driver {
+    pub(super) fn on_asked(&mut self, worker: WorkerId, asked: &Asked) {
+        match asked {
+            Asked::Question(question) => self.on_question(worker, question),
+            Asked::Over => self.workers.end_interception(worker),
+        }
+    }
+
     /// Answers a `bind` or `listen` that is waiting for us.
-    pub(super) fn on_question(&mut self, worker: WorkerId, question: &Notification) {
+    fn on_question(&mut self, worker: WorkerId, question: &Notification) {
         let Some(interception) = self.workers.interception(worker) else { return };
         match interception.answer(question, &mut self.listeners) {
             Some(Fact::Listening(address)) => self.on_listening(worker, &address),
             Some(Fact::Refused(error)) => self.advise(error.to_string()),
+            Some(Fact::Closed) => self.advise(Advice::Closed.to_string()),
             None => {}
         }
     }
@@ -30,9 +49,9 @@ impl Driver {
         self.feed(Event::Listening { worker, listen: Listen { port } });
     }
 
-    /// Says it once, however many workers do the same.
+    /// Says it once, however many workers do the same. An app that tries port after port need not be told of each.
     fn advise(&mut self, text: String) {
-        if !self.advised.contains(&text) {
+        if self.advised.len() < MOST_ADVICE && !self.advised.contains(&text) {
             tracing::warn!("{text}");
             self.advised.push(text);
         }
@@ -63,7 +82,10 @@ impl Driver {
         let Some(link) = &worker.link else { return };
         match outcome {
             Ok(handed) => {
-                worker.handed.push(handed.inode);
+                // An app may close its server and listen again for as long as it lives.
+                if !worker.handed.contains(&handed.inode) {
+                    worker.handed.push(handed.inode);
+                }
                 link.answer_listener(query, handed.socket, &mut self.tickets);
             }
             Err(Refusal::Listen(error)) => {

@@ -1,7 +1,6 @@
 //! The driver itself: what it holds, and its loop.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -12,9 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::clock::{Clock, seed};
+use super::hear::Asked;
 use super::oom::OomWatch;
 use super::tell::{Teller, Telling};
 use super::workers::Workers;
+use crate::handover::agent::Agent;
 use crate::handover::choose::Way;
 use crate::handover::cluster::{FromWorker, SharedData};
 use crate::handover::notify::Said;
@@ -24,7 +25,6 @@ use crate::process::{Pid, Signal};
 use crate::spec::{AppSpec, WorkerId};
 use crate::supervisor::{Action, Event, Notice, Supervisor, Uptime};
 use crate::sys::guard::Guard;
-use crate::sys::notification::Notification;
 use crate::sys::signals::Signals;
 
 /// How many messages of each kind may wait for the loop. While it is full, a worker that floods us waits.
@@ -43,8 +43,8 @@ pub struct Plan {
     pub in_container: bool,
     /// Whether the command is `node` with a script.
     pub node_script: bool,
-    /// The value of NODE_OPTIONS for workers, where it differs from what was given.
-    pub node_options: Option<OsString>,
+    /// What lets node workers drain, if they may be such.
+    pub agent: Option<Agent>,
     /// Whether what workers start themselves must be told to a guard, lest it outlive us.
     pub needs_guard: bool,
     /// Whether workers write to our own standard output and error.
@@ -69,7 +69,7 @@ pub struct Driver {
     pub(super) todo: VecDeque<Action>,
     /// The logs of ended workers, until everything in their pipes has been read; those of the last one always.
     pub(super) ended_logs: Vec<Rc<WorkerLogs>>,
-    pub(super) questions: mpsc::Sender<(WorkerId, Notification)>,
+    pub(super) questions: mpsc::Sender<(WorkerId, Asked)>,
     pub(super) channel: mpsc::Sender<(WorkerId, FromWorker)>,
     pub(super) said: mpsc::Sender<(WorkerId, Said)>,
     /// Takes what workers have started along, should we be killed.
@@ -92,7 +92,7 @@ pub struct Driver {
 struct Inboxes {
     signals: Signals,
     closed: Closed,
-    questions: mpsc::Receiver<(WorkerId, Notification)>,
+    questions: mpsc::Receiver<(WorkerId, Asked)>,
     channel: mpsc::Receiver<(WorkerId, FromWorker)>,
     said: mpsc::Receiver<(WorkerId, Said)>,
 }
@@ -101,7 +101,7 @@ struct Inboxes {
 enum Happened {
     Signals(Vec<Signal>),
     Closed(Stream),
-    Question(WorkerId, Notification),
+    Asked(WorkerId, Asked),
     Said(WorkerId, Said),
     Channel(WorkerId, FromWorker),
     Deadline,
@@ -166,7 +166,7 @@ impl Driver {
                 Happened::Closed(Stream::Stdout) => self.feed(Event::OutputClosed),
                 // Our own words are lost then, but the app's are not.
                 Happened::Closed(Stream::Stderr) => {}
-                Happened::Question(worker, question) => self.on_question(worker, &question),
+                Happened::Asked(worker, asked) => self.on_asked(worker, &asked),
                 Happened::Said(worker, Said::Ready) => self.feed(Event::Ready { worker }),
                 Happened::Said(worker, said) => tracing::debug!(worker = worker.0, ?said, "sd_notify"),
                 Happened::Channel(worker, said) => self.on_channel(worker, said),
@@ -252,7 +252,7 @@ impl Inboxes {
         tokio::select! {
             biased;
             signals = self.signals.next() => Ok(Happened::Signals(signals?)),
-            Some((worker, question)) = self.questions.recv() => Ok(Happened::Question(worker, question)),
+            Some((worker, asked)) = self.questions.recv() => Ok(Happened::Asked(worker, asked)),
             Some((worker, said)) = self.said.recv() => Ok(Happened::Said(worker, said)),
             Some((worker, message)) = self.channel.recv() => Ok(Happened::Channel(worker, message)),
             stream = self.closed.next() => Ok(Happened::Closed(stream)),

@@ -7,11 +7,13 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::rc::Rc;
 
+use nix::errno::Errno;
 use tokio::sync::mpsc::Sender;
-use tokio::task::JoinHandle;
 
+use super::hear::Asked;
 use super::run::Driver;
 use super::workers::{Stop, Worker};
+use crate::handover::agent::Agent;
 use crate::handover::choose::Way;
 use crate::handover::cluster::ClusterLink;
 use crate::handover::cluster::spawn::{self as channel_variables, Membership};
@@ -25,7 +27,7 @@ use crate::spec::{Generation, InstanceId, ReadySign, WorkerId};
 use crate::supervisor::{Event, SpawnFailure};
 use crate::sys::channel;
 use crate::sys::filter::Filter;
-use crate::sys::notification::{Listener, Notification};
+use crate::sys::notification::Listener;
 use crate::sys::spawn::{Child, ListenPid, Order, Output, SpawnError, Stdin, spawn};
 use crate::sys::terminal;
 
@@ -145,8 +147,8 @@ impl Driver {
             gifts.set(notify::VARIABLE, listener.address());
             gifts.notify = Some(listener);
         }
-        if let Some(options) = &self.plan.node_options {
-            gifts.set("NODE_OPTIONS", options.clone());
+        if let Some(options) = self.plan.agent.as_ref().and_then(Agent::node_options) {
+            gifts.set("NODE_OPTIONS", options);
         }
         Ok(gifts)
     }
@@ -170,27 +172,16 @@ impl Driver {
 
     /// Ties everything of a started worker to the loop.
     fn adopt(
-        &self,
+        &mut self,
         id: WorkerId,
         instance: InstanceId,
         child: Child,
         gifts: Gifts,
         has_terminal: bool,
     ) -> Worker {
-        let mut tasks: Vec<JoinHandle<()>> = Vec::new();
-        let interception = child.listener.and_then(|listener| {
-            let watched = listener.map_err(io::Error::from).and_then(Listener::new).map(Rc::new);
-            match watched {
-                Ok(listener) => {
-                    tasks.push(tokio::task::spawn_local(hear_questions(id, Rc::clone(&listener), self.questions.clone())));
-                    Some(Interception::new(listener, instance))
-                }
-                Err(error) => {
-                    tracing::warn!(%error, pid = child.pid.as_raw(), "this worker's `bind` cannot be intercepted");
-                    None
-                }
-            }
-        });
+        if let Some(listener) = child.listener {
+            self.intercept(id, instance, child.pid, listener);
+        }
         let link = gifts.channel.and_then(|socket| self.link(id, socket));
         let source = Source { app: &self.plan.app.name, instance, pid: child.pid };
         let logs = child.stdout.zip(child.stderr).and_then(|(out, err)| self.logs(source, out, err));
@@ -199,12 +190,23 @@ impl Driver {
             instance,
             logs,
             link,
-            interception,
-            tasks,
             stop: Stop::NotAsked,
             has_terminal,
             handed: Vec::new(),
             notify: gifts.notify,
+        }
+    }
+
+    fn intercept(&mut self, id: WorkerId, instance: InstanceId, pid: Pid, listener: Result<OwnedFd, Errno>) {
+        match listener.map_err(io::Error::from).and_then(Listener::new).map(Rc::new) {
+            Ok(listener) => {
+                let questions = self.questions.clone();
+                tokio::task::spawn_local(hear_questions(id, Rc::clone(&listener), questions));
+                self.workers.intercept(id, Interception::new(listener, instance));
+            }
+            Err(error) => {
+                tracing::warn!(%error, pid = pid.as_raw(), "this worker's `bind` cannot be intercepted");
+            }
         }
     }
 
@@ -234,10 +236,12 @@ fn add_channel(gifts: &mut Gifts, id: WorkerId, membership: Membership) -> Resul
 }
 
 /// Brings a worker's questions to the loop until the last process that could ask is gone.
-async fn hear_questions(id: WorkerId, listener: Rc<Listener>, questions: Sender<(WorkerId, Notification)>) {
+async fn hear_questions(id: WorkerId, listener: Rc<Listener>, questions: Sender<(WorkerId, Asked)>) {
     while let Ok(Some(question)) = listener.next().await {
-        if questions.send((id, question)).await.is_err() {
+        if questions.send((id, Asked::Question(question))).await.is_err() {
             return;
         }
     }
+    // With nobody to hear it, the loop has ended, and everything with it.
+    let _loop_ended = questions.send((id, Asked::Over)).await;
 }

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use tokio::task::JoinHandle;
-
 use crate::handover::cluster::ClusterLink;
 use crate::handover::intercept::Interception;
 use crate::handover::notify::NotifyListener;
@@ -20,9 +18,6 @@ pub(super) struct Worker {
     /// Its standard output and error, unless they are ours.
     pub(super) logs: Option<Rc<WorkerLogs>>,
     pub(super) link: Option<ClusterLink>,
-    pub(super) interception: Option<Interception>,
-    /// What waits for its questions and its `READY=1`.
-    pub(super) tasks: Vec<JoinHandle<()>>,
     /// Whether it was asked to end.
     pub(super) stop: Stop,
     /// Whether it is in the foreground of our terminal.
@@ -47,15 +42,10 @@ pub(super) struct Workers {
     alive: HashMap<WorkerId, Worker>,
     by_pid: HashMap<Pid, WorkerId>,
     /// Groups whose leader has ended. Their number cannot be given to others while a member lives.
-    remains: HashMap<WorkerId, Remains>,
-}
-
-/// What an ended worker has left.
-#[derive(Debug)]
-pub(super) struct Remains {
-    pub(super) group: Pid,
-    /// Its descendants may go on asking to `bind`.
-    pub(super) interception: Option<Interception>,
+    remains: HashMap<WorkerId, Pid>,
+    /// By the worker that was given the filter. Kept until its last descendant has ended, in whatever group or session:
+    /// each waits in `bind` until it is answered.
+    interceptions: HashMap<WorkerId, Interception>,
 }
 
 impl Workers {
@@ -83,14 +73,15 @@ impl Workers {
         Some(worker)
     }
 
-    pub(super) fn leave_remains(&mut self, id: WorkerId, remains: Remains) {
-        self.remains.insert(id, remains);
+    /// Notes that the group of an ended worker is not empty.
+    pub(super) fn leave_remains(&mut self, id: WorkerId, group: Pid) {
+        self.remains.insert(id, group);
     }
 
     /// The process group of a worker, whether its leader lives or not.
     pub(super) fn group(&self, id: WorkerId) -> Option<Pid> {
         let alive = self.alive.get(&id).map(|worker| worker.pid);
-        alive.or_else(|| self.remains.get(&id).map(|remains| remains.group))
+        alive.or_else(|| self.remains.get(&id).copied())
     }
 
     /// The process groups of the workers that live.
@@ -98,17 +89,23 @@ impl Workers {
         self.by_pid.keys().copied().collect()
     }
 
-    /// The interception of a worker or of what it left.
+    /// Notes who answers the questions of a worker and its descendants.
+    pub(super) fn intercept(&mut self, id: WorkerId, interception: Interception) {
+        self.interceptions.insert(id, interception);
+    }
+
     pub(super) fn interception(&mut self, id: WorkerId) -> Option<&mut Interception> {
-        match self.alive.get_mut(&id) {
-            Some(worker) => worker.interception.as_mut(),
-            None => self.remains.get_mut(&id)?.interception.as_mut(),
-        }
+        self.interceptions.get_mut(&id)
+    }
+
+    /// Nobody is left who could ask.
+    pub(super) fn end_interception(&mut self, id: WorkerId) {
+        self.interceptions.remove(&id);
     }
 
     /// Takes out the groups of which `exists` says that they are empty now.
     pub(super) fn forget_remains(&mut self, exists: impl Fn(Pid) -> bool) -> Vec<(WorkerId, Pid)> {
-        let all = self.remains.iter().map(|(id, remains)| (*id, remains.group));
+        let all = self.remains.iter().map(|(id, group)| (*id, *group));
         let gone: Vec<(WorkerId, Pid)> = all.filter(|(_, group)| !exists(*group)).collect();
         for (id, _) in &gone {
             self.remains.remove(id);

@@ -13,9 +13,27 @@ use std::path::{Path, PathBuf};
 
 const SCRIPT: &str = include_str!("agent.cjs");
 
+/// What is needed to load the agent into each new worker.
+#[derive(Debug)]
+pub struct Agent {
+    /// Where the script may be put, best first.
+    pub directories: Vec<PathBuf>,
+    /// NODE_OPTIONS as the user has set it.
+    pub given: Option<OsString>,
+}
+
+impl Agent {
+    /// The value of NODE_OPTIONS for a worker that starts now; `None` where there is no place for the script. Looks each
+    /// time, since such directories are tidied by others, and a script that is missing would end every worker at its start.
+    #[must_use]
+    pub fn node_options(&self) -> Option<OsString> {
+        let script = install(&self.directories)?;
+        Some(node_options(self.given.as_deref(), &script))
+    }
+}
+
 /// Writes the script to the first of `directories` that takes it and returns its path; `None` where none does.
-#[must_use]
-pub fn install(directories: &[PathBuf]) -> Option<PathBuf> {
+fn install(directories: &[PathBuf]) -> Option<PathBuf> {
     directories.iter().find_map(|directory| install_in(directory).ok())
 }
 
@@ -29,8 +47,7 @@ pub fn directories(temporary: Option<&OsStr>) -> Vec<PathBuf> {
 }
 
 /// The value of NODE_OPTIONS that loads the agent after what the user loads.
-#[must_use]
-pub fn node_options(given: Option<&OsStr>, script: &Path) -> OsString {
+fn node_options(given: Option<&OsStr>, script: &Path) -> OsString {
     let mut options = given.map(OsStr::to_owned).unwrap_or_default();
     if !options.is_empty() {
         options.push(" ");
@@ -107,6 +124,17 @@ mod tests {
         fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", &path).unwrap();
         assert_eq!(install(&[directory.path().to_owned()]), None);
+    }
+
+    #[test]
+    fn a_script_that_was_tidied_away_is_written_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let agent = Agent { directories: vec![directory.path().to_owned()], given: None };
+        let options = agent.node_options().unwrap();
+        let script = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
+        fs::remove_file(&script).unwrap();
+        assert_eq!(agent.node_options(), Some(options));
+        assert!(script.exists());
     }
 
     #[test]

@@ -54,6 +54,15 @@ pub fn may_become_node(program: &OsStr, first_line: Option<&str>) -> bool {
         })
 }
 
+/// Whether node is told to keep programs from files, by the flag of Node 20, where such a node cannot be given a script
+/// from elsewhere: it ends at once. (Later versions let it read what it is told to load.)
+#[must_use]
+pub fn restricts_node(arguments: &[OsString], node_options: Option<&OsStr>) -> bool {
+    const FLAG: &str = "--experimental-permission";
+    let inherited = node_options.and_then(OsStr::to_str).unwrap_or_default();
+    arguments.iter().any(|argument| argument == FLAG) || inherited.split_whitespace().any(|word| word == FLAG)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +97,14 @@ mod tests {
         let made = of_worker(&given, &place(false), pairs(&[("X", "2")]));
         assert!(made.contains(&("WEB_CONCURRENCY".into(), "4".into())));
         assert!(made.contains(&("X".into(), "2".into())));
+    }
+
+    #[test]
+    fn node_with_the_permission_model_is_given_no_script() {
+        let arguments = ["--experimental-permission", "--allow-fs-read=/app", "x.js"].map(OsString::from);
+        assert!(restricts_node(&arguments, None));
+        assert!(restricts_node(&[], Some(OsStr::new("--enable-source-maps --experimental-permission"))));
+        assert!(!restricts_node(&arguments[1..], Some(OsStr::new("--enable-source-maps"))));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 
 use super::address::Address;
+use super::registry::MOST_ADDRESSES;
 
 /// An address that could not be bound, or a socket that could not be made to listen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +11,11 @@ pub enum ListenError {
     /// The kernel refused.
     #[error("cannot listen on `{address}`: {}", reason(.address, *.errno))]
     Refused { address: Address, errno: Errno },
+    /// See [`MOST_ADDRESSES`].
+    #[error(
+        "the app listens on more than {MOST_ADDRESSES} addresses: from now on, each worker has new ones for itself"
+    )]
+    TooMany,
     /// The socket that was named is none of ours.
     #[error("socket {inode} is not one that we handed out")]
     NotOurs { inode: u64 },
@@ -21,6 +27,7 @@ impl ListenError {
     pub fn errno(&self) -> Errno {
         match self {
             Self::Refused { errno, .. } => *errno,
+            Self::TooMany => Errno::EMFILE,
             Self::NotOurs { .. } => Errno::EBADF,
         }
     }

@@ -139,6 +139,11 @@ impl Group {
         self.listening
     }
 
+    /// Whether a worker has connected one of the sockets instead of listening on it.
+    pub(super) fn is_spoilt(&self) -> bool {
+        self.sockets.iter().any(Socket::is_connection)
+    }
+
     /// Really listens, with the longest queue that the kernel accepts. Later calls mend what a worker may have done
     /// to the sockets: shortened the queue by a `listen` of its own, or stopped one by `shutdown`.
     pub(super) fn listen(&mut self) -> Result<(), Errno> {

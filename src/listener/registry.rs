@@ -15,6 +15,9 @@ use super::group::{Group, Terms};
 use super::socket::Blocking;
 use crate::spec::InstanceId;
 
+/// How many addresses are shared.
+pub(super) const MOST_ADDRESSES: usize = 64;
+
 /// The sockets that the runtime owns, and who shall get new connections.
 #[derive(Debug)]
 pub struct Listeners {
@@ -214,10 +217,20 @@ impl Listeners {
         self.groups.iter().any(Group::has_retired)
     }
 
+    /// Whether `address` may be obtained without having more addresses than there should be: a program that binds new
+    /// names all the time, such as a pool of helper processes, must not use up our descriptors.
+    #[must_use]
+    pub fn has_room_for(&self, address: &Address) -> bool {
+        let key = address.key();
+        self.groups.len() < MOST_ADDRESSES || self.groups.iter().any(|group| *group.key() == key)
+    }
+
     /// Closes sockets of instances that were scaled away, once nobody waits in them, and mends what a worker did to ours
     /// when it ended: it may have stopped a socket by `shutdown`, or removed its file. Cheap; the other methods do it as
     /// well. To be called after a worker has ended, and on ticks while `pending_close`.
     pub fn sweep(&mut self) {
+        // Our copy would keep a client's connection open, and the next to bind the port would get it.
+        self.groups.retain(|group| !group.is_spoilt());
         for group in &mut self.groups {
             group.close_retired();
             group.restore_file();

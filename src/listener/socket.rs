@@ -14,7 +14,7 @@ use nix::sys::socket::{
 use nix::sys::stat::fstat;
 
 use super::address::OnlyV6;
-use crate::sys::socket::{TcpQueue, tcp_queue};
+use crate::sys::socket::{TcpQueue, is_tcp_connection, tcp_queue};
 
 /// Whether calls on a socket wait (O_NONBLOCK is not set) or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +156,11 @@ impl Socket {
 
     pub(super) fn inode(&self) -> u64 {
         self.inode
+    }
+
+    /// Whether a worker has made a connection of it, as a client that binds its own port does.
+    pub(super) fn is_connection(&self) -> bool {
+        is_tcp_connection(self).unwrap_or(false)
     }
 
     /// Its queue; `None` where it does not listen, or is no TCP socket.

@@ -5,6 +5,7 @@
 
 use std::ffi::CString;
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -82,6 +83,15 @@ pub fn descriptor_flags(pid: Pid, fd: RawFd) -> Option<i32> {
     i32::from_str_radix(octal.trim(), 8).ok()
 }
 
+/// Whether the kernel keeps the process closed to us: it runs as another user, or with rights that we do not have, and we
+/// are without CAP_SYS_PTRACE.
+#[must_use]
+pub fn is_closed_to_us(pid: Pid) -> bool {
+    // Its directory of descriptors may be listed all the same, but no link of its may be followed.
+    fs::read_link(format!("/proc/{pid}/cwd"))
+        .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
 /// The file creation mask of the process.
 #[must_use]
 pub fn umask(pid: Pid) -> Option<u32> {
@@ -103,11 +113,18 @@ pub fn working_directory(pid: Pid) -> Option<PathBuf> {
 /// Whether paths mean the same to the process as to us: same root directory, same mount namespace.
 #[must_use]
 pub fn sees_our_files(pid: Pid) -> bool {
-    let same = |what: &str| {
-        let theirs = fs::read_link(format!("/proc/{pid}/{what}")).ok();
-        theirs.is_some() && theirs == fs::read_link(format!("/proc/self/{what}")).ok()
-    };
-    same("root") && same("ns/mnt")
+    has_in_common(pid, "root") && has_in_common(pid, "ns/mnt")
+}
+
+/// Whether the addresses of internet and abstract sockets mean the same to the process as to us: same network namespace.
+#[must_use]
+pub fn shares_our_network(pid: Pid) -> bool {
+    has_in_common(pid, "ns/net")
+}
+
+fn has_in_common(pid: Pid, what: &str) -> bool {
+    let theirs = fs::read_link(format!("/proc/{pid}/{what}")).ok();
+    theirs.is_some() && theirs == fs::read_link(format!("/proc/self/{what}")).ok()
 }
 
 fn status_field(pid: Pid, name: &str) -> Option<String> {
@@ -164,6 +181,8 @@ mod tests {
     #[test]
     fn we_see_our_own_files() {
         assert!(sees_our_files(me()));
+        assert!(shares_our_network(me()));
+        assert!(!is_closed_to_us(me()));
         assert_eq!(process_of(me()), Some(me()));
     }
 }

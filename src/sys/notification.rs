@@ -53,6 +53,8 @@ pub struct Listener(AsyncFd<OwnedFd>);
 #[derive(Debug)]
 enum Received {
     Question(Notification),
+    /// A question that is none for us; it was let go on.
+    Passed,
     Nothing,
     /// The last process under the filter has ended.
     Closed,
@@ -77,6 +79,8 @@ impl Listener {
             match self.receive()? {
                 Received::Question(question) => return Ok(Some(question)),
                 Received::Closed => return Ok(None),
+                // Others may be waiting behind it.
+                Received::Passed => {}
                 Received::Nothing => guard.clear_ready(),
             }
         }
@@ -110,7 +114,7 @@ impl Listener {
             return Received::Question(question);
         }
         self.send(raw.id, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32);
-        Received::Nothing
+        Received::Passed
     }
 
     /// Whether the caller still waits; if not, what was read from its memory may have been somebody else's.

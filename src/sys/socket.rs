@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, AsRawFd};
 use nix::errno::Errno;
 use nix::libc;
 
-/// `TCP_LISTEN` of the kernel's `include/net/tcp_states.h`.
+// States of the kernel's `include/net/tcp_states.h`.
+const STATE_CLOSE: u8 = 7;
 const STATE_LISTEN: u8 = 10;
 
 /// The leading words of `struct tcp_info` that we ask for: the state is the first byte, and in a listening socket
@@ -33,6 +34,21 @@ pub fn listen(socket: &impl AsFd, backlog: u32) -> Result<(), Errno> {
 
 /// The queue of `socket`, or `None` where it does not listen. Fails where it is no TCP socket.
 pub fn tcp_queue(socket: &impl AsFd) -> Result<Option<TcpQueue>, Errno> {
+    let info = tcp_info(socket)?;
+    Ok((state(&info) == STATE_LISTEN).then_some(TcpQueue { waiting: info[6], limit: info[7] }))
+}
+
+/// Whether `socket` is, or was, one end of a connection. Fails where it is no TCP socket.
+pub fn is_tcp_connection(socket: &impl AsFd) -> Result<bool, Errno> {
+    Ok(![STATE_CLOSE, STATE_LISTEN].contains(&state(&tcp_info(socket)?)))
+}
+
+fn state(info: &[u32; INFO_WORDS]) -> u8 {
+    let [state, ..] = info[0].to_ne_bytes();
+    state
+}
+
+fn tcp_info(socket: &impl AsFd) -> Result<[u32; INFO_WORDS], Errno> {
     let mut info = [0_u32; INFO_WORDS];
     let mut length = libc::socklen_t::try_from(size_of_val(&info)).expect("32 fits in a socklen_t");
     // SAFETY: `info` is valid for writes of `length` bytes, which is all the kernel fills in, and any bytes are valid
@@ -47,6 +63,5 @@ pub fn tcp_queue(socket: &impl AsFd) -> Result<Option<TcpQueue>, Errno> {
         )
     };
     Errno::result(result)?;
-    let [state, ..] = info[0].to_ne_bytes();
-    Ok((state == STATE_LISTEN).then_some(TcpQueue { waiting: info[6], limit: info[7] }))
+    Ok(info)
 }

@@ -54,6 +54,8 @@ pub enum Fact {
     Listening(Address),
     /// It wanted an address that we could not get; it was left to try by itself.
     Refused(ListenError),
+    /// It bound something, but the kernel does not let us see what; it was left to itself.
+    Closed,
 }
 
 impl Interception {
@@ -99,8 +101,9 @@ impl Interception {
         listeners: &mut Listeners,
     ) -> Option<Fact> {
         let Some(wanted) = self.wanted(question, fd, address) else {
+            let closed = inspect::is_closed_to_us(question.thread);
             self.listener.go_on(question);
-            return None;
+            return closed.then_some(Fact::Closed);
         };
         match self.hand_over(question, fd, &wanted, listeners) {
             Ok(()) => None,
@@ -133,6 +136,11 @@ impl Interception {
         let flags = inspect::descriptor_flags(thread, fd)?;
         let options = self.notes.remove(&inode).unwrap_or_default();
         let address = match (kind, sockaddr::parse(&bytes)?) {
+            (SocketKind::Stream | SocketKind::UnixStream, Requested::Inet(_) | Requested::Abstract(_))
+                if !inspect::shares_our_network(thread) =>
+            {
+                return None;
+            }
             (SocketKind::Stream, Requested::Inet(addr)) if addr.port() != 0 => tcp(addr, options),
             (SocketKind::UnixStream, Requested::Path(path)) => {
                 Address::Unix { path: absolute(thread, path)? }
@@ -151,6 +159,9 @@ impl Interception {
         wanted: &Wanted,
         listeners: &mut Listeners,
     ) -> Result<(), HandOver> {
+        if !listeners.has_room_for(&wanted.address) {
+            return Err(HandOver::Refused(ListenError::TooMany));
+        }
         let blocking = if wanted.flags & libc::O_NONBLOCK == 0 { Blocking::Yes } else { Blocking::No };
         let umask = match wanted.address {
             Address::Unix { .. } => inspect::umask(question.thread),

@@ -648,3 +648,42 @@ fn after_the_end_nothing_listens_but_what_a_worker_holds() {
     drop(worker);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }
+
+#[test]
+fn a_socket_that_a_client_has_connected_is_given_up() {
+    let mut listeners = Listeners::new(2);
+    for blocking in [Blocking::Yes, Blocking::No] {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let wanted = tcp(&free.to_string());
+        for _ in 0..2 {
+            let server = TcpListener::bind("127.0.0.1:0").unwrap();
+            // As an FTP server does: it binds its own port, and connects.
+            let handed = listeners.obtain(&wanted, FIRST, blocking, None).unwrap();
+            let address = nix::sys::socket::SockaddrStorage::from(server.local_addr().unwrap());
+            fcntl(&handed.socket, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+            let copy = handed.copy();
+            drop(handed);
+            nix::sys::socket::connect(copy.as_raw_fd(), &address).unwrap();
+            let (mut accepted, _) = server.accept().unwrap();
+            drop(copy);
+            listeners.sweep();
+            // Its end arrives, though we had a copy.
+            accepted.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            assert_eq!(accepted.read(&mut [0; 1]).unwrap(), 0);
+        }
+    }
+}
+
+#[test]
+fn there_is_room_for_so_many_addresses_only_but_always_for_known_ones() {
+    let mut listeners = Listeners::new(1);
+    let name = |number: usize| Address::Abstract {
+        name: format!("pmr-room-{}-{number}", std::process::id()).into(),
+    };
+    for number in 0..MOST_ADDRESSES {
+        assert!(listeners.has_room_for(&name(number)));
+        listeners.obtain(&name(number), FIRST, Blocking::No, None).unwrap();
+    }
+    assert!(!listeners.has_room_for(&name(MOST_ADDRESSES)));
+    assert!(listeners.has_room_for(&name(0)));
+}
