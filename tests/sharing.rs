@@ -477,3 +477,18 @@ fn a_process_in_a_network_of_its_own_is_left_alone() {
     assert!(TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok(), "the port is taken outside");
     runtime.stops();
 }
+
+/// As without us: else each would get a part of the connections that are meant for the other.
+#[test]
+fn two_programs_of_one_worker_cannot_take_the_same_port() {
+    let port = free_port();
+    let mut words = words("--share", &["intercept", "python3"]);
+    words.push(fixture("python/rival.py"));
+    let mut runtime = Launch::new(words).port(port).workers(2).spawn();
+    runtime.until_stdout("what became of the rivals", |text| {
+        let count = |part| text.matches(part).count();
+        // Refused while the first has the port, served when it has closed it; in each worker.
+        (count("rival refused: [Errno 98]") == 2 && count("rival listens") == 2).then_some(())
+    });
+    runtime.stops();
+}

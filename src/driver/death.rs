@@ -1,9 +1,9 @@
 //! Collects the dead: workers, whose end the supervisor is told, and orphans, who only had to be collected.
 
 use super::run::Driver;
-use super::workers::{Stop, Worker};
+use super::workers::{Remains, Stop, Worker};
 use crate::process::{ExitReason, Pid, Signal};
-use crate::spec::WorkerId;
+use crate::spec::{InstanceId, WorkerId};
 use crate::supervisor::{Event, Killer, Survivors};
 use crate::sys::reap::{self, Child, Reaped};
 use crate::sys::signals::group_exists;
@@ -17,8 +17,9 @@ impl Driver {
                 Child::Ended(reaped) => self.on_ended(reaped),
             }
         }
-        for (worker, group) in self.workers.forget_remains(group_exists) {
-            self.forget_group(group);
+        for (worker, remains) in self.workers.forget_remains(group_exists) {
+            self.forget_group(remains.group);
+            self.abandon(remains.instance);
             self.feed(Event::GroupGone { worker });
         }
     }
@@ -30,8 +31,10 @@ impl Driver {
         };
         let Some(worker) = self.workers.remove(id) else { return };
         let killer = self.killer(&worker, reason);
+        let instance = worker.instance;
         let survivors = self.bury(id, worker);
         self.listeners.sweep();
+        self.abandon(instance);
         self.feed(Event::Exited { worker: id, reason, killer, survivors });
     }
 
@@ -48,7 +51,7 @@ impl Driver {
 
     /// Gives up what belonged to the worker, but for what its descendants still need.
     fn bury(&mut self, id: WorkerId, worker: Worker) -> Survivors {
-        let Worker { pid, logs, link, notify, .. } = worker;
+        let Worker { pid, instance, logs, link, notify, .. } = worker;
         drop(notify);
         if let Some(logs) = logs {
             self.ended_logs.retain(|logs| !logs.is_finished());
@@ -58,11 +61,17 @@ impl Driver {
             link.close();
         }
         if group_exists(pid) {
-            self.workers.leave_remains(id, pid);
+            self.workers.leave_remains(id, Remains { group: pid, instance });
             return Survivors::Some;
         }
         self.forget_group(pid);
         Survivors::None
+    }
+
+    fn abandon(&mut self, instance: InstanceId) {
+        if !self.workers.has_any_of(instance) {
+            self.listeners.abandon(instance);
+        }
     }
 
     fn forget_group(&mut self, group: Pid) {

@@ -42,10 +42,17 @@ pub(super) struct Workers {
     alive: HashMap<WorkerId, Worker>,
     by_pid: HashMap<Pid, WorkerId>,
     /// Groups whose leader has ended. Their number cannot be given to others while a member lives.
-    remains: HashMap<WorkerId, Pid>,
+    remains: HashMap<WorkerId, Remains>,
     /// By the worker that was given the filter. Kept until its last descendant has ended, in whatever group or session:
     /// each waits in `bind` until it is answered.
     interceptions: HashMap<WorkerId, Interception>,
+}
+
+/// The group that an ended worker has left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Remains {
+    pub(super) group: Pid,
+    pub(super) instance: InstanceId,
 }
 
 impl Workers {
@@ -74,14 +81,14 @@ impl Workers {
     }
 
     /// Notes that the group of an ended worker is not empty.
-    pub(super) fn leave_remains(&mut self, id: WorkerId, group: Pid) {
-        self.remains.insert(id, group);
+    pub(super) fn leave_remains(&mut self, id: WorkerId, remains: Remains) {
+        self.remains.insert(id, remains);
     }
 
     /// The process group of a worker, whether its leader lives or not.
     pub(super) fn group(&self, id: WorkerId) -> Option<Pid> {
         let alive = self.alive.get(&id).map(|worker| worker.pid);
-        alive.or_else(|| self.remains.get(&id).copied())
+        alive.or_else(|| self.remains.get(&id).map(|remains| remains.group))
     }
 
     /// The process groups of the workers that live.
@@ -104,13 +111,14 @@ impl Workers {
     }
 
     /// Takes out the groups of which `exists` says that they are empty now.
-    pub(super) fn forget_remains(&mut self, exists: impl Fn(Pid) -> bool) -> Vec<(WorkerId, Pid)> {
-        let all = self.remains.iter().map(|(id, group)| (*id, *group));
-        let gone: Vec<(WorkerId, Pid)> = all.filter(|(_, group)| !exists(*group)).collect();
-        for (id, _) in &gone {
-            self.remains.remove(id);
-        }
-        gone
+    pub(super) fn forget_remains(&mut self, exists: impl Fn(Pid) -> bool) -> Vec<(WorkerId, Remains)> {
+        self.remains.extract_if(|_, remains| !exists(remains.group)).collect()
+    }
+
+    /// Whether a worker of `instance` lives, or a part of one.
+    pub(super) fn has_any_of(&self, instance: InstanceId) -> bool {
+        self.alive.values().any(|worker| worker.instance == instance)
+            || self.remains.values().any(|remains| remains.instance == instance)
     }
 
     /// The worker of `instance` that was started last.

@@ -36,6 +36,8 @@ pub(super) struct Group {
     /// retired: steered away from, and kept until their queues are empty.
     sockets: Vec<Socket>,
     wanted: usize,
+    /// The positions of retired sockets that no worker accepts from any more.
+    abandoned: BTreeSet<usize>,
     file: Option<SocketFile>,
     /// Whether a worker has called `listen`.
     listening: bool,
@@ -77,6 +79,7 @@ impl Group {
             spread,
             sockets: vec![first],
             wanted: 1,
+            abandoned: BTreeSet::new(),
             file,
             listening: false,
             order: Vec::new(),
@@ -131,6 +134,7 @@ impl Group {
             self.wanted = self.sockets.len();
         }
         self.wanted = wanted;
+        self.abandoned.retain(|&position| position >= wanted);
         if self.listening { self.listen() } else { Ok(()) }
     }
 
@@ -216,15 +220,29 @@ impl Group {
         self.sockets.len() > self.wanted
     }
 
-    /// Closes retired sockets in whose queue nobody waits, from the last on.
+    /// The last worker of `instance` has ended. If that is retired, nobody will take what waits in its socket.
+    pub(super) fn abandon(&mut self, instance: InstanceId) {
+        let position = usize::try_from(instance.0).unwrap_or(usize::MAX);
+        if (self.wanted..self.sockets.len()).contains(&position) {
+            self.abandoned.insert(position);
+        }
+    }
+
+    /// Closes retired sockets in whose queue nobody waits, or waits in vain, from the last on.
     pub(super) fn close_retired(&mut self) {
-        while self.has_retired() && self.sockets.last().is_some_and(is_drained) {
+        while self.has_retired() && self.is_last_done_with() {
             if let Some(socket) = self.sockets.pop() {
                 // A process that still has it open would keep it in the group, unknown to us.
                 socket.leave_group();
             }
+            self.abandoned.remove(&self.sockets.len());
             self.forget(self.sockets.len());
         }
+    }
+
+    fn is_last_done_with(&self) -> bool {
+        let is_abandoned = self.abandoned.contains(&(self.sockets.len() - 1));
+        is_abandoned || self.sockets.last().is_some_and(is_drained)
     }
 
     /// Makes a socket file that is gone appear again, by its second name.

@@ -194,6 +194,15 @@ impl Listeners {
         result
     }
 
+    /// To be called when the last worker of `instance` has ended. If the instance was scaled away, the connections in its
+    /// socket are reset: nobody would ever answer them.
+    pub fn abandon(&mut self, instance: InstanceId) {
+        for group in &mut self.groups {
+            group.abandon(instance);
+        }
+        self.sweep();
+    }
+
     /// Whether this kernel steers; false once it refused, and then every connection goes where its hash falls.
     #[must_use]
     pub fn steering_available(&self) -> bool {

@@ -64,13 +64,14 @@ fn parse_socket_link(link: &str) -> Option<u64> {
     link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
-/// Whether the process has the socket `inode` open under any descriptor but `except`.
+/// Whether the process has the socket `inode` open, under any descriptor but `except`.
 #[must_use]
-pub fn holds_socket(pid: Pid, inode: u64, except: RawFd) -> bool {
+pub fn holds_socket(pid: Pid, inode: u64, except: Option<RawFd>) -> bool {
     let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    let except = except.map(|fd| fd.to_string());
     entries
         .flatten()
-        .filter(|entry| entry.file_name().to_str() != Some(&except.to_string()))
+        .filter(|entry| except.is_none() || entry.file_name().to_str() != except.as_deref())
         .filter_map(|entry| fs::read_link(entry.path()).ok())
         .any(|target| target.to_str().and_then(parse_socket_link) == Some(inode))
 }
@@ -160,10 +161,10 @@ mod tests {
     fn a_socket_held_twice_is_found_under_its_other_descriptor() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let inode = socket_inode(me(), socket.as_raw_fd()).unwrap();
-        assert!(!holds_socket(me(), inode, socket.as_raw_fd()));
+        assert!(!holds_socket(me(), inode, Some(socket.as_raw_fd())));
         let twin = socket.try_clone().unwrap();
-        assert!(holds_socket(me(), inode, socket.as_raw_fd()));
-        assert!(holds_socket(me(), inode, twin.as_raw_fd()));
+        assert!(holds_socket(me(), inode, Some(socket.as_raw_fd())));
+        assert!(holds_socket(me(), inode, Some(twin.as_raw_fd())));
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Interception {
     instance: InstanceId,
     /// By the socket's inode.
     notes: HashMap<u64, Options>,
+    /// The process that was last handed each socket of ours, by the socket's inode.
+    holders: HashMap<u64, Pid>,
 }
 
 /// What a program has set on a socket before binding it.
@@ -62,7 +64,7 @@ impl Interception {
     /// For the worker of `instance` whose filter reports to `listener`.
     #[must_use]
     pub fn new(listener: Rc<Listener>, instance: InstanceId) -> Self {
-        Self { listener, instance, notes: HashMap::new() }
+        Self { listener, instance, notes: HashMap::new(), holders: HashMap::new() }
     }
 
     /// Answers one question.
@@ -153,7 +155,7 @@ impl Interception {
     }
 
     fn hand_over(
-        &self,
+        &mut self,
         question: &Notification,
         fd: RawFd,
         wanted: &Wanted,
@@ -174,12 +176,15 @@ impl Interception {
             return Ok(());
         }
         let process = inspect::process_of(question.thread).unwrap_or(question.thread);
-        if !wanted.options.reuse_port && inspect::holds_socket(process, handed.inode, fd) {
+        if !wanted.options.reuse_port && self.is_held(handed.inode, process, fd) {
             return Err(HandOver::Taken);
         }
         let on_exec = if wanted.flags & libc::O_CLOEXEC == 0 { OnExec::Keep } else { OnExec::Close };
         match self.listener.replace(question, handed.socket.as_fd(), fd, on_exec) {
-            Ok(()) => self.listener.succeed(question),
+            Ok(()) => {
+                self.holders.insert(handed.inode, process);
+                self.listener.succeed(question);
+            }
             Err(error) => {
                 let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
                 let address = wanted.address.clone();
@@ -187,6 +192,14 @@ impl Interception {
             }
         }
         Ok(())
+    }
+
+    /// Whether `process` has the socket already, under another descriptor, or another of this worker's processes, which was
+    /// handed it before: two programs that take the same port by mistake would else share its connections.
+    fn is_held(&self, inode: u64, process: Pid, fd: RawFd) -> bool {
+        let other = self.holders.get(&inode).filter(|&&holder| holder != process);
+        inspect::holds_socket(process, inode, Some(fd))
+            || other.is_some_and(|&holder| inspect::holds_socket(holder, inode, None))
     }
 
     /// The app's own `listen` would set its backlog on the socket that all share, so it is never made on ours.

@@ -687,3 +687,41 @@ fn there_is_room_for_so_many_addresses_only_but_always_for_known_ones() {
     assert!(!listeners.has_room_for(&name(MOST_ADDRESSES)));
     assert!(listeners.has_room_for(&name(0)));
 }
+
+#[test]
+fn who_waits_for_an_instance_that_is_gone_for_good_is_not_left_to_wait() {
+    let mut listeners = Listeners::new(2);
+    let second = listeners.obtain(&any_port(), InstanceId(1), Blocking::Yes, None).unwrap();
+    listeners.listen(second.inode).unwrap();
+    listeners.serve(&ids(&[1]));
+    let mut client = second.connect();
+    drop(second);
+    listeners.serve(&ids(&[0]));
+    listeners.resize(1).unwrap();
+    assert!(listeners.pending_close());
+    listeners.abandon(InstanceId(0));
+    assert!(listeners.pending_close());
+    listeners.abandon(InstanceId(1));
+    assert!(!listeners.pending_close());
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert_eq!(client.read(&mut [0; 1]).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn an_instance_that_comes_back_takes_what_has_waited_for_it() {
+    let mut listeners = Listeners::new(3);
+    let wanted = any_port();
+    let second = listeners.obtain(&wanted, InstanceId(1), Blocking::Yes, None).unwrap();
+    listeners.listen(second.inode).unwrap();
+    listeners.serve(&ids(&[1]));
+    let _first_client = second.connect();
+    listeners.serve(&ids(&[2]));
+    let _second_client = second.connect();
+    listeners.resize(1).unwrap();
+    // The last one's worker lives still, so the one before it cannot be closed yet.
+    listeners.abandon(InstanceId(1));
+    listeners.resize(3).unwrap();
+    listeners.abandon(InstanceId(1));
+    assert!(!listeners.pending_close());
+    assert_eq!(listeners.obtain(&wanted, InstanceId(1), Blocking::Yes, None).unwrap().inode, second.inode);
+}
