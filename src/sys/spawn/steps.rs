@@ -1,0 +1,215 @@
+//! What the child does between fork and exec, with everything it needs at hand.
+//!
+//! It allocates nothing, takes no lock, reads no environment, and makes async-signal-safe calls only.
+#![expect(unsafe_code, reason = "the steps between fork and exec are raw system calls")]
+
+use std::ffi::{CString, OsStr, OsString};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use super::{ListenPid, Order, Stage, Stdin};
+use crate::process::Signal;
+use crate::sys::filter::Filter;
+use crate::sys::{low_fds, passing};
+
+/// The steps, prepared before the fork.
+pub(super) struct Steps {
+    program: CString,
+    arguments: CStrings,
+    /// For a script without `#!` line, which the kernel refuses and execvp(3) gives to the shell.
+    shell_arguments: CStrings,
+    environment: CStrings,
+    /// Where in `environment` the digits of `LISTEN_PID` go.
+    listen_pid: Option<usize>,
+    directory: Option<CString>,
+    terminal: bool,
+    extra: Option<RawFd>,
+    filter: Option<(Filter, RawFd)>,
+    parent: i32,
+}
+
+/// Room for any pid; what it does not need is cut off.
+const LISTEN_PID: &[u8] = b"LISTEN_PID=0000000000";
+const DIGITS_AT: usize = "LISTEN_PID=".len();
+
+impl Steps {
+    pub(super) fn prepare(program: &Path, order: &Order<'_>, channel: Option<RawFd>) -> Self {
+        let path = program.as_os_str();
+        let arguments = || order.arguments.iter().map(OsString::as_os_str);
+        let mut entries: Vec<OsString> =
+            order.environment.iter().map(|(name, value)| entry(name, value)).collect();
+        let listen_pid = (order.listen_pid == ListenPid::Set).then_some(entries.len());
+        if listen_pid.is_some() {
+            entries.push(OsStr::from_bytes(LISTEN_PID).to_owned());
+        }
+        Self {
+            program: c_string(path),
+            arguments: CStrings::new([order.program].into_iter().chain(arguments())),
+            shell_arguments: CStrings::new([OsStr::new("/bin/sh"), path].into_iter().chain(arguments())),
+            environment: CStrings::new(entries.iter().map(OsString::as_os_str)),
+            listen_pid,
+            directory: order.directory.map(|directory| c_string(directory.as_os_str())),
+            terminal: order.stdin == Stdin::Terminal,
+            extra: order.extra.map(|fd| fd.as_raw_fd()),
+            filter: order.filter.zip(channel),
+            parent: i32::try_from(std::process::id()).expect("a pid is a positive int"),
+        }
+    }
+
+    /// Runs in the child. Returns only if something failed.
+    pub(super) fn run(&mut self) -> io::Result<()> {
+        step(Stage::Group, lead_a_group)?;
+        step(Stage::Parent, || self.die_with_parent())?;
+        step(Stage::Terminal, || self.take_terminal())?;
+        reset_signals();
+        step(Stage::Directory, || self.change_directory())?;
+        step(Stage::Descriptors, || self.place_descriptors())?;
+        step(Stage::Filter, || self.install_filter())?;
+        self.write_listen_pid();
+        Err(Stage::Execute.pack(self.execute()))
+    }
+
+    /// The worker is not to outlive us. If we were gone before the call, nobody would tell it, so look.
+    fn die_with_parent(&self) -> Result<i32, Errno> {
+        // SAFETY: prctl(2) with plain integers.
+        let done = Errno::result(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) });
+        // SAFETY: getppid(2) cannot fail.
+        if unsafe { libc::getppid() } == self.parent { done } else { Err(Errno::ESRCH) }
+    }
+
+    fn take_terminal(&self) -> Result<i32, Errno> {
+        if !self.terminal {
+            return Ok(0);
+        }
+        // A process outside the foreground is stopped by SIGTTOU for this call, unless it ignores it.
+        // SAFETY: signal(2) and tcsetpgrp(3) take plain integers.
+        unsafe {
+            libc::signal(libc::SIGTTOU, libc::SIG_IGN);
+            Errno::result(libc::tcsetpgrp(0, libc::getpid()))
+        }
+    }
+
+    fn change_directory(&self) -> Result<i32, Errno> {
+        match &self.directory {
+            // SAFETY: the string ends in NUL and outlives the call.
+            Some(directory) => Errno::result(unsafe { libc::chdir(directory.as_ptr()) }),
+            None => Ok(0),
+        }
+    }
+
+    /// dup2(2) makes a descriptor that survives the exec, unlike every other one of ours.
+    fn place_descriptors(&self) -> Result<i32, Errno> {
+        match self.extra {
+            // SAFETY: dup2(2) on a descriptor that the order borrows; the target number is reserved for it (`low_fds`).
+            Some(fd) => Errno::result(unsafe { libc::dup2(fd, low_fds::FIRST) }),
+            None => Ok(0),
+        }
+    }
+
+    /// A filter that is refused is not the end of the worker: the parent is told the errno instead.
+    fn install_filter(&self) -> Result<i32, Errno> {
+        let Some((filter, channel)) = self.filter else { return Ok(0) };
+        passing::send(channel, filter.install())?;
+        Ok(0)
+    }
+
+    /// Writes our pid, which only the child knows, without leading zeros.
+    fn write_listen_pid(&mut self) {
+        let Some(index) = self.listen_pid else { return };
+        // SAFETY: getpid(2) cannot fail.
+        let pid = unsafe { libc::getpid() };
+        let digits = &mut self.environment.bytes_mut(index)[DIGITS_AT..];
+        let count = pid.ilog10() as usize + 1;
+        let mut rest = pid;
+        for place in digits[..count].iter_mut().rev() {
+            *place = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        digits[count] = 0;
+    }
+
+    fn execute(&self) -> Errno {
+        // SAFETY: all strings end in NUL, both arrays in a null pointer, and they outlive the call.
+        unsafe { libc::execve(self.program.as_ptr(), self.arguments.as_ptr(), self.environment.as_ptr()) };
+        let refused = Errno::last();
+        if refused == Errno::ENOEXEC {
+            // SAFETY: as above.
+            unsafe {
+                libc::execve(c"/bin/sh".as_ptr(), self.shell_arguments.as_ptr(), self.environment.as_ptr())
+            };
+        }
+        refused
+    }
+}
+
+fn lead_a_group() -> Result<i32, Errno> {
+    // SAFETY: setpgid(2) with plain integers.
+    Errno::result(unsafe { libc::setpgid(0, 0) })
+}
+
+fn step(stage: Stage, action: impl FnOnce() -> Result<i32, Errno>) -> io::Result<()> {
+    action().map(drop).map_err(|errno| stage.pack(errno))
+}
+
+/// Default dispositions for all signals and an empty mask, whatever we or the platform have set. Two numbers cannot be
+/// set and two belong to the C library; their refusal is expected.
+fn reset_signals() {
+    for number in 1..=i32::from(Signal::MAX) {
+        // SAFETY: signal(2) takes plain integers; SIG_DFL is always valid.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    // SAFETY: an all-zero sigset_t is made valid by sigemptyset(3) before it is used.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+fn entry(name: &OsStr, value: &OsStr) -> OsString {
+    let mut joined = name.to_owned();
+    joined.push("=");
+    joined.push(value);
+    joined
+}
+
+/// Arguments and environment come from the kernel as C strings, so they hold no NUL; one made up by a caller is cut there.
+fn c_string(text: &OsStr) -> CString {
+    let bytes = text.to_owned().into_vec();
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    CString::new(&bytes[..end]).expect("the string was cut before its first NUL")
+}
+
+/// Strings with the null-terminated array of pointers to them that execve(2) wants.
+struct CStrings {
+    strings: Vec<Vec<u8>>,
+    pointers: Vec<*const libc::c_char>,
+}
+
+// SAFETY: the pointers lead into `strings`, which move along with them and are not reallocated.
+unsafe impl Send for CStrings {}
+// SAFETY: as above; shared access only reads.
+unsafe impl Sync for CStrings {}
+
+impl CStrings {
+    fn new<'a>(texts: impl Iterator<Item = &'a OsStr>) -> Self {
+        let strings: Vec<Vec<u8>> = texts.map(|text| c_string(text).into_bytes_with_nul()).collect();
+        let mut pointers: Vec<*const libc::c_char> =
+            strings.iter().map(|bytes| bytes.as_ptr().cast()).collect();
+        pointers.push(std::ptr::null());
+        Self { strings, pointers }
+    }
+
+    fn as_ptr(&self) -> *const *const libc::c_char {
+        self.pointers.as_ptr()
+    }
+
+    /// The bytes of one string, with its NUL.
+    fn bytes_mut(&mut self, index: usize) -> &mut [u8] {
+        &mut self.strings[index]
+    }
+}
