@@ -9,6 +9,9 @@ use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
 use super::cgroup::{self, Limits};
 use super::raw::Invocation;
 use super::resolve::{ResolveError, World, resolve};
@@ -34,11 +37,10 @@ impl Sources {
     /// Reads the surroundings of this process.
     #[must_use]
     pub fn of_this_process() -> Self {
-        let cpus = u32::try_from(num_cpus::get()).ok().and_then(NonZeroU32::new);
         Self {
             environment: std::env::vars_os().collect(),
             limits: cgroup::limits(&|path| std::fs::read(path).ok()),
-            affinity: cpus.unwrap_or(NonZeroU32::MIN),
+            affinity: cpus_by_affinity().unwrap_or_else(cpus_by_library),
             container: std::process::id() == 1 || CONTAINER_SIGNS.iter().any(|path| Path::new(path).exists()),
             on_terminal: std::io::stdout().is_terminal(),
         }
@@ -94,6 +96,18 @@ impl Sources {
             },
         )
     }
+}
+
+/// How many CPUs we may be scheduled on. `None` with more of them than a `cpu_set_t` can name.
+fn cpus_by_affinity() -> Option<NonZeroU32> {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).ok()?;
+    let count = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false)).count();
+    NonZeroU32::new(u32::try_from(count).ok()?)
+}
+
+/// The library finds out by other ways as well, but reads the cgroup again for its own idea of a quota, and takes its time.
+fn cpus_by_library() -> NonZeroU32 {
+    u32::try_from(num_cpus::get()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
 }
 
 fn is_executable(path: &Path) -> bool {
