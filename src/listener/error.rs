@@ -11,7 +11,7 @@ pub enum ListenError {
     /// The kernel refused.
     #[error("cannot listen on `{address}`: {}", reason(.address, *.errno))]
     Refused { address: Address, errno: Errno },
-    /// See [`MOST_ADDRESSES`].
+    /// We hold as many sockets as we share at most, since each costs a descriptor for good.
     #[error(
         "the app listens on more than {MOST_ADDRESSES} addresses: from now on, each worker has new ones for itself"
     )]
