@@ -70,8 +70,12 @@ const KNOWN: [&str; 23] = [
     "PMR_LOG_LEVEL",
 ];
 
-/// Ours too, but not read here: a runtime started by a worker inherits the first three.
-const IGNORED: [&str; 4] = ["PMR_INSTANCE", "PMR_APP", "PMR_GENERATION", "PMR_HOME"];
+/// Ours too, but not read here.
+const IGNORED: &str = "PMR_HOME";
+
+/// What a worker is given, and so a runtime that a worker starts, always together. One of them alone is a mistake: somebody
+/// who writes PMR_INSTANCE means PMR_INSTANCES.
+const INHERITED: [&str; 3] = ["PMR_INSTANCE", "PMR_APP", "PMR_GENERATION"];
 
 /// Names that are less alike than this (0 to 1, by Jaro-Winkler) are no likely typing errors.
 const ALIKE: f64 = 0.85;
@@ -105,11 +109,13 @@ pub fn read(variables: &BTreeMap<OsString, OsString>) -> Reading {
 }
 
 fn unknown(variables: &BTreeMap<OsString, OsString>) -> Vec<Warning> {
+    let inherited = INHERITED.iter().all(|name| variables.contains_key(OsStr::new(name)));
+    let is_known =
+        |name: &str| KNOWN.contains(&name) || name == IGNORED || inherited && INHERITED.contains(&name);
     variables
         .keys()
         .map(|name| name.to_string_lossy())
-        .filter(|name| name.starts_with("PMR_"))
-        .filter(|name| !KNOWN.contains(&&**name) && !IGNORED.contains(&&**name))
+        .filter(|name| name.starts_with("PMR_") && !is_known(name))
         .map(|name| Warning::UnknownVariable { nearest: nearest(&name), name: name.into_owned() })
         .collect()
 }
@@ -178,16 +184,23 @@ mod tests {
             ("PMR_INSTNACES", "4"),
             ("PMR_LOGLEVEL", "debug"),
             ("PMR_XYZZY", "1"),
-            ("PMR_INSTANCE", "0"),
+            ("PMR_INSTANCE", "4"),
             ("PMR_HOME", "/run/pmr"),
             ("PM2_HOME", "/"),
         ]));
         let shown: Vec<String> = reading.warnings.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(shown.join("\n"), @r"
+        the variable `PMR_INSTANCE` is not known and has no effect, did you mean `PMR_INSTANCES`?
         the variable `PMR_INSTNACES` is not known and has no effect, did you mean `PMR_INSTANCES`?
         the variable `PMR_LOGLEVEL` is not known and has no effect, did you mean `PMR_LOG_LEVEL`?
         the variable `PMR_XYZZY` is not known and has no effect
         ");
+    }
+
+    #[test]
+    fn what_a_worker_was_given_is_no_mistake_in_a_runtime_that_it_starts() {
+        let given = [("PMR_INSTANCE", "0"), ("PMR_APP", "web"), ("PMR_GENERATION", "1")];
+        assert_eq!(read(&variables(&given)).warnings, []);
     }
 
     proptest! {
