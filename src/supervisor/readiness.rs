@@ -4,7 +4,8 @@
 //! that listens nowhere is ready once it has lived for the minimum uptime, or where a port is expected of it, for ten
 //! seconds; one that listens elsewhere than the platform expects, after the minimum uptime;
 //! unless its predecessor in the same instance did listen, for then a slow start is the likelier explanation, and a
-//! reload that believed the clock would stop the old worker too early.
+//! reload that believed the clock would stop the old worker too early. Nobody is told of another port before ten seconds
+//! are over either: it may be an inspector's or a metrics page's, opened while the app still connects to its database.
 
 use std::time::Duration;
 
@@ -42,7 +43,8 @@ enum Heard {
     Elsewhere {
         found: u16,
         judge_at: Uptime,
-        told: bool,
+        /// When to say so.
+        tell_at: Option<Uptime>,
     },
     /// The sign of readiness was given.
     Enough,
@@ -136,7 +138,8 @@ impl Watch {
     fn listens_elsewhere(&mut self, now: Uptime, found: u16) {
         if matches!(self.heard, Heard::Nothing) {
             let judge_at = if now < self.stable_at { self.stable_at } else { now.after(self.min_uptime) };
-            self.heard = Heard::Elsewhere { found, judge_at, told: self.tone == Tone::Quiet };
+            let tell_at = (self.tone == Tone::Plain).then(|| judge_at.max(self.silent_at));
+            self.heard = Heard::Elsewhere { found, judge_at, tell_at };
         }
     }
 
@@ -169,11 +172,9 @@ impl Watch {
 
     /// What is to be said now. To be asked until there is nothing more.
     pub(super) fn complaint(&mut self, now: Uptime) -> Option<Complaint> {
-        if let (Some(wanted), Heard::Elsewhere { found, judge_at, told: told @ false }) =
-            (self.wanted, &mut self.heard)
-            && *judge_at <= now
+        if let (Some(wanted), Heard::Elsewhere { found, tell_at, .. }) = (self.wanted, &mut self.heard)
+            && tell_at.take_if(|at| *at <= now).is_some()
         {
-            *told = true;
             return Some(Complaint::Elsewhere { found: *found, wanted });
         }
         if let Some(wanted) = self.wanted
@@ -190,19 +191,19 @@ impl Watch {
     pub(super) fn ready_at(&self) -> Option<Uptime> {
         match (&self.heard, self.sign, self.expected) {
             (Heard::Enough, _, _) => Some(Uptime::default()),
-            (Heard::Elsewhere { judge_at, .. }, _, _) => Some(*judge_at),
+            (Heard::Elsewhere { judge_at, .. }, _, Expected::Anything) => Some(*judge_at),
             (Heard::Nothing, ReadySign::Listening, Expected::Anything) => Some(self.silent_at),
-            (Heard::Nothing, ReadySign::Listening, Expected::Listen)
-            | (Heard::Nothing, ReadySign::Said, _) => None,
+            (Heard::Nothing | Heard::Elsewhere { .. }, ReadySign::Listening, Expected::Listen)
+            | (Heard::Nothing | Heard::Elsewhere { .. }, ReadySign::Said, _) => None,
         }
     }
 
     /// When the next complaint may be due.
     pub(super) fn complaint_at(&self) -> Option<Uptime> {
-        let judge_at = match self.heard {
-            Heard::Elsewhere { judge_at, told: false, .. } => Some(judge_at),
-            Heard::Elsewhere { .. } | Heard::Nothing | Heard::Enough => None,
+        let tell_at = match self.heard {
+            Heard::Elsewhere { tell_at, .. } => tell_at,
+            Heard::Nothing | Heard::Enough => None,
         };
-        [judge_at, self.nowhere_at, self.late_at].into_iter().flatten().min()
+        [tell_at, self.nowhere_at, self.late_at].into_iter().flatten().min()
     }
 }

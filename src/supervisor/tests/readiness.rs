@@ -51,6 +51,31 @@ fn a_worker_that_listens_elsewhere_is_ready_after_the_minimum_uptime_and_that_is
 }
 
 #[test]
+fn an_early_other_port_is_no_news_while_the_wanted_one_may_follow() {
+    let mut world = World::new(&spec(1));
+    world.listen(1, 9464);
+    world.pass(Duration::from_millis(9999));
+    world.expect(&["ready w1 #0"]);
+    world.listen(1, 5000);
+    world.pass(secs(60));
+    world.expect(&[]);
+}
+
+#[test]
+fn the_successor_of_a_worker_that_listened_is_not_ready_for_another_port() {
+    let mut world = World::ready(&spec(1));
+    world.pass(secs(70));
+    world.exit(1, CRASH);
+    world.pass(secs(1));
+    world.told();
+    world.listen(2, 9464);
+    world.pass(secs(9));
+    world.expect(&[]);
+    world.listen(2, 5000);
+    world.expect(&["ready w2 #0"]);
+}
+
+#[test]
 fn the_wanted_port_may_follow_another() {
     let mut world = World::new(&spec(1));
     world.listen(1, 9229);
