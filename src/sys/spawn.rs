@@ -81,6 +81,8 @@ pub struct Child {
 pub enum SpawnError {
     #[error("cannot find `{program}`: {searched}")]
     NotFound { program: String, searched: &'static str },
+    #[error("cannot execute `{program}`: it is a directory")]
+    Directory { program: String },
     #[error("cannot {stage} `{what}`")]
     Stage {
         stage: Stage,
@@ -156,7 +158,7 @@ impl SpawnError {
         match self {
             Self::NotFound { .. } => 127,
             Self::Stage { stage: Stage::Execute, errno: Errno::ENOENT, .. } => 127,
-            Self::Stage { .. } | Self::Pipes { .. } => 126,
+            Self::Directory { .. } | Self::Stage { .. } | Self::Pipes { .. } => 126,
         }
     }
 
@@ -164,11 +166,14 @@ impl SpawnError {
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
-            Self::NotFound { .. } => self.to_string(),
+            Self::NotFound { .. } | Self::Directory { .. } => self.to_string(),
             Self::Stage { stage: Stage::Execute, errno: Errno::ENOENT, .. } => {
                 format!(
                     "{self}: the interpreter named in its first line, or its dynamic loader, does not exist"
                 )
+            }
+            Self::Stage { stage: Stage::Execute, errno: Errno::EACCES, .. } => {
+                format!("{self}: permission denied (a program must be executable: `chmod +x` makes it so)")
             }
             Self::Stage { errno, .. } => format!("{self}: {}", errno.desc().to_lowercase()),
             Self::Pipes { source, .. } => format!("{self}: {source}"),
@@ -246,9 +251,11 @@ fn find(order: &Order<'_>) -> Result<PathBuf, SpawnError> {
     }
     if program.as_bytes().contains(&b'/') {
         let path = PathBuf::from(program);
-        return match order.directory.unwrap_or(Path::new("")).join(&path).exists() {
-            true => Ok(path),
-            false => Err(SpawnError::NotFound { program: shown(), searched: "no such file" }),
+        let seen = order.directory.unwrap_or(Path::new("")).join(&path);
+        return match (seen.is_dir(), seen.exists()) {
+            (true, _) => Err(SpawnError::Directory { program: shown() }),
+            (false, true) => Ok(path),
+            (false, false) => Err(SpawnError::NotFound { program: shown(), searched: "no such file" }),
         };
     }
     let path = order.environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
@@ -258,4 +265,33 @@ fn find(order: &Order<'_>) -> Result<PathBuf, SpawnError> {
     // Like a shell, prefer saying "not executable" of a file that is there over "not found".
     let found = candidates().find(runnable).or_else(|| candidates().find(|path| path.is_file()));
     found.ok_or_else(|| SpawnError::NotFound { program: shown(), searched: "no such program in PATH" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage(stage: Stage, errno: Errno) -> SpawnError {
+        SpawnError::Stage { stage, what: "./server".to_owned(), errno }
+    }
+
+    #[test]
+    fn a_program_that_may_not_be_executed_is_told_with_the_remedy() {
+        let told = stage(Stage::Execute, Errno::EACCES).describe();
+        assert_eq!(
+            told,
+            "cannot execute `./server`: permission denied (a program must be executable: `chmod +x` makes it so)"
+        );
+        let told = stage(Stage::Directory, Errno::EACCES).describe();
+        assert_eq!(told, "cannot change to the directory `./server`: permission denied");
+    }
+
+    #[test]
+    fn a_directory_is_no_program() {
+        let error = SpawnError::Directory { program: "./server".to_owned() };
+        assert_eq!(
+            (error.status(), error.describe()),
+            (126, "cannot execute `./server`: it is a directory".to_owned())
+        );
+    }
 }
