@@ -187,6 +187,7 @@ fn tell_exit(about: &About<'_>, (reason, killer): (ExitReason, Killer), lived: D
     };
     let is_asked_elsewhere = matches!(reason, ExitReason::Signal(Signal::TERM | Signal::INT | Signal::QUIT));
     let then = if is_asked_elsewhere { String::new() } else { next_step(next) };
+    let hint = hint(reason, next);
     let (app, instance, pid, lived) = (about.app, about.instance.0, about.pid.as_raw(), Human(lived));
     match next {
         // A platform that ends everything signals the workers as well, and our turn comes in a moment.
@@ -195,9 +196,19 @@ fn tell_exit(about: &About<'_>, (reason, killer): (ExitReason, Killer), lived: D
         }
         Next::Nothing | Next::Replaced => tracing::info!(app, instance, pid, %lived, "worker {how}{then}"),
         Next::Restart { .. } | Next::KeepOld => {
-            tracing::warn!(app, instance, pid, %lived, "worker {how}{then}")
+            tracing::warn!(app, instance, pid, %lived, "worker {how}{then}{hint}")
         }
         Next::GiveUp => tracing::error!(app, instance, pid, %lived, "worker {how}{then}"),
+    }
+}
+
+/// Said on the first such end only.
+fn hint(reason: ExitReason, next: Next) -> &'static str {
+    match (reason, next) {
+        (ExitReason::Code(0), Next::Restart { unstable: 1, .. }) => {
+            "; a job that is to end by itself is run with `--no-autorestart`"
+        }
+        _ => "",
     }
 }
 
@@ -273,6 +284,14 @@ mod tests {
         {
             assert_eq!(Human(Duration::from_millis(millis)).to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_job_is_told_of_its_option_once() {
+        let next = |unstable| Next::Restart { delay: Duration::from_millis(100), unstable, max_unstable: 16 };
+        assert!(hint(ExitReason::Code(0), next(1)).contains("--no-autorestart"));
+        assert_eq!(hint(ExitReason::Code(0), next(2)), "");
+        assert_eq!(hint(ExitReason::Code(3), next(1)), "");
     }
 
     #[test]
