@@ -24,6 +24,7 @@ impl Driver {
                 Action::Stop { worker, signal } => self.stop(worker, signal),
                 Action::Kill { worker } => self.kill(worker),
                 Action::Forward { worker, signal, to } => self.forward(worker, signal, to),
+                Action::Suspend => self.suspend(),
                 Action::Serve { instances } => self.listeners.serve(&instances),
                 Action::StopListening => self.listeners.stop_listening(),
                 Action::Notice(notice) => self.notice(notice),

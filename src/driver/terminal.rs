@@ -1,8 +1,8 @@
-//! Job control: a worker in the terminal's foreground, and we behind it.
+//! Job control. A single worker is in the terminal's foreground, and we behind it; in front of several we are ourselves.
 
 use super::run::Driver;
 use crate::process::{Pid, Signal};
-use crate::sys::signals::{signal_group, signal_process};
+use crate::sys::signals::{Suspended, signal_group, suspend};
 use crate::sys::terminal;
 
 impl Driver {
@@ -14,19 +14,29 @@ impl Driver {
     }
 
     /// Ctrl-Z has stopped the worker that has the terminal. Stop as well, so that the shell gets its prompt; when the
-    /// shell continues us, give the terminal back and continue the worker. A PID 1 cannot be stopped and has no shell.
+    /// shell continues us, give the terminal back and continue the worker. Where there is no such shell, that is at once.
+    /// Whoever runs us (npm, a script) has not seen the Ctrl-Z, and has to stop as well.
     pub(super) fn on_stopped(&self, pid: Pid) {
         let Some(worker) = self.workers.terminal_owner().filter(|worker| worker.pid == pid) else { return };
-        let me = std::process::id();
-        if me == 1 {
-            return;
-        }
         self.take_terminal_back();
-        let stopped = signal_process(Pid::new(me as i32), Signal::STOP);
         // Here we stand still until SIGCONT.
-        let resumed = stopped.and_then(|_| terminal::give_to(worker.pid));
+        let resumed = suspend(Suspended::Group).and_then(|()| terminal::give_to(worker.pid));
         if let Err(error) = resumed.and_then(|()| signal_group(worker.pid, Signal::CONT)) {
             tracing::warn!(%error, "cannot continue the stopped worker");
+        }
+    }
+
+    /// Ctrl-Z has reached us, and the workers have been told. They are continued before anything else happens: a stopped
+    /// worker does not hear that it is to end.
+    pub(super) fn suspend(&self) {
+        // Here we stand still until SIGCONT.
+        if let Err(error) = suspend(Suspended::Process) {
+            tracing::warn!(%error, "cannot stop on SIGTSTP");
+        }
+        for group in self.workers.groups() {
+            if let Err(error) = signal_group(group, Signal::CONT) {
+                tracing::warn!(pid = group.as_raw(), %error, "cannot continue a stopped worker");
+            }
         }
     }
 }

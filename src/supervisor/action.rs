@@ -17,6 +17,8 @@ pub enum Action {
     Kill { worker: WorkerId },
     /// Pass the signal on as it is.
     Forward { worker: WorkerId, signal: Signal, to: Recipient },
+    /// Stop as a program does on Ctrl-Z, and when continued, continue all workers.
+    Suspend,
     /// The workers that serve have changed: connections shall go to these instances only.
     /// Never empty; sorted.
     Serve { instances: Vec<InstanceId> },

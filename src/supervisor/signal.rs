@@ -27,6 +27,10 @@ impl Supervisor {
             },
             (Role::Cluster, Signal::TTIN) => self.scale_up(now),
             (Role::Cluster, Signal::TTOU) => self.scale_down(now),
+            (Role::Cluster, Signal::TSTP) => {
+                self.forward(signal, Recipient::Group);
+                self.out.push(Action::Suspend);
+            }
             (Role::Cluster, _) => self.forward(signal, Recipient::Leader),
         }
     }

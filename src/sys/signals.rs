@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal as NixSignal, sigaction};
 use nix::unistd::pipe2;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -77,7 +78,7 @@ pub fn ignore_all() {
 
 /// A platform may start us with signals blocked, which we would then never see.
 fn unblock_all() -> io::Result<()> {
-    nix::sys::signal::SigSet::empty().thread_set_mask()?;
+    SigSet::empty().thread_set_mask()?;
     Ok(())
 }
 
@@ -174,6 +175,46 @@ pub fn signal_process(pid: Pid, signal: Signal) -> io::Result<Delivery> {
     kill(pid.as_raw(), signal.as_raw())
 }
 
+/// Who stops with us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspended {
+    /// Nobody.
+    Process,
+    /// The rest of our process group.
+    Group,
+}
+
+/// Stops as a program without a handler does on SIGTSTP, and returns when continued; at once where nobody could continue
+/// us, for the kernel knows: in PID 1, and where no shell with job control is in our session.
+///
+/// # Errors
+/// When a disposition cannot be changed.
+pub fn suspend(who: Suspended) -> io::Result<()> {
+    if who == Suspended::Group {
+        // We come last: whoever of the group sees us stop shall find the others stopped.
+        let handler = dispose(SigHandler::SigIgn)?;
+        let told = kill(0, libc::SIGTSTP);
+        restore(&handler)?;
+        told?;
+    }
+    let handler = dispose(SigHandler::SigDfl)?;
+    let stopped = nix::sys::signal::raise(NixSignal::SIGTSTP);
+    restore(&handler)?;
+    Ok(stopped?)
+}
+
+fn dispose(to: SigHandler) -> io::Result<SigAction> {
+    let action = SigAction::new(to, SaFlags::empty(), SigSet::empty());
+    // SAFETY: to ignore a signal, or to take its default action, runs no code of ours.
+    Ok(unsafe { sigaction(NixSignal::SIGTSTP, &action) }?)
+}
+
+fn restore(handler: &SigAction) -> io::Result<()> {
+    // SAFETY: the action is one that the kernel has just given us, a handler of the library's.
+    unsafe { sigaction(NixSignal::SIGTSTP, handler) }?;
+    Ok(())
+}
+
 /// Whether the process group led by `leader` still has a process, zombies included.
 #[must_use]
 pub fn group_exists(leader: Pid) -> bool {
@@ -182,7 +223,7 @@ pub fn group_exists(leader: Pid) -> bool {
 }
 
 fn kill(target: i32, signal: i32) -> io::Result<Delivery> {
-    // SAFETY: kill(2) touches no memory of ours. `target` comes from a `Pid`, so it is neither 0 nor -1.
+    // SAFETY: kill(2) touches no memory of ours. `target` is 0, our own group, or comes from a `Pid`, so it is never -1.
     match Errno::result(unsafe { libc::kill(target, signal) }) {
         Ok(_) => Ok(Delivery::Sent),
         Err(Errno::ESRCH) => Ok(Delivery::Gone),

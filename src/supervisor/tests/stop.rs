@@ -156,3 +156,10 @@ fn other_signals_go_to_the_leaders_and_child_signals_to_nobody() {
     world.signal(usr1);
     world.expect(&[]);
 }
+
+#[test]
+fn ctrl_z_stops_the_workers_groups_before_us() {
+    let mut world = World::ready(&spec(2));
+    world.signal(Signal::TSTP);
+    world.expect(&["forward w1 group SIGTSTP", "forward w2 group SIGTSTP", "suspend"]);
+}

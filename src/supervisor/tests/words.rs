@@ -18,6 +18,7 @@ pub(super) fn words(action: &Action) -> String {
             let ids: Vec<_> = instances.iter().map(|id| format!("#{id}")).collect();
             format!("serve {}", ids.join(" "))
         }
+        Action::Suspend => "suspend".to_owned(),
         Action::StopListening => "stop listening".to_owned(),
         Action::Notice(notice) => notice_words(notice),
         Action::Exit { status } => format!("exit {status}"),

@@ -146,6 +146,7 @@ impl World {
                 assert!(!instances.is_empty() && instances.is_sorted());
                 assert!(!self.stopping, "serving while all stops");
             }
+            Action::Suspend => assert!(!self.stopping, "Ctrl-Z while all stops"),
             Action::StopListening => assert!(self.stopping),
             Action::Notice(notice) => self.note(&notice),
             Action::Exit { status } => self.exits.push(status),
