@@ -95,7 +95,7 @@ pub fn yes_or_no(text: &str) -> Result<bool, Accepted> {
 /// What is accepted.
 pub fn name(text: &str) -> Result<String, Accepted> {
     if text.trim().is_empty() || text.chars().any(char::is_control) {
-        return Err(Accepted("a name without control characters"));
+        return Err(Accepted("a name that is not empty and has no control characters"));
     }
     Ok(text.to_owned())
 }
@@ -211,6 +211,11 @@ mod tests {
         for text in ["", " ", "a\nb", "a\u{1b}[31m"] {
             assert!(name(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_empty_name_is_told_that_it_may_not_be() {
+        assert!(name("").unwrap_err().0.contains("not empty"));
     }
 
     #[test]
