@@ -90,7 +90,7 @@ pub struct WorkerLogs {
 }
 
 impl WorkerLogs {
-    /// The last lines of both streams as far as they have been read: at most 20 and 8 KiB. Ask after `drain`.
+    /// The last lines of both streams as far as they have been read: at most 30 and 8 KiB. Ask after `drain`.
     #[must_use]
     pub fn tail(&self) -> Vec<String> {
         self.ring.borrow().lines()
