@@ -58,8 +58,8 @@ fn nanoseconds(text: &str) -> Option<u128> {
     whole.checked_add(fraction)
 }
 
-/// Like `str::parse`, but takes no sign.
-fn digits(text: &str) -> Option<u128> {
+/// Like `str::parse`, but takes no sign: `+4` is a typing error.
+pub(super) fn digits(text: &str) -> Option<u128> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }

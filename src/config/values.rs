@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use super::duration::digits;
 use super::problem::Accepted;
 use super::settings::{LogFormat, LogLevel};
 use crate::process::Signal;
@@ -153,12 +154,8 @@ pub fn on_hup(text: &str) -> Result<OnHup, Accepted> {
     }
 }
 
-/// Like `str::parse`, but takes no sign: `+4` is a typing error.
 fn whole_number(text: &str) -> Option<u64> {
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
+    u64::try_from(digits(text)?).ok()
 }
 
 #[cfg(test)]
