@@ -32,19 +32,19 @@ fn in_init_mode_input_output_and_errors_are_the_terminal() {
     terminal.runtime.ends_with(0);
 }
 
-/// How often the screen says that a worker got SIGINT.
-fn interrupts(screen: &str) -> usize {
-    screen.matches(&format!("got {} count=", signals::INT)).count()
+/// How often workers say that they got SIGINT.
+fn interrupts(said: &str) -> usize {
+    said.matches(&format!("got {} count=", signals::INT)).count()
 }
 
 #[test]
 fn ctrl_c_reaches_the_only_worker_once_and_ends_us() {
-    let mut terminal = Terminal::spawn(worker(&["-i", "1"], "signals-quit"));
-    terminal.until_shows("ready pid=");
+    let mut terminal = Terminal::keyboard_of(worker(&["-i", "1"], "signals-quit"));
+    terminal.runtime.until_stdout("a worker", |text| text.contains("ready pid=").then_some(()));
     terminal.types(CTRL_C);
     terminal.runtime.ends_with(0);
-    let screen = terminal.final_screen();
-    assert_eq!(interrupts(&screen), 1, "{screen}");
+    let said = String::from_utf8_lossy(&terminal.runtime.final_stdout()).into_owned();
+    assert_eq!(interrupts(&said), 1, "{said}");
 }
 
 #[test]
@@ -57,12 +57,13 @@ fn ctrl_c_in_init_mode_gives_the_apps_own_end() {
 
 #[test]
 fn ctrl_c_reaches_each_of_two_workers_once() {
-    let mut terminal = Terminal::spawn(worker(&["-i", "2"], "signals-quit"));
-    terminal.until_screen("two workers", |text| (text.matches("ready pid=").count() == 2).then_some(()));
+    let mut terminal = Terminal::keyboard_of(worker(&["-i", "2"], "signals-quit"));
+    let two = |text: &str| (text.matches("ready pid=").count() == 2).then_some(());
+    terminal.runtime.until_stdout("two workers", two);
     terminal.types(CTRL_C);
     terminal.runtime.ends_with(0);
-    let screen = terminal.final_screen();
-    assert_eq!(interrupts(&screen), 2, "{screen}");
+    let said = String::from_utf8_lossy(&terminal.runtime.final_stdout()).into_owned();
+    assert_eq!(interrupts(&said), 2, "{said}");
 }
 
 #[test]
