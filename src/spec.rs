@@ -11,6 +11,16 @@ use std::time::Duration;
 
 use crate::process::Signal;
 
+/// One app of the runtime. Counts up from 0 in the order in which apps were added, and is never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AppId(pub u32);
+
+impl fmt::Display for AppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A numbered place of the app, from 0. It outlives the workers that fill it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstanceId(pub u32);
