@@ -4,6 +4,7 @@
 //! effects (`sys`, `listener`, `handover`, `logs`), wiring (`driver`), surfaces (`cli`). Imports point down only; see
 //! docs/ARCHITECTURE.md.
 
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod driver;

@@ -1,0 +1,11 @@
+//! What the control socket speaks: its words, and what they are called. docs/control-api.md is the user's view.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `types` | every body of a request or an answer |
+//! | `text` | words that may be no UTF-8, on the wire |
+//! | `routes` | which path and method means what |
+
+pub mod routes;
+pub mod text;
+pub mod types;

@@ -1,0 +1,441 @@
+//! Every body of a request or an answer on the control socket. Values only.
+//!
+//! On the wire names are in `snake_case`, times are milliseconds (since the epoch where the name ends in `_at_ms`),
+//! sizes are bytes. A field that may be absent is `null` or left out; clients ignore fields that they do not know.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::text::Text;
+
+/// The runtime itself: `GET /v1/runtime`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuntimeView {
+    pub version: String,
+    pub pid: i32,
+    pub mode: Mode,
+    /// The directory of state and log files; only in the background, or where `PMR_HOME` names one.
+    pub home: Option<String>,
+    /// Where the control socket is: a path, or `@name` in the abstract namespace.
+    pub socket: String,
+    /// Whose process it is.
+    pub user: String,
+    /// Its own command line.
+    pub command: Vec<String>,
+    pub directory: String,
+    pub started_at_ms: u64,
+    pub uptime_ms: u64,
+    /// How often it was updated in place.
+    pub updates: u32,
+    /// Its own memory (PSS).
+    pub memory_bytes: Option<u64>,
+    pub machine: MachineView,
+}
+
+/// Whether the runtime is in front of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Started by a platform or a person; it ends with its apps.
+    Foreground,
+    /// Begun by `pmr start`; it stays until `pmr kill`.
+    Background,
+}
+
+/// Where the runtime runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MachineView {
+    pub host: Option<String>,
+    pub kernel: Option<String>,
+    pub architecture: String,
+    /// CPUs that may be used, by affinity and cgroup quota.
+    pub cpus: u32,
+    /// The cgroups' memory limit.
+    pub memory_limit_bytes: Option<u64>,
+    pub memory_total_bytes: Option<u64>,
+    pub memory_available_bytes: Option<u64>,
+    /// Over 1, 5 and 15 minutes.
+    pub load: Option<[f64; 3]>,
+}
+
+/// One app: an element of `GET /v1/apps`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AppView {
+    /// The app's own number; instances have numbers of their own.
+    pub app_id: u32,
+    pub name: String,
+    pub namespace: String,
+    /// Of package.json, pyproject.toml, Cargo.toml.
+    pub version: Option<String>,
+    pub status: Status,
+    /// The program and its words.
+    pub command: Vec<String>,
+    /// The file that is run, where the command names one.
+    pub script: Option<String>,
+    pub directory: String,
+    pub interpreter: Option<InterpreterView>,
+    /// How workers come by their socket: `cluster`, `intercept`, `activation`, `reuseport`, `none`.
+    pub share: String,
+    /// pm2's word: `cluster` where instances share a port, else `fork`.
+    pub exec_mode: ExecMode,
+    pub user: String,
+    pub watching: bool,
+    /// When it was added to the runtime.
+    pub created_at_ms: u64,
+    /// That of the last reload that was done; 1 at first.
+    pub generation: u32,
+    /// The generation that a reload is bringing in.
+    pub reloading: Option<u32>,
+    pub instances: Vec<InstanceView>,
+    pub listeners: Vec<ListenerView>,
+    pub logs: LogFilesView,
+    pub git: Option<GitView>,
+    /// Each setting, and where its value came from.
+    pub settings: Vec<SettingView>,
+    /// By name; what the app reports of itself.
+    pub metrics: BTreeMap<String, MetricView>,
+    /// What the app can be told to do.
+    pub actions: Vec<String>,
+}
+
+/// One instance and its worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstanceView {
+    /// Its number in the whole runtime (pm2's `pm_id`), which targets may name.
+    pub id: u32,
+    /// Its number within the app, from 0.
+    pub instance: u32,
+    pub status: Status,
+    pub pid: Option<i32>,
+    pub generation: u32,
+    /// Since its worker was started; `None` without one.
+    pub uptime_ms: Option<u64>,
+    /// How often a worker was started in the place of one that ended.
+    pub restarts: u32,
+    /// Unstable starts in a row.
+    pub unstable_starts: u32,
+    /// Percent of one CPU, over all processes of the worker; `None` where there is none, or not yet.
+    pub cpu_percent: Option<f64>,
+    /// PSS over all processes of the worker.
+    pub memory_bytes: Option<u64>,
+    /// How many processes the worker consists of.
+    pub processes: Option<u32>,
+    /// When its next worker is due, in a back-off.
+    pub next_start_in_ms: Option<u64>,
+    pub last_exit: Option<ExitView>,
+}
+
+/// What an app or an instance is doing, in pm2's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It serves.
+    Online,
+    /// It starts, or waits for its turn to start.
+    Launching,
+    /// It ended, and its next worker comes after a delay.
+    WaitingRestart,
+    /// It was asked to end.
+    Stopping,
+    /// It has no worker and gets none before it is started.
+    Stopped,
+    /// Given up: too many unstable starts.
+    Errored,
+}
+
+impl Status {
+    /// The word for people: `waiting restart`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Launching => "launching",
+            Self::WaitingRestart => "waiting restart",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Errored => "errored",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// pm2's two ways to run an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecMode {
+    Cluster,
+    Fork,
+}
+
+/// What runs the script.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterpreterView {
+    /// As the command names it.
+    pub program: String,
+    /// Where PATH leads.
+    pub path: Option<String>,
+    pub version: Option<String>,
+}
+
+/// How a worker ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitView {
+    /// For people: `exit code 3`, `SIGKILL`.
+    pub reason: String,
+    /// The status that a shell would report.
+    pub status: u8,
+    pub at_ms: u64,
+}
+
+/// A listening socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerView {
+    /// `tcp 0.0.0.0:3000`, `unix /run/app.sock`.
+    pub address: String,
+    /// Whose it is; `None` where all instances of the app share it.
+    pub instance: Option<u32>,
+    /// Connections that wait to be accepted.
+    pub waiting: Option<u32>,
+}
+
+/// Where lines are kept; `None` where they only go to the runtime's own output.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogFilesView {
+    pub out: Option<String>,
+    pub error: Option<String>,
+}
+
+/// The checkout that the app lies in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitView {
+    pub branch: Option<String>,
+    pub revision: String,
+    pub remote: Option<String>,
+}
+
+/// A setting's value and its source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingView {
+    /// Without dashes: `kill-timeout`.
+    pub name: String,
+    pub value: String,
+    /// `--kill-timeout`, `PMR_KILL_TIMEOUT`, `default`.
+    pub origin: String,
+}
+
+/// A figure that an app reports.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricView {
+    pub value: f64,
+    pub unit: String,
+}
+
+/// An environment variable as a worker sees it: `GET /v1/apps/{target}/env`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvironmentView {
+    pub app: String,
+    pub id: u32,
+    /// A value that looks like a secret is `None` unless it was asked for.
+    pub variables: BTreeMap<String, Option<String>>,
+}
+
+/// An environment as a client sends it.
+pub type Environment = Vec<(Text, Text)>;
+
+/// `POST /v1/apps`: an app to be added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartRequest {
+    /// The words after `pmr start`: options, COMMAND or FILE, and the app's own words.
+    pub words: Vec<Text>,
+    /// Where the client is; the app runs there unless `--cwd` says otherwise.
+    pub directory: Text,
+    pub environment: Environment,
+}
+
+/// `POST /v1/apps/{target}/reload`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReloadRequest {
+    /// How many instances at a time: a number, or `all`. One, where it is absent.
+    pub parallel: Option<String>,
+    /// Boot one new worker, report, and discard it.
+    pub dry_run: bool,
+    /// The environment from now on.
+    pub environment: Option<Environment>,
+}
+
+/// `POST /v1/apps/{target}/restart`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RestartRequest {
+    /// The environment from now on.
+    pub environment: Option<Environment>,
+}
+
+/// `POST /v1/apps/{target}/scale`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScaleRequest {
+    /// `4`, `+2` or `-1`.
+    pub to: String,
+}
+
+/// `POST /v1/apps/{target}/signal`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalRequest {
+    /// `USR2`, `SIGUSR2` or `12`.
+    pub signal: String,
+}
+
+/// `POST /v1/runtime/update`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UpdateRequest {
+    /// The new executable; that of the running one, as it is on disk now, where absent.
+    pub executable: Option<Text>,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    Start,
+    Stop,
+    Restart,
+    Reload,
+    /// A reload's rehearsal: `--dry-run`.
+    Check,
+    Delete,
+    Scale,
+    Signal,
+    Reset,
+    Flush,
+    Kill,
+    Save,
+    Update,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Reload => "reload",
+            Self::Check => "check",
+            Self::Delete => "delete",
+            Self::Scale => "scale",
+            Self::Signal => "signal",
+            Self::Reset => "reset",
+            Self::Flush => "flush",
+            Self::Kill => "kill",
+            Self::Save => "save",
+            Self::Update => "update",
+        })
+    }
+}
+
+/// The answer to every request that changes something: a verdict for each app that was meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub verdicts: Vec<Verdict>,
+}
+
+impl Outcome {
+    /// Whether all went well.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.verdicts.iter().all(|verdict| verdict.ok)
+    }
+}
+
+/// How an operation on one app ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// `None` where the runtime itself was meant.
+    pub app: Option<String>,
+    pub operation: Operation,
+    pub ok: bool,
+    /// For people: a sentence without a full stop.
+    pub message: String,
+    pub took_ms: u64,
+    /// The app's generation and number of instances afterwards.
+    pub generation: Option<u32>,
+    pub instances: Option<u32>,
+    /// The last lines of the worker that it failed on.
+    pub last_lines: Vec<String>,
+}
+
+/// Something that happened: `GET /v1/events`, as server-sent events named `event`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventView {
+    /// Counts up by one from event to event.
+    pub seq: u64,
+    pub at_ms: u64,
+    /// `error`, `warn`, `info` or `debug`.
+    pub level: String,
+    /// `started`, `ready`, `exited`, `reloaded`, …: docs/control-api.md lists them.
+    pub kind: String,
+    pub app: Option<String>,
+    /// The instance's number in the runtime.
+    pub id: Option<u32>,
+    pub pid: Option<i32>,
+    /// For people.
+    pub message: String,
+}
+
+/// A line of a log: `GET /v1/logs`, in an array, or as server-sent events named `line`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogView {
+    pub at_ms: u64,
+    /// `None` for the runtime's own lines.
+    pub app: Option<String>,
+    /// The instance's number in the runtime.
+    pub id: Option<u32>,
+    pub instance: Option<u32>,
+    pub pid: Option<i32>,
+    pub stream: LogStream,
+    pub text: String,
+}
+
+/// Where a line was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogStream {
+    Out,
+    Err,
+    /// The runtime said it.
+    Runtime,
+}
+
+/// Sent to a client that was too slow: so many events or lines were left out for it (`lost`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    pub lost: u64,
+}
+
+/// The body of every answer that is an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorView {
+    pub error: Problem,
+}
+
+/// What is wrong, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A word for programs: `unknown_target`, `bad_request`, `busy`, …
+    pub code: String,
+    /// For people: a sentence without a full stop.
+    pub message: String,
+    pub hint: Option<String>,
+    /// All that is wrong, where several settings are.
+    pub details: Vec<String>,
+}
