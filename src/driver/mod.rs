@@ -14,6 +14,7 @@
 mod advice;
 mod clock;
 mod death;
+pub mod handle;
 mod hear;
 mod oom;
 mod perform;

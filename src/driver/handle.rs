@@ -1,0 +1,180 @@
+//! What others may ask the driver for while it runs: the control socket is such an other.
+//!
+//! A [`Handle`] is cheap to copy. Every question is answered by the one loop, between two events, so nobody ever sees
+//! half a change; a change that takes its time is answered when it is done. Who asks and goes away is not waited for.
+
+use std::ffi::OsString;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::api::types::{AppView, EventView, LogView, Problem, RuntimeView, StartRequest, Verdict};
+use crate::logs::Stream;
+use crate::process::Signal;
+use crate::spec::{AppId, InstanceId};
+
+/// How many questions may wait for the loop; who asks then waits too.
+const QUESTIONS_WAITING: usize = 64;
+/// How many events a listener may be behind before it loses some.
+const EVENTS_KEPT: usize = 1024;
+
+/// An app, or one of its instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    pub app: AppId,
+    /// All of them where `None`.
+    pub instance: Option<InstanceId>,
+}
+
+/// What is to be done to an app, or to one of its instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Starts what was stopped or has failed.
+    Start,
+    /// Asks the workers to end, and starts none until asked.
+    Stop,
+    /// Stops, then starts; the sockets stay open meanwhile.
+    Restart { environment: Option<Vec<(OsString, OsString)>> },
+    /// Replaces the workers without a gap.
+    Reload { parallel: Parallel, environment: Option<Vec<(OsString, OsString)>> },
+    /// Boots one new worker beside the others, and discards it.
+    Check { environment: Option<Vec<(OsString, OsString)>> },
+    /// Stops, and forgets the app. Of whole apps only.
+    Delete,
+    /// Of whole apps only.
+    Scale(ScaleTo),
+    /// To the first process of each worker.
+    Signal(Signal),
+    /// Sets the counters to zero.
+    Reset,
+    /// Throws the kept lines away, and what is in the log files.
+    Flush,
+}
+
+/// How many instances a reload replaces at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parallel {
+    Number(NonZeroU32),
+    All,
+}
+
+/// How many instances there shall be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScaleTo {
+    Exactly(NonZeroU32),
+    More(u32),
+    Fewer(u32),
+}
+
+/// Which lines of the logs are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// All apps, and the runtime's own lines too, where `None`.
+    pub targets: Option<Vec<Target>>,
+    /// Both where `None`.
+    pub stream: Option<Stream>,
+    /// How many of the last ones.
+    pub lines: usize,
+    /// Whether those to come are wanted, too.
+    pub follow: bool,
+}
+
+/// Lines as they come.
+#[derive(Debug)]
+pub enum Live {
+    Lines(Vec<LogView>),
+    /// So many were lost, since the reader was too slow.
+    Lost(u64),
+}
+
+/// A question to the driver, with the way for its answer.
+#[derive(Debug)]
+pub enum Question {
+    Runtime {
+        reply: oneshot::Sender<RuntimeView>,
+    },
+    /// All apps as the driver knows them: without figures of processes (CPU, memory) and facts of the files.
+    Apps {
+        reply: oneshot::Sender<Vec<AppView>>,
+    },
+    Change {
+        targets: Vec<Target>,
+        change: Change,
+        reply: oneshot::Sender<Vec<Verdict>>,
+    },
+    Add {
+        request: Box<StartRequest>,
+        reply: oneshot::Sender<Result<Verdict, Problem>>,
+    },
+    /// The environment of an instance's worker, or of its next one. `None` where there is no such instance.
+    Environment {
+        app: AppId,
+        instance: InstanceId,
+        reply: oneshot::Sender<Option<Vec<(OsString, OsString)>>>,
+    },
+    /// The kept lines, and the receiver of those to come if they are wanted.
+    Logs {
+        query: LogQuery,
+        reply: oneshot::Sender<(Vec<LogView>, Option<mpsc::Receiver<Live>>)>,
+    },
+    /// What was started, so that it can be started again elsewhere.
+    Definitions {
+        reply: oneshot::Sender<Vec<StartRequest>>,
+    },
+    /// Stops all apps and ends the runtime. Answered when all is over, just before the end.
+    Kill {
+        reply: oneshot::Sender<Verdict>,
+    },
+    /// Puts another executable into our place. Answered by the one that goes on.
+    Update {
+        executable: Option<PathBuf>,
+        reply: oneshot::Sender<Verdict>,
+    },
+}
+
+/// The driver has ended; there is nobody to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the runtime is ending")]
+pub struct Ended;
+
+/// Asks the driver.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    questions: mpsc::Sender<Question>,
+    events: broadcast::Sender<Arc<EventView>>,
+}
+
+/// The driver's side of all handles.
+#[derive(Debug)]
+pub struct Asked {
+    pub questions: mpsc::Receiver<Question>,
+    pub events: broadcast::Sender<Arc<EventView>>,
+}
+
+/// A handle, and the driver's side of it.
+#[must_use]
+pub fn handle() -> (Handle, Asked) {
+    let (questions, inbox) = mpsc::channel(QUESTIONS_WAITING);
+    let (events, _) = broadcast::channel(EVENTS_KEPT);
+    (Handle { questions, events: events.clone() }, Asked { questions: inbox, events })
+}
+
+impl Handle {
+    /// Asks, and waits for the answer. `question` makes the question out of the way for its answer.
+    ///
+    /// # Errors
+    /// When the driver ends before it answers.
+    pub async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, Ended> {
+        let (reply, answer) = oneshot::channel();
+        self.questions.send(question(reply)).await.map_err(|_closed| Ended)?;
+        answer.await.map_err(|_dropped| Ended)
+    }
+
+    /// Events from now on. Who is too slow is told how many were lost.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Arc<EventView>> {
+        self.events.subscribe()
+    }
+}
