@@ -148,17 +148,17 @@ pub struct Handle {
 
 /// The driver's side of all handles.
 #[derive(Debug)]
-pub struct Asked {
+pub struct DriverEnd {
     pub questions: mpsc::Receiver<Question>,
     pub events: broadcast::Sender<Arc<EventView>>,
 }
 
 /// A handle, and the driver's side of it.
 #[must_use]
-pub fn handle() -> (Handle, Asked) {
+pub fn handle() -> (Handle, DriverEnd) {
     let (questions, inbox) = mpsc::channel(QUESTIONS_WAITING);
     let (events, _) = broadcast::channel(EVENTS_KEPT);
-    (Handle { questions, events: events.clone() }, Asked { questions: inbox, events })
+    (Handle { questions, events: events.clone() }, DriverEnd { questions: inbox, events })
 }
 
 impl Handle {
