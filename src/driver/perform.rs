@@ -27,6 +27,7 @@ impl Driver {
                 Action::Suspend => self.suspend(),
                 Action::Serve { instances } => self.listeners.serve(&instances),
                 Action::StopListening => self.listeners.stop_listening(),
+                Action::Adopt { .. } | Action::Answer { .. } => {}
                 Action::Notice(notice) => self.notice(notice),
                 Action::Exit { status } => self.status = Some(status),
             }

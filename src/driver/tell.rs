@@ -87,6 +87,11 @@ impl Teller {
             | Notice::ReloadBegun { .. }
             | Notice::ReloadRefused
             | Notice::ReloadDone { .. }
+            | Notice::CheckBegun { .. }
+            | Notice::CheckPassed { .. }
+            | Notice::CheckFailed { .. }
+            | Notice::Holding { .. }
+            | Notice::Restarting { .. }
             | Notice::Scaled { .. }
             | Notice::ScaleRefused { .. }
             | Notice::Ended { .. } => tell_of_all(app, notice),
@@ -107,7 +112,8 @@ fn tell_called_off(app: &str, instance: InstanceId, why: &CalledOff) {
         CalledOff::Exited(reason) => format!("the new worker ended with {reason} before it was ready"),
         CalledOff::SpawnFailed(failure) => failure.message.clone(),
         CalledOff::TimedOut(limit) => format!("the new worker was not ready within {}", Human(*limit)),
-        CalledOff::Stopping => "the runtime is stopping".to_owned(),
+        CalledOff::Stopping => "the app is stopping".to_owned(),
+        CalledOff::Overtaken => "another order came in between".to_owned(),
     };
     tracing::error!(app, instance = instance.0, "reload called off, the old workers go on: {reason}");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::command::{Answer, Ticket};
 use super::event::{Killer, SpawnFailure};
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{Generation, InstanceId, WorkerId};
@@ -22,11 +23,16 @@ pub enum Action {
     /// The workers that serve have changed: connections shall go to these instances only.
     /// Never empty; sorted.
     Serve { instances: Vec<InstanceId> },
-    /// The runtime is stopping: take no new connections once the workers take none.
+    /// The app is stopping: take no new connections once the workers take none.
     StopListening,
+    /// Workers of this generation are as the order with this ticket says; where there is none, as the driver finds the
+    /// app configured now.
+    Adopt { ticket: Option<Ticket>, generation: Generation },
+    /// The order has come to its end.
+    Answer { ticket: Ticket, answer: Answer },
     /// Tell people, counters and clients.
     Notice(Notice),
-    /// All is over: end the runtime with this status.
+    /// The app is over, with this status. It stays so unless an order starts it again.
     Exit { status: u8 },
 }
 
@@ -127,6 +133,27 @@ pub enum Notice {
         instance: InstanceId,
         why: CalledOff,
     },
+    /// A check has begun.
+    CheckBegun {
+        generation: Generation,
+    },
+    CheckPassed {
+        took: Duration,
+    },
+    /// The new worker of a check failed; nothing else was touched.
+    CheckFailed {
+        instance: InstanceId,
+        why: CalledOff,
+    },
+    /// Instances are stopped on order, and stay so.
+    Holding {
+        instances: usize,
+    },
+    /// Instances are stopped, and then started, on order.
+    Restarting {
+        generation: Generation,
+        instances: usize,
+    },
     Scaled {
         from: u32,
         to: u32,
@@ -162,6 +189,8 @@ pub enum Next {
 pub enum StopReason {
     Signal(Signal),
     OutputClosed,
+    /// The app is taken out of the runtime.
+    Removed,
 }
 
 /// Why a reload was called off.
@@ -172,8 +201,10 @@ pub enum CalledOff {
     SpawnFailed(SpawnFailure),
     /// The new worker was not ready in time.
     TimedOut(Duration),
-    /// The runtime is stopping.
+    /// The app is stopping.
     Stopping,
+    /// Another order, or the end of the instance, has come in between.
+    Overtaken,
 }
 
 /// How it all ended.

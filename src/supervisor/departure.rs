@@ -86,6 +86,11 @@ impl Departures {
         self.0.is_empty()
     }
 
+    /// Whether anybody of this instance is leaving.
+    pub(super) fn has_any_of(&self, instance: InstanceId) -> bool {
+        self.0.values().any(|departure| departure.instance == instance)
+    }
+
     /// In the order of their spawns.
     pub(super) fn iter(&self) -> impl Iterator<Item = (WorkerId, &Departure)> {
         self.0.iter().map(|(&id, departure)| (id, departure))

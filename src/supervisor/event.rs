@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::command::{Command, Ticket};
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::WorkerId;
 
@@ -41,6 +42,8 @@ pub enum Event {
     GroupGone { worker: WorkerId },
     /// The runtime received this signal.
     Signalled { signal: Signal },
+    /// Somebody orders something; answered by [`super::Action::Answer`].
+    Commanded { ticket: Ticket, command: Command },
     /// Nobody reads our standard output any more.
     OutputClosed,
     /// The deadline may have passed. Harmless at any time.

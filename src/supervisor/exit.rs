@@ -24,10 +24,11 @@ impl Supervisor {
         match self.seat(id) {
             Some(Seat::Instance(index)) => self.resident_exited(now, index, exit),
             Some(Seat::Newcomer) => {
-                let Some((instance, watched)) = self.newcomer_mut() else { return };
+                let Some((instance, watched)) = self.newcomer_mut(id) else { return };
                 let worker = watched.worker;
+                self.remove_newcomer(id);
                 self.tell_of_exit(now, instance, worker, exit, Next::KeepOld);
-                self.call_reload_off(CalledOff::Exited(exit.reason));
+                self.call_reload_off(now, instance, CalledOff::Exited(exit.reason));
                 self.dismiss_remains(now, instance, worker, exit);
             }
             Some(Seat::Leaving) => self.leaver_exited(now, id, exit),
@@ -53,7 +54,10 @@ impl Supervisor {
         };
         self.tell_of_exit(now, instance, worker, exit, next);
         self.tell_of_failure(index, next);
-        self.reload_lost(worker.id, CalledOff::Exited(exit.reason));
+        self.reload_lost(now, worker.id, CalledOff::Exited(exit.reason));
+        if next != Next::Replaced {
+            self.fail_awaited(instance, &CalledOff::Exited(exit.reason));
+        }
         self.dismiss_remains(now, instance, worker, exit);
     }
 
@@ -146,14 +150,19 @@ impl Supervisor {
                 let stage = Stage::Unborn { generation: *generation };
                 self.departures.add(*worker, Departure { instance, stage });
             }
-            State::Waiting | State::Backoff { .. } | State::Stopped | State::Failed => {}
+            State::Waiting
+            | State::Backoff { .. }
+            | State::Stopped
+            | State::Held
+            | State::Restarting
+            | State::Failed => {}
         }
     }
 
     fn stop_signal(&self) -> Signal {
         let asked = match &self.phase {
             Phase::Stopping(stop) => stop.signal(),
-            Phase::Running | Phase::Ended => Signal::TERM,
+            Phase::Running | Phase::Over => Signal::TERM,
         };
         self.policy.stop.signal.unwrap_or(asked)
     }

@@ -9,7 +9,10 @@
 //!     time      |                |
 //!               |                +--> Failed    too many unstable starts in a row
 //!               |                +--> Stopped   an ended worker is not to be replaced
-//!               +-------------------> Stopped   the runtime stops
+//!               +-------------------> Stopped   the app stops
+//!
+//!   an order to stop:    any ----> Held          an order to start it:  Held, Stopped, Failed ----> Waiting
+//!   an order to restart: any ----> Restarting ----> Waiting             once its old worker is gone
 //! ```
 //!
 //! A worker that is asked to end (the runtime stops, a reload or a scale-down) leaves its instance at once and is a
@@ -54,6 +57,10 @@ pub(super) enum State {
     },
     /// It has no worker and gets none.
     Stopped,
+    /// It has no worker, and gets one on order.
+    Held,
+    /// Its worker was asked to end; once that is gone, the next one starts.
+    Restarting,
     /// Given up.
     Failed,
 }
@@ -116,9 +123,13 @@ impl Instance {
     pub(super) fn watched(&self) -> Option<&Watched> {
         match &self.state {
             State::Starting(watched) | State::Ready(watched) => Some(watched),
-            State::Waiting | State::Spawning(_) | State::Backoff { .. } | State::Stopped | State::Failed => {
-                None
-            }
+            State::Waiting
+            | State::Spawning(_)
+            | State::Backoff { .. }
+            | State::Stopped
+            | State::Held
+            | State::Restarting
+            | State::Failed => None,
         }
     }
 
@@ -126,9 +137,13 @@ impl Instance {
     pub(super) fn watched_mut(&mut self) -> Option<&mut Watched> {
         match &mut self.state {
             State::Starting(watched) | State::Ready(watched) => Some(watched),
-            State::Waiting | State::Spawning(_) | State::Backoff { .. } | State::Stopped | State::Failed => {
-                None
-            }
+            State::Waiting
+            | State::Spawning(_)
+            | State::Backoff { .. }
+            | State::Stopped
+            | State::Held
+            | State::Restarting
+            | State::Failed => None,
         }
     }
 
@@ -141,6 +156,8 @@ impl Instance {
             | State::Ready(_)
             | State::Backoff { .. }
             | State::Stopped
+            | State::Held
+            | State::Restarting
             | State::Failed => None,
         }
     }
@@ -150,7 +167,12 @@ impl Instance {
         match &self.state {
             State::Spawning(request) => Some(request.worker),
             State::Starting(watched) | State::Ready(watched) => Some(watched.worker.id),
-            State::Waiting | State::Backoff { .. } | State::Stopped | State::Failed => None,
+            State::Waiting
+            | State::Backoff { .. }
+            | State::Stopped
+            | State::Held
+            | State::Restarting
+            | State::Failed => None,
         }
     }
 
@@ -166,8 +188,9 @@ impl Instance {
             | State::Spawning(_)
             | State::Starting(_)
             | State::Ready(_)
+            | State::Restarting
             | State::Backoff { .. } => true,
-            State::Stopped | State::Failed => false,
+            State::Stopped | State::Held | State::Failed => false,
         }
     }
 
@@ -176,9 +199,13 @@ impl Instance {
         match &self.state {
             State::Spawning(_) => true,
             State::Starting(watched) => !watched.watch.is_late(),
-            State::Waiting | State::Ready(_) | State::Backoff { .. } | State::Stopped | State::Failed => {
-                false
-            }
+            State::Waiting
+            | State::Ready(_)
+            | State::Backoff { .. }
+            | State::Stopped
+            | State::Held
+            | State::Restarting
+            | State::Failed => false,
         }
     }
 }

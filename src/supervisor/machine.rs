@@ -11,6 +11,7 @@ use super::departure::Departures;
 use super::event::{Event, Uptime};
 use super::exit::Exit;
 use super::instance::{Instance, Request, State};
+use super::operate::Awaited;
 use super::reload::Reload;
 use super::stop::Stop;
 use crate::spec::{
@@ -29,9 +30,11 @@ pub struct Supervisor {
     pub(super) departures: Departures,
     pub(super) output: Output,
     pub(super) reload: Option<Reload>,
+    /// Orders that were begun and not answered yet.
+    pub(super) awaited: Vec<Awaited>,
     /// That of new instances.
     pub(super) current: Generation,
-    /// The greatest ever given to a reload.
+    /// The greatest ever given to a reload, a check or a restart.
     pub(super) newest: Generation,
     pub(super) last_worker: WorkerId,
     /// Whether any spawn has ever succeeded.
@@ -62,12 +65,13 @@ pub(super) enum Role {
     Init,
 }
 
-/// Where in its life the runtime is.
+/// Where in its life the app is.
 #[derive(Debug)]
 pub(super) enum Phase {
     Running,
     Stopping(Stop),
-    Ended,
+    /// It has ended. Only an order brings it back.
+    Over,
 }
 
 /// Whether anybody reads our standard output.
@@ -99,6 +103,7 @@ impl Supervisor {
             departures: Departures::default(),
             output: Output::Open,
             reload: None,
+            awaited: Vec::new(),
             current: first,
             newest: first,
             last_worker: WorkerId(0),
@@ -114,9 +119,10 @@ impl Supervisor {
     }
 
     /// Takes in one fact and says what is to be done about it, in order. Total: events about unknown or long gone
-    /// workers and events that come out of turn are ignored, and nothing follows after [`Action::Exit`].
+    /// workers and events that come out of turn are ignored, and after [`Action::Exit`] nothing but an order has an
+    /// effect.
     pub fn handle(&mut self, now: Uptime, event: Event) -> Vec<Action> {
-        if matches!(self.phase, Phase::Ended) {
+        if matches!(self.phase, Phase::Over) && !matches!(event, Event::Commanded { .. }) {
             return Vec::new();
         }
         match event {
@@ -129,6 +135,7 @@ impl Supervisor {
             }
             Event::GroupGone { worker } => self.handle_group_gone(worker),
             Event::Signalled { signal } => self.handle_signal(now, signal),
+            Event::Commanded { ticket, command } => self.handle_command(now, ticket, command),
             Event::OutputClosed => self.handle_output_closed(now),
             Event::Deadline => self.handle_deadline(now),
         }
@@ -139,21 +146,26 @@ impl Supervisor {
     /// What may follow on any event.
     fn follow_up(&mut self, now: Uptime) {
         if matches!(self.phase, Phase::Running) {
+            self.start_restarting(now);
             self.start(now);
         }
-        if let Some((verdict, status)) = self.outcome() {
-            self.notice(Notice::Ended { verdict, status });
-            self.out.push(Action::Exit { status });
-            self.phase = Phase::Ended;
+        let outcome = self.outcome();
+        if outcome.is_some() {
+            self.phase = Phase::Over;
         } else if matches!(self.phase, Phase::Running) {
             self.serve();
+        }
+        self.answer_awaited();
+        if let Some((verdict, status)) = outcome {
+            self.notice(Notice::Ended { verdict, status });
+            self.out.push(Action::Exit { status });
         }
     }
 
     /// Gives the free start slots away: first to a reload, which may be the cure for those that wait.
     fn start(&mut self, now: Uptime) {
         let held = self.instances.iter().filter(|instance| instance.holds_slot()).count();
-        let held = held + usize::from(self.reload.as_ref().is_some_and(Reload::holds_slot));
+        let held = held + self.newcomers().count();
         let mut free = self.policy.start_limit.saturating_sub(held);
         self.advance_reload(now, &mut free);
         while free > 0
@@ -189,7 +201,11 @@ impl Supervisor {
 
     /// How it all ended, if it has.
     fn outcome(&self) -> Option<(Verdict, u8)> {
-        if !self.departures.is_empty() || self.instances.iter().any(Instance::is_active) {
+        let goes_on = |instance: &Instance| instance.is_active() || matches!(instance.state(), State::Held);
+        if !self.departures.is_empty() || self.reload.is_some() || self.instances.iter().any(goes_on) {
+            return None;
+        }
+        if matches!(self.phase, Phase::Over) {
             return None;
         }
         if self.instances.iter().all(|instance| matches!(instance.state(), State::Failed)) {
@@ -198,7 +214,7 @@ impl Supervisor {
         match &self.phase {
             Phase::Running => Some((Verdict::Completed, self.ends.last_nonzero.unwrap_or(0))),
             Phase::Stopping(stop) => Some(stop.outcome()),
-            Phase::Ended => None,
+            Phase::Over => None,
         }
     }
 
@@ -242,7 +258,7 @@ impl Supervisor {
 }
 
 impl Policy {
-    fn new(spec: &AppSpec) -> Self {
+    pub(super) fn new(spec: &AppSpec) -> Self {
         Self {
             restart: spec.restart.clone(),
             stop: spec.stop.clone(),

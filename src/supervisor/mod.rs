@@ -5,14 +5,15 @@
 //!
 //! | file | subject |
 //! | --- | --- |
-//! | `event`, `action` | the contract with the driver |
+//! | `event`, `command`, `action` | the contract with the driver |
 //! | `machine` | the whole state, the entry points, what follows on every event |
 //! | `instance` | the states of one instance (diagram), its workers |
 //! | `worker`, `exit` | what a worker's own events do: spawned, listening, ready; exited |
 //! | `readiness` | when a worker is ready, and what to say when it is not |
 //! | `backoff` | whether and when an ended worker is replaced |
 //! | `departure` | workers on their way out, and their kill deadlines |
-//! | `signal`, `stop`, `reload`, `scale` | what signals ask for |
+//! | `signal`, `operate` | what signals and orders ask for |
+//! | `stop`, `reload`, `scale` | how that is done |
 //! | `timer` | deadlines |
 //! | `snapshot` | the read model |
 
@@ -21,11 +22,13 @@
 
 mod action;
 mod backoff;
+mod command;
 mod departure;
 mod event;
 mod exit;
 mod instance;
 mod machine;
+mod operate;
 mod readiness;
 mod reload;
 mod scale;
@@ -38,6 +41,7 @@ mod timer;
 mod worker;
 
 pub use action::{Action, CalledOff, Next, Notice, Recipient, StopReason, Verdict};
+pub use command::{Answer, Command, Refusal, Scope, Ticket};
 pub use event::{Event, Killer, Listen, SpawnFailure, Survivors, Uptime};
 pub use machine::Supervisor;
 pub use snapshot::{InstanceView, LeavingView, Snapshot, StateName};

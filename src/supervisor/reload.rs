@@ -1,17 +1,21 @@
-//! Reload: every instance gets a worker of a new generation, one instance after the other, and none stops serving.
+//! Reload: every instance gets a worker of a new generation, one instance after the other (or several at a time), and
+//! none stops serving.
 //!
 //! A newcomer starts beside its instance's worker. Ready, it takes the instance, and the old worker is asked to end;
 //! the next instance's turn comes at once. A newcomer that ends, is not ready in time or cannot be spawned calls the
-//! whole reload off: it is asked to end, and nobody else is touched. An instance without a worker is simply started
-//! in the new generation.
+//! whole reload off: all newcomers are asked to end, and nobody else is touched. An instance without a worker is simply
+//! started in the new generation.
+//!
+//! A *check* is the rehearsal: one newcomer that is asked to end when it is ready.
 
 use std::collections::VecDeque;
 
 use super::action::{CalledOff, Notice};
 use super::backoff::History;
+use super::command::{Answer, Refusal, Ticket};
 use super::event::Uptime;
 use super::instance::{Request, State, Watched};
-use super::machine::Supervisor;
+use super::machine::{Policy, Supervisor};
 use super::readiness::{Complaint, Expected};
 use crate::spec::{Generation, InstanceId, WorkerId};
 
@@ -20,15 +24,46 @@ use crate::spec::{Generation, InstanceId, WorkerId};
 pub(super) struct Reload {
     generation: Generation,
     begun: Uptime,
-    /// The one whose turn it is.
-    instance: InstanceId,
+    kind: Kind,
+    /// Who wants to know how it ends.
+    ticket: Option<Ticket>,
+    /// What holds for the newcomers, and for the whole app once it is done.
+    policy: Option<Box<Policy>>,
+    width: usize,
     rest: VecDeque<InstanceId>,
-    step: Step,
+    /// Those whose turn it is, in order.
+    steps: Vec<Step>,
+}
+
+/// Whether newcomers are to stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Reload,
+    Check,
+}
+
+/// What a reload shall be like.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) kind: Kind,
+    pub(super) ticket: Option<Ticket>,
+    pub(super) policy: Option<Box<Policy>>,
+    /// How many instances at a time. More than one may start more workers at once than the start limit allows.
+    pub(super) width: usize,
+    /// Only this instance.
+    pub(super) only: Option<InstanceId>,
+}
+
+/// One instance's turn.
+#[derive(Debug)]
+struct Step {
+    instance: InstanceId,
+    stage: Stage,
 }
 
 /// How far the reload of one instance has come.
 #[derive(Debug)]
-enum Step {
+enum Stage {
     /// It waits for a start slot.
     Pending,
     /// The new worker starts beside the old one.
@@ -44,91 +79,169 @@ pub(super) enum Newcomer {
     Starting(Watched),
 }
 
+impl Order {
+    /// As SIGHUP asks for it.
+    pub(super) fn plain() -> Self {
+        Self { kind: Kind::Reload, ticket: None, policy: None, width: 1, only: None }
+    }
+}
+
 impl Supervisor {
     /// Begins a reload, or says why not.
-    pub(super) fn begin_reload(&mut self, now: Uptime) {
-        let stays = |state: &State| !matches!(state, State::Stopped);
-        let mut rest: VecDeque<_> =
-            self.instances.iter().filter(|instance| stays(instance.state())).map(|found| found.id).collect();
-        let instances = rest.len();
-        let (None, Some(instance)) = (&self.reload, rest.pop_front()) else {
-            return self.notice(Notice::ReloadRefused);
-        };
-        self.newest = Generation(self.newest.0.saturating_add(1));
-        let generation = self.newest;
-        self.notice(Notice::ReloadBegun { generation, instances });
-        self.reload = Some(Reload { generation, begun: now, instance, rest, step: Step::Pending });
+    pub(super) fn begin_reload(&mut self, now: Uptime, order: Order) {
+        if let Err(refusal) = self.try_begin_reload(now, &order) {
+            self.notice(Notice::ReloadRefused);
+            self.answer(order.ticket, Answer::Refused(refusal));
+            return;
+        }
+        if let Some(reload) = &mut self.reload {
+            (reload.ticket, reload.policy) = (order.ticket, order.policy);
+        }
     }
 
-    /// Begins the next step if there is a free slot for it.
+    fn try_begin_reload(&mut self, now: Uptime, order: &Order) -> Result<(), Refusal> {
+        if self.reload.is_some() {
+            return Err(Refusal::ReloadUnderWay);
+        }
+        let wanted = |state: &State| match (order.kind, order.only) {
+            (Kind::Check, _) => true,
+            (Kind::Reload, Some(_)) => !matches!(state, State::Stopped),
+            (Kind::Reload, None) => !matches!(state, State::Stopped | State::Held),
+        };
+        let mut rest: VecDeque<_> = self
+            .instances
+            .iter()
+            .filter(|instance| order.only.is_none_or(|only| only == instance.id) && wanted(instance.state()))
+            .map(|instance| instance.id)
+            .collect();
+        if order.kind == Kind::Check {
+            rest.truncate(1);
+        }
+        if rest.is_empty() {
+            return Err(Refusal::NothingToReload);
+        }
+        let generation = self.next_generation();
+        self.adopt(order.ticket, generation);
+        self.notice(match order.kind {
+            Kind::Reload => Notice::ReloadBegun { generation, instances: rest.len() },
+            Kind::Check => Notice::CheckBegun { generation },
+        });
+        let (kind, width) = (order.kind, order.width);
+        let (ticket, policy, steps) = (None, None, Vec::new());
+        self.reload = Some(Reload { generation, begun: now, kind, ticket, policy, width, rest, steps });
+        Ok(())
+    }
+
+    /// A generation that no worker has had.
+    pub(super) fn next_generation(&mut self) -> Generation {
+        self.newest = Generation(self.newest.0.saturating_add(1));
+        self.newest
+    }
+
+    /// Begins the next steps if there are free slots for them, and notices when all are done.
     pub(super) fn advance_reload(&mut self, now: Uptime, free: &mut usize) {
-        while let Some(&Reload { generation, instance, step: Step::Pending, .. }) = self.reload.as_ref() {
-            let index = self.index(instance).filter(|&index| self.is_old(index, generation));
-            let Some(index) = index else {
-                self.finish_step(now);
+        while let Some(reload) = &mut self.reload {
+            reload.take_turns();
+            let Some(position) = reload.steps.iter().position(Step::is_pending) else {
+                if reload.steps.is_empty() {
+                    self.finish_reload(now);
+                }
+                return;
+            };
+            let (instance, width) = (reload.steps[position].instance, reload.width);
+            let Some(index) = self.index(instance).filter(|&index| self.needs_step(index)) else {
+                self.end_step(position);
                 continue;
             };
-            if *free > 0 {
-                *free -= 1;
-                let step = self.start_newcomer(now, index, generation);
-                if let Some(reload) = &mut self.reload {
-                    reload.step = step;
-                }
+            if *free == 0 && width == 1 {
+                return;
             }
-            return;
+            *free = free.saturating_sub(1);
+            let stage = self.start_newcomer(now, index);
+            if let Some(reload) = &mut self.reload {
+                reload.steps[position].stage = stage;
+            }
         }
     }
 
     /// Whether the instance still has to be reloaded: it may have ended for good meanwhile, or be a new one.
-    fn is_old(&self, index: usize, generation: Generation) -> bool {
+    fn needs_step(&self, index: usize) -> bool {
+        let Some(reload) = &self.reload else { return false };
         let instance = &self.instances[index];
-        instance.generation != generation && !matches!(instance.state(), State::Stopped)
+        reload.kind == Kind::Check
+            || instance.generation != reload.generation && !matches!(instance.state(), State::Stopped)
     }
 
-    fn start_newcomer(&mut self, now: Uptime, index: usize, generation: Generation) -> Step {
-        let id = self.instances[index].id;
+    fn start_newcomer(&mut self, now: Uptime, index: usize) -> Stage {
+        let Some(Reload { generation, kind, .. }) = &self.reload else { return Stage::Pending };
+        let (generation, kind, id) = (*generation, *kind, self.instances[index].id);
         let request = self.request(id, generation);
         let instance = &mut self.instances[index];
-        match instance.state() {
-            State::Spawning(_) | State::Starting(_) | State::Ready(_) => {
-                return Step::Beside(Newcomer::Spawning(request));
+        match (kind, instance.state()) {
+            (Kind::Check, _) | (_, State::Spawning(_) | State::Starting(_) | State::Ready(_)) => {
+                return Stage::Beside(Newcomer::Spawning(request));
             }
-            State::Failed => instance.history = History::default(),
-            State::Waiting | State::Backoff { .. } | State::Stopped => {}
+            (_, State::Failed) => instance.history = History::default(),
+            (
+                _,
+                State::Waiting | State::Backoff { .. } | State::Stopped | State::Held | State::Restarting,
+            ) => {}
         }
         instance.enter(now, State::Spawning(request));
         self.waiting.retain(|&waiting| waiting != id);
-        Step::Alone(request.worker)
+        Stage::Alone(request.worker)
     }
 
-    /// Goes on to the next instance, or is done.
-    fn finish_step(&mut self, now: Uptime) {
-        let Some(reload) = &mut self.reload else { return };
-        if let Some(instance) = reload.rest.pop_front() {
-            (reload.instance, reload.step) = (instance, Step::Pending);
-            return;
+    fn end_step(&mut self, position: usize) {
+        if let Some(reload) = &mut self.reload {
+            reload.steps.remove(position);
         }
-        let (generation, took) = (reload.generation, now.since(reload.begun));
+    }
+
+    /// Every instance has had its turn.
+    fn finish_reload(&mut self, now: Uptime) {
+        let Some(reload) = self.reload.take() else { return };
+        let Reload { generation, begun, ticket, policy, .. } = reload;
         self.current = generation;
-        self.reload = None;
-        self.notice(Notice::ReloadDone { generation, took });
+        if let Some(policy) = policy {
+            self.policy = *policy;
+        }
+        self.notice(Notice::ReloadDone { generation, took: now.since(begun) });
+        self.answer(ticket, Answer::Done);
     }
 
-    /// Looks whether the newcomer has become ready, or has earned a complaint.
-    pub(super) fn review_newcomer(&mut self, now: Uptime) {
-        let Some((instance, watched)) = self.newcomer_mut() else { return };
-        if watched.watch.is_ready(now) {
-            return self.install_newcomer(now, instance);
+    /// Looks whether newcomers have become ready, or have earned a complaint.
+    pub(super) fn review_newcomers(&mut self, now: Uptime) {
+        let ids: Vec<_> = self.newcomers().map(Newcomer::id).collect();
+        for id in ids {
+            self.review_newcomer(now, id);
         }
-        while let Some((instance, watched)) = self.newcomer_mut()
+    }
+
+    /// Looks whether this newcomer has become ready, or has earned a complaint.
+    pub(super) fn review_newcomer(&mut self, now: Uptime, id: WorkerId) {
+        let Some((instance, watched)) = self.newcomer_mut(id) else { return };
+        if watched.watch.is_ready(now) {
+            return self.newcomer_is_ready(now, id, instance);
+        }
+        while let Some((instance, watched)) = self.newcomer_mut(id)
             && let Some(complaint) = watched.watch.complaint(now)
         {
             let worker = watched.worker;
             if complaint == Complaint::Late {
-                self.dismiss_newcomer(now);
-                return self.call_reload_off(CalledOff::TimedOut(self.policy.readiness.timeout));
+                let timeout = self.newcomers_policy().readiness.timeout;
+                self.dismiss_newcomer(now, id);
+                return self.call_reload_off(now, instance, CalledOff::TimedOut(timeout));
             }
             self.complain(now, instance, worker, complaint);
+        }
+    }
+
+    fn newcomer_is_ready(&mut self, now: Uptime, id: WorkerId, instance: InstanceId) {
+        match self.reload.as_ref().map(|reload| reload.kind) {
+            Some(Kind::Reload) => self.install_newcomer(now, instance),
+            Some(Kind::Check) => self.pass_check(now, id),
+            None => {}
         }
     }
 
@@ -143,80 +256,151 @@ impl Supervisor {
         let old = self.instances[index].enter(now, State::Stopped);
         self.install(now, index, watched);
         self.dismiss_from(now, id, &old);
-        self.reload_gained(now, worker);
+        self.reload_gained(worker);
         self.review(now, index);
     }
 
+    fn pass_check(&mut self, now: Uptime, id: WorkerId) {
+        self.dismiss_newcomer(now, id);
+        if let Some(Reload { begun, ticket, .. }) = self.reload.take() {
+            self.notice(Notice::CheckPassed { took: now.since(begun) });
+            self.answer(ticket, Answer::Done);
+        }
+    }
+
     /// A worker is ready: if the reload waited for it, the next instance's turn has come.
-    pub(super) fn reload_gained(&mut self, now: Uptime, worker: WorkerId) {
-        if self.reload.as_ref().is_some_and(|reload| reload.waits_for(worker)) {
-            self.finish_step(now);
+    pub(super) fn reload_gained(&mut self, worker: WorkerId) {
+        if let Some(reload) = &mut self.reload {
+            reload.steps.retain(|step| !step.waits_for(worker));
         }
     }
 
     /// A worker that is its instance's only one did not become ready: if the reload waited for it, it is called off.
-    pub(super) fn reload_lost(&mut self, worker: WorkerId, why: CalledOff) {
-        if self.reload.as_ref().is_some_and(|reload| reload.waits_for(worker)) {
-            self.call_reload_off(why);
+    pub(super) fn reload_lost(&mut self, now: Uptime, worker: WorkerId, why: CalledOff) {
+        let step =
+            self.reload.as_ref().and_then(|reload| reload.steps.iter().find(|step| step.waits_for(worker)));
+        if let Some(instance) = step.map(|step| step.instance) {
+            self.call_reload_off(now, instance, why);
         }
     }
 
-    /// Ends the reload in failure. The newcomer was seen to by the caller.
-    pub(super) fn call_reload_off(&mut self, why: CalledOff) {
-        if let Some(Reload { generation, instance, .. }) = self.reload.take() {
-            self.notice(Notice::ReloadCalledOff { generation, instance, why });
+    /// Ends the reload in failure, for what `instance`'s newcomer did; that one was seen to by the caller. The other
+    /// newcomers are asked to end.
+    pub(super) fn call_reload_off(&mut self, now: Uptime, instance: InstanceId, why: CalledOff) {
+        self.dismiss_newcomers(now);
+        let Some(Reload { generation, kind, ticket, .. }) = self.reload.take() else { return };
+        self.notice(match kind {
+            Kind::Reload => Notice::ReloadCalledOff { generation, instance, why: why.clone() },
+            Kind::Check => Notice::CheckFailed { instance, why: why.clone() },
+        });
+        self.answer(ticket, Answer::Failed { instance, why });
+    }
+
+    /// Ends the reload, if there is one, for a reason that is no newcomer's.
+    pub(super) fn overtake_reload(&mut self, now: Uptime, why: CalledOff) {
+        if let Some(instance) = self.reload.as_ref().and_then(Reload::first) {
+            self.call_reload_off(now, instance, why);
         }
     }
 
-    /// The instance is scaled away: its newcomer with it, and the next instance's turn has come.
+    /// The instance is taken out of the reload, and its newcomer with it.
     pub(super) fn reload_skip(&mut self, now: Uptime, id: InstanceId) {
-        if self.reload.as_ref().is_some_and(|reload| reload.instance == id) {
-            self.dismiss_newcomer(now);
-            self.finish_step(now);
+        let Some(reload) = &mut self.reload else { return };
+        if reload.kind == Kind::Check && reload.first() == Some(id) {
+            return self.call_reload_off(now, id, CalledOff::Overtaken);
+        }
+        reload.rest.retain(|&rest| rest != id);
+        let newcomer =
+            reload.steps.iter().find(|step| step.instance == id).and_then(Step::newcomer).map(Newcomer::id);
+        if let Some(newcomer) = newcomer {
+            self.dismiss_newcomer(now, newcomer);
+        }
+        if let Some(reload) = &mut self.reload {
+            reload.steps.retain(|step| step.instance != id);
         }
     }
 
-    /// Asks the newcomer to end, if there is one.
-    pub(super) fn dismiss_newcomer(&mut self, now: Uptime) {
-        let Some(instance) = self.reload.as_ref().map(|reload| reload.instance) else { return };
-        if let Some(newcomer) = self.take_newcomer_of(instance) {
+    /// Asks all newcomers to end.
+    pub(super) fn dismiss_newcomers(&mut self, now: Uptime) {
+        let ids: Vec<_> = self.newcomers().map(Newcomer::id).collect();
+        for id in ids {
+            self.dismiss_newcomer(now, id);
+        }
+    }
+
+    fn dismiss_newcomer(&mut self, now: Uptime, id: WorkerId) {
+        if let Some((instance, newcomer)) = self.remove_newcomer(id) {
             self.dismiss_from(now, instance, &newcomer.into());
+        }
+    }
+
+    /// Takes out a newcomer that has ended or was never there.
+    pub(super) fn remove_newcomer(&mut self, id: WorkerId) -> Option<(InstanceId, Newcomer)> {
+        let reload = self.reload.as_mut()?;
+        let step = reload
+            .steps
+            .iter_mut()
+            .find(|step| step.newcomer().is_some_and(|newcomer| newcomer.id() == id))?;
+        match std::mem::replace(&mut step.stage, Stage::Alone(id)) {
+            Stage::Beside(newcomer) => Some((step.instance, newcomer)),
+            Stage::Pending | Stage::Alone(_) => None,
         }
     }
 
     /// Takes the newcomer out, to be the only worker of this instance, if it is meant for it.
     pub(super) fn take_newcomer_of(&mut self, id: InstanceId) -> Option<Newcomer> {
-        let reload = self.reload.as_mut().filter(|reload| reload.instance == id)?;
-        let worker = reload.newcomer()?.id();
-        match std::mem::replace(&mut reload.step, Step::Alone(worker)) {
-            Step::Beside(newcomer) => Some(newcomer),
-            Step::Pending | Step::Alone(_) => None,
-        }
+        let reload = self.reload.as_ref().filter(|reload| reload.kind == Kind::Reload)?;
+        let step = reload.steps.iter().find(|step| step.instance == id)?;
+        let newcomer = step.newcomer()?.id();
+        self.remove_newcomer(newcomer).map(|(_, newcomer)| newcomer)
     }
 
-    /// The newcomer that was asked for and is not there yet.
-    pub(super) fn newcomer_request(&self) -> Option<(InstanceId, Request)> {
-        let reload = self.reload.as_ref()?;
-        match reload.newcomer()? {
-            Newcomer::Spawning(request) => Some((reload.instance, *request)),
+    /// The newcomer that was asked for under this id and is not there yet.
+    pub(super) fn newcomer_request(&self, id: WorkerId) -> Option<(InstanceId, Request)> {
+        let (instance, newcomer) = self.newcomer(id)?;
+        match newcomer {
+            Newcomer::Spawning(request) => Some((instance, *request)),
             Newcomer::Starting(_) => None,
         }
     }
 
-    /// The newcomer that is starting.
-    pub(super) fn newcomer_mut(&mut self) -> Option<(InstanceId, &mut Watched)> {
-        let reload = self.reload.as_mut()?;
-        match &mut reload.step {
-            Step::Beside(Newcomer::Starting(watched)) => Some((reload.instance, watched)),
-            Step::Beside(Newcomer::Spawning(_)) | Step::Pending | Step::Alone(_) => None,
-        }
+    /// The newcomer of this id.
+    pub(super) fn newcomer(&self, id: WorkerId) -> Option<(InstanceId, &Newcomer)> {
+        let newcomers = self.reload.iter().flat_map(|reload| &reload.steps);
+        newcomers
+            .filter_map(|step| Some((step.instance, step.newcomer()?)))
+            .find(|(_, newcomer)| newcomer.id() == id)
+    }
+
+    /// The newcomer of this id, if it is starting.
+    pub(super) fn newcomer_mut(&mut self, id: WorkerId) -> Option<(InstanceId, &mut Watched)> {
+        let steps = self.reload.iter_mut().flat_map(|reload| &mut reload.steps);
+        let starting = steps.filter_map(|step| match &mut step.stage {
+            Stage::Beside(Newcomer::Starting(watched)) => Some((step.instance, watched)),
+            Stage::Beside(Newcomer::Spawning(_)) | Stage::Pending | Stage::Alone(_) => None,
+        });
+        let mut of_this_id = starting.filter(|(_, watched)| watched.worker.id == id);
+        of_this_id.next()
     }
 
     /// The newcomer was spawned.
     pub(super) fn seat_newcomer(&mut self, watched: Watched) {
-        if let Some(reload) = &mut self.reload {
-            reload.step = Step::Beside(Newcomer::Starting(watched));
+        let id = watched.worker.id;
+        let steps = self.reload.iter_mut().flat_map(|reload| &mut reload.steps);
+        let mut steps = steps.filter(|step| step.newcomer().is_some_and(|newcomer| newcomer.id() == id));
+        if let Some(step) = steps.next() {
+            step.stage = Stage::Beside(Newcomer::Starting(watched));
         }
+    }
+
+    /// All workers that start beside their instance's.
+    pub(super) fn newcomers(&self) -> impl Iterator<Item = &Newcomer> {
+        self.reload.iter().flat_map(|reload| &reload.steps).filter_map(Step::newcomer)
+    }
+
+    /// What holds for newcomers.
+    pub(super) fn newcomers_policy(&self) -> &Policy {
+        self.reload.as_ref().and_then(|reload| reload.policy.as_deref()).unwrap_or(&self.policy)
     }
 }
 
@@ -226,26 +410,40 @@ impl Reload {
         self.generation
     }
 
-    /// The instance whose turn it is.
-    pub(super) fn instance(&self) -> InstanceId {
-        self.instance
+    /// The instance whose turn came first, of those that are not done.
+    pub(super) fn first(&self) -> Option<InstanceId> {
+        self.steps.first().map(|step| step.instance).or_else(|| self.rest.front().copied())
     }
 
-    /// The worker that starts beside its instance's.
-    pub(super) fn newcomer(&self) -> Option<&Newcomer> {
-        match &self.step {
-            Step::Beside(newcomer) => Some(newcomer),
-            Step::Pending | Step::Alone(_) => None,
+    /// Whether a newcomer is there, or to come, that is to take this instance.
+    pub(super) fn is_replacing(&self, id: InstanceId) -> bool {
+        let beside = |step: &Step| step.instance == id && step.newcomer().is_some();
+        self.kind == Kind::Reload && self.steps.iter().any(beside)
+    }
+
+    fn take_turns(&mut self) {
+        while self.steps.len() < self.width
+            && let Some(instance) = self.rest.pop_front()
+        {
+            self.steps.push(Step { instance, stage: Stage::Pending });
+        }
+    }
+}
+
+impl Step {
+    fn is_pending(&self) -> bool {
+        matches!(self.stage, Stage::Pending)
+    }
+
+    fn newcomer(&self) -> Option<&Newcomer> {
+        match &self.stage {
+            Stage::Beside(newcomer) => Some(newcomer),
+            Stage::Pending | Stage::Alone(_) => None,
         }
     }
 
-    /// Whether its newcomer takes up a start slot. One that is its instance's only worker is counted there.
-    pub(super) fn holds_slot(&self) -> bool {
-        self.newcomer().is_some()
-    }
-
     fn waits_for(&self, id: WorkerId) -> bool {
-        matches!(self.step, Step::Alone(worker) if worker == id)
+        matches!(self.stage, Stage::Alone(worker) if worker == id)
     }
 }
 

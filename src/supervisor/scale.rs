@@ -2,13 +2,13 @@
 
 use super::action::Notice;
 use super::event::Uptime;
-use super::instance::Instance;
+use super::instance::{Instance, State};
 use super::machine::Supervisor;
 use super::reload::Reload;
 use crate::spec::InstanceId;
 
 /// More workers than any machine has CPUs to give; the kernel's steering program and our tables stay small.
-const MAX_INSTANCES: usize = 1024;
+pub(super) const MAX_INSTANCES: usize = 1024;
 
 impl Supervisor {
     /// Adds an instance after the last.
@@ -19,8 +19,14 @@ impl Supervisor {
         }
         let id = InstanceId(from);
         let generation = self.reload.as_ref().map_or(self.current, Reload::generation);
+        // An app that was stopped on order stays so, whatever its size.
+        let held = self.instances.iter().all(|instance| matches!(instance.state(), State::Held));
         self.instances.push(Instance::new(now, id, generation));
-        self.queue(now, id);
+        if held {
+            self.instances.last_mut().map(|new| new.enter(now, State::Held));
+        } else {
+            self.queue(now, id);
+        }
         self.notice(Notice::Scaled { from, to: self.count() });
     }
 
@@ -32,7 +38,7 @@ impl Supervisor {
             return self.notice(Notice::ScaleRefused { at: from });
         };
         self.notice(Notice::Scaled { from, to: self.count() });
-        self.waiting.retain(|&waiting| waiting != last.id);
+        self.give_up_waiting(last.id);
         self.dismiss_from(now, last.id, last.state());
         self.reload_skip(now, last.id);
     }

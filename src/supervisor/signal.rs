@@ -4,7 +4,7 @@ use super::action::{Action, Notice, Recipient, StopReason};
 use super::event::Uptime;
 use super::instance::Instance;
 use super::machine::{Output, Phase, Role, Supervisor};
-use super::reload::{Newcomer, Reload};
+use super::reload::{Newcomer, Order};
 use crate::process::Signal;
 use crate::spec::OnHup;
 
@@ -22,7 +22,7 @@ impl Supervisor {
             }
             (Role::Cluster, _) if !matches!(self.phase, Phase::Running) => {}
             (Role::Cluster, Signal::HUP) => match self.policy.on_hup {
-                OnHup::Reload => self.begin_reload(now),
+                OnHup::Reload => self.begin_reload(now, Order::plain()),
                 OnHup::Forward => self.forward(signal, Recipient::Group),
             },
             (Role::Cluster, Signal::TTIN) => self.scale_up(now),
@@ -52,15 +52,14 @@ impl Supervisor {
     /// Passes a signal on to every worker that is not leaving.
     fn forward(&mut self, signal: Signal, to: Recipient) {
         let residents = self.instances.iter().filter_map(Instance::watched);
-        let newcomer = self.reload.as_ref().and_then(Reload::newcomer).and_then(Newcomer::watched);
-        let workers: Vec<_> = residents.chain(newcomer).map(|watched| watched.worker.id).collect();
+        let newcomers = self.newcomers().filter_map(Newcomer::watched);
+        let workers: Vec<_> = residents.chain(newcomers).map(|watched| watched.worker.id).collect();
         self.out.extend(workers.into_iter().map(|worker| Action::Forward { worker, signal, to }));
     }
 
     /// How many workers have a process.
     pub(super) fn alive(&self) -> usize {
         let residents = self.instances.iter().filter_map(Instance::watched).count();
-        let newcomer = self.reload.as_ref().and_then(Reload::newcomer).and_then(Newcomer::watched);
-        residents + usize::from(newcomer.is_some()) + self.departures.alive()
+        residents + self.newcomers().filter_map(Newcomer::watched).count() + self.departures.alive()
     }
 }

@@ -18,8 +18,8 @@ pub struct Snapshot {
     pub at: Uptime,
     /// That of the last reload that was done; 1 at first.
     pub generation: Generation,
-    /// The generation that is being brought in by a reload, and the instance whose turn it is.
-    pub reloading: Option<(Generation, InstanceId)>,
+    /// The generation that is being brought in by a reload.
+    pub reloading: Option<Generation>,
     /// In order, without gaps.
     pub instances: Vec<InstanceView>,
     /// Workers that were asked to end, or the remains of some that ended, in the order of their spawns.
@@ -36,8 +36,12 @@ pub struct InstanceView {
     pub pid: Option<Pid>,
     /// That of its worker, or of the next one where it has none.
     pub generation: Generation,
+    /// When its worker was spawned.
+    pub spawned: Option<Uptime>,
     /// How often a worker was started in the place of one that ended; reloads do not count.
     pub restarts: u32,
+    /// Unstable starts in a row.
+    pub unstable: u32,
     /// When the state began.
     pub since: Uptime,
     /// How the last worker that ended here did so.
@@ -96,15 +100,12 @@ impl Supervisor {
     pub fn snapshot(&self, now: Uptime) -> Snapshot {
         let leaving: Vec<_> = self.departures.iter().filter_map(|(_, departure)| departure.view()).collect();
         let last_leaving: BTreeMap<_, _> = leaving.iter().map(|view| (view.instance, view)).collect();
-        let newcomer_of =
-            self.reload.as_ref().filter(|reload| reload.newcomer().is_some()).map(Reload::instance);
+        let is_replacing = |id| self.reload.as_ref().is_some_and(|reload| reload.is_replacing(id));
         let view = |instance: &Instance| {
             let mut view = instance.view();
             match (view.state, last_leaving.get(&instance.id)) {
                 (StateName::Stopped, Some(leaving)) => view.adopt(leaving),
-                (StateName::Ready, _) if newcomer_of == Some(instance.id) => {
-                    view.state = StateName::Replacing
-                }
+                (StateName::Ready, _) if is_replacing(instance.id) => view.state = StateName::Replacing,
                 (_, _) => {}
             }
             view
@@ -112,7 +113,7 @@ impl Supervisor {
         Snapshot {
             at: now,
             generation: self.current,
-            reloading: self.reload.as_ref().map(|reload| (reload.generation(), reload.instance())),
+            reloading: self.reload.as_ref().map(Reload::generation),
             instances: self.instances.iter().map(view).collect(),
             leaving,
         }
@@ -126,7 +127,7 @@ impl Instance {
             State::Spawning(_) | State::Starting(_) => (StateName::Starting, None),
             State::Ready(_) => (StateName::Ready, None),
             State::Backoff { until } => (StateName::Backoff, Some(*until)),
-            State::Stopped => (StateName::Stopped, None),
+            State::Stopped | State::Held | State::Restarting => (StateName::Stopped, None),
             State::Failed => (StateName::Failed, None),
         };
         let worker = self.watched().map(|watched| watched.worker);
@@ -136,7 +137,9 @@ impl Instance {
             worker: self.worker_id(),
             pid: worker.map(|worker| worker.pid),
             generation: worker.map_or(self.generation, |worker| worker.generation),
+            spawned: worker.map(|worker| worker.spawned),
             restarts: self.restarts,
+            unstable: self.history.unstable(),
             since: self.since(),
             last_exit: self.last_exit,
             next_start,

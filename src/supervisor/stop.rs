@@ -31,7 +31,7 @@ impl Supervisor {
         };
         match (stop.reason, stop.force) {
             // A Ctrl-C ends what reads our output, too, and we may hear of that first: it is no second signal.
-            (StopReason::OutputClosed, _) => stop.reason = StopReason::Signal(signal),
+            (StopReason::OutputClosed | StopReason::Removed, _) => stop.reason = StopReason::Signal(signal),
             (StopReason::Signal(_), Force::None | Force::TimedOut) if signal != Signal::TERM => {
                 stop.force = Force::Hurried;
                 self.notice(Notice::StoppingNow { signal });
@@ -56,9 +56,10 @@ impl Supervisor {
                 self.dismiss_from(now, id, &old);
             }
         }
-        self.dismiss_newcomer(now);
+        self.dismiss_newcomers(now);
         self.out.push(Action::StopListening);
-        self.call_reload_off(CalledOff::Stopping);
+        self.overtake_reload(now, CalledOff::Stopping);
+        self.fail_all_awaited();
     }
 }
 
@@ -67,7 +68,7 @@ impl Stop {
     pub(super) fn signal(&self) -> Signal {
         match self.reason {
             StopReason::Signal(signal) => signal,
-            StopReason::OutputClosed => Signal::TERM,
+            StopReason::OutputClosed | StopReason::Removed => Signal::TERM,
         }
     }
 

@@ -3,19 +3,18 @@
 use super::event::Uptime;
 use super::instance::{Instance, State, Watched};
 use super::machine::{Phase, Supervisor};
-use super::reload::{Newcomer, Reload};
+use super::reload::Newcomer;
 
 impl Supervisor {
     /// When to send [`super::Event::Deadline`]; `None` while there is nothing to wait for but events.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Uptime> {
-        if matches!(self.phase, Phase::Ended) {
+        if matches!(self.phase, Phase::Over) {
             return None;
         }
         let instances = self.instances.iter().filter_map(Instance::deadline);
-        let newcomer = self.reload.as_ref().and_then(Reload::newcomer).and_then(Newcomer::watched);
-        let newcomer = newcomer.and_then(Watched::deadline_to_ready);
-        instances.chain(newcomer).chain(self.departures.next_deadline()).min()
+        let newcomers = self.newcomers().filter_map(Newcomer::watched).filter_map(Watched::deadline_to_ready);
+        instances.chain(newcomers).chain(self.departures.next_deadline()).min()
     }
 
     /// Does what is due. Departures come last, so that one which begins here with no time at all ends here, too.
@@ -31,10 +30,12 @@ impl Supervisor {
                 | State::Spawning(_)
                 | State::Backoff { .. }
                 | State::Stopped
+                | State::Held
+                | State::Restarting
                 | State::Failed => {}
             }
         }
-        self.review_newcomer(now);
+        self.review_newcomers(now);
         let killed = self.departures.pass_deadlines(now, &mut self.out);
         if let Phase::Stopping(stop) = &mut self.phase
             && killed > 0
@@ -50,7 +51,12 @@ impl Instance {
             State::Backoff { until } => Some(*until),
             State::Starting(watched) => watched.deadline_to_ready(),
             State::Ready(watched) => watched.watch.complaint_at(),
-            State::Waiting | State::Spawning(_) | State::Stopped | State::Failed => None,
+            State::Waiting
+            | State::Spawning(_)
+            | State::Stopped
+            | State::Held
+            | State::Restarting
+            | State::Failed => None,
         }
     }
 }

@@ -32,12 +32,12 @@ impl Supervisor {
                 self.review(now, index);
             }
             Some(Seat::Newcomer) => {
-                let Some((instance, request)) = self.newcomer_request() else { return };
+                let Some((instance, request)) = self.newcomer_request(id) else { return };
                 let expected =
                     self.index(instance).map_or(Expected::Anything, |index| self.instances[index].expected);
                 let watched = self.born(now, instance, request, pid, expected);
                 self.seat_newcomer(watched);
-                self.review_newcomer(now);
+                self.review_newcomer(now, id);
             }
             Some(Seat::Leaving) => self.leaver_spawned(now, id, pid),
             None => {}
@@ -59,8 +59,9 @@ impl Supervisor {
             Role::Cluster => Tone::Plain,
             Role::Init => Tone::Quiet,
         };
-        let min_uptime = self.policy.restart.min_uptime;
-        let watch = Watch::new(now, &self.policy.readiness, min_uptime, expected, tone);
+        let is_newcomer = self.newcomer(id).is_some();
+        let policy = if is_newcomer { self.newcomers_policy() } else { &self.policy };
+        let watch = Watch::new(now, &policy.readiness, policy.restart.min_uptime, expected, tone);
         Watched { worker: Worker { id, pid, generation, spawned: now }, watch }
     }
 
@@ -89,10 +90,11 @@ impl Supervisor {
                 self.resident_spawn_failed(now, index, id, failure);
             }
             Some(Seat::Newcomer) => {
-                let Some((instance, _)) = self.newcomer_request() else { return };
+                let Some((instance, _)) = self.newcomer_request(id) else { return };
+                self.remove_newcomer(id);
                 let next = Next::KeepOld;
                 self.notice(Notice::SpawnFailed { worker: id, instance, failure: failure.clone(), next });
-                self.call_reload_off(CalledOff::SpawnFailed(failure));
+                self.call_reload_off(now, instance, CalledOff::SpawnFailed(failure));
             }
             Some(Seat::Leaving) => self.leaver_spawn_failed(id, failure),
             Some(Seat::Instance(_)) | None => {}
@@ -116,7 +118,8 @@ impl Supervisor {
         };
         self.notice(Notice::SpawnFailed { worker: id, instance, failure: failure.clone(), next });
         self.tell_of_failure(index, next);
-        self.reload_lost(id, CalledOff::SpawnFailed(failure));
+        self.reload_lost(now, id, CalledOff::SpawnFailed(failure.clone()));
+        self.fail_awaited(instance, &CalledOff::SpawnFailed(failure));
     }
 
     fn leaver_spawn_failed(&mut self, id: WorkerId, failure: SpawnFailure) {
@@ -139,9 +142,9 @@ impl Supervisor {
                 self.review(now, index);
             }
             Some(Seat::Newcomer) => {
-                let Some((_, watched)) = self.newcomer_mut() else { return };
+                let Some((_, watched)) = self.newcomer_mut(id) else { return };
                 watched.watch.listens(now, listen);
-                self.review_newcomer(now);
+                self.review_newcomer(now, id);
             }
             Some(Seat::Leaving) | None => {}
         }
@@ -156,9 +159,9 @@ impl Supervisor {
                 self.review(now, index);
             }
             Some(Seat::Newcomer) => {
-                let Some((_, watched)) = self.newcomer_mut() else { return };
+                let Some((_, watched)) = self.newcomer_mut(id) else { return };
                 watched.watch.says_ready();
-                self.review_newcomer(now);
+                self.review_newcomer(now, id);
             }
             Some(Seat::Leaving) | None => {}
         }
@@ -176,7 +179,9 @@ impl Supervisor {
             let worker = watched.worker;
             self.complain(now, instance, worker, complaint);
             if complaint == Complaint::Late {
-                self.reload_lost(worker.id, CalledOff::TimedOut(self.policy.readiness.timeout));
+                let why = CalledOff::TimedOut(self.policy.readiness.timeout);
+                self.reload_lost(now, worker.id, why.clone());
+                self.fail_awaited(instance, &why);
             }
         }
     }
@@ -185,7 +190,7 @@ impl Supervisor {
         if let State::Starting(watched) = self.instances[index].enter(now, State::Stopped) {
             let worker = watched.worker;
             self.install(now, index, watched);
-            self.reload_gained(now, worker.id);
+            self.reload_gained(worker.id);
         }
     }
 
@@ -224,12 +229,7 @@ impl Supervisor {
         if self.departures.contains(id) {
             return Some(Seat::Leaving);
         }
-        if self
-            .reload
-            .as_ref()
-            .and_then(|reload| reload.newcomer())
-            .is_some_and(|newcomer| newcomer.id() == id)
-        {
+        if self.newcomer(id).is_some() {
             return Some(Seat::Newcomer);
         }
         self.instances.iter().position(|instance| instance.worker_id() == Some(id)).map(Seat::Instance)

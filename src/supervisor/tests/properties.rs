@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::world::{Life, World, secs, spec};
 use crate::process::{ExitReason, Pid, Signal};
-use crate::spec::{AfterExit, AppSpec, OnHup, ReadySign, RestartDelay, WorkerId};
+use crate::spec::{AfterExit, AppSpec, InstanceId, OnHup, ReadySign, RestartDelay, WorkerId};
 use crate::supervisor::{
-    Action, Event, Killer, Listen, SpawnFailure, StateName, Supervisor, Survivors, Uptime,
+    Action, Command, Event, Killer, Listen, Scope, SpawnFailure, StateName, Supervisor, Survivors, Uptime,
 };
 
 /// A few thousand histories take a second or two. `PROPTEST_CASES` asks for another number. Nothing is written
@@ -29,6 +29,7 @@ enum Happening {
     Listen(usize, Option<u16>),
     Ready(usize),
     Signal(Signal),
+    Order(Command),
     OutputClosed,
     FailNextSpawn(u8),
     /// An event about a worker that is gone.
@@ -50,6 +51,21 @@ fn survivors() -> impl Strategy<Value = Survivors> {
     prop_oneof![3 => Just(Survivors::None), 1 => Just(Survivors::Some)]
 }
 
+fn orders() -> impl Strategy<Value = Command> {
+    let scope =
+        || prop_oneof![2 => Just(Scope::All), 1 => (0..5_u32).prop_map(|id| Scope::One(InstanceId(id)))];
+    let number = || (1..5_u32).prop_map(|number| NonZeroU32::new(number).unwrap());
+    prop_oneof![
+        2 => scope().prop_map(Command::Start),
+        2 => scope().prop_map(Command::Stop),
+        2 => scope().prop_map(|scope| Command::Restart { scope, spec: None }),
+        3 => (scope(), number()).prop_map(|(scope, width)| Command::Reload { scope, width, spec: None }),
+        1 => Just(Command::Check { spec: None }),
+        2 => number().prop_map(|to| Command::Scale { to }),
+        1 => scope().prop_map(Command::Reset),
+    ]
+}
+
 fn happenings(signal_numbers: &'static [i32]) -> impl Strategy<Value = Happening> {
     prop_oneof![
         3 => (0..40_000_u64).prop_map(|ms| Happening::Pass(Duration::from_millis(ms))),
@@ -60,6 +76,7 @@ fn happenings(signal_numbers: &'static [i32]) -> impl Strategy<Value = Happening
             .prop_map(|(n, port)| Happening::Listen(n, port)),
         2 => any::<usize>().prop_map(Happening::Ready),
         6 => signals(signal_numbers).prop_map(Happening::Signal),
+        3 => orders().prop_map(Happening::Order),
         1 => prop::sample::select(vec![1, 126, 127]).prop_map(Happening::FailNextSpawn),
         1 => any::<usize>().prop_map(Happening::Stale),
     ]
@@ -138,6 +155,9 @@ impl World {
                 }
             }
             Happening::Signal(signal) => self.signal(signal),
+            Happening::Order(command) if self.exits.is_empty() => self.order(command),
+            // It would bring back what is over.
+            Happening::Order(_) => {}
             Happening::OutputClosed => self.tell(Event::OutputClosed),
             Happening::FailNextSpawn(status) => self.failing_spawns.push_back(status),
             Happening::Stale(n) => {
@@ -175,6 +195,7 @@ impl World {
     /// All workers are well-behaved from now on.
     fn behave(&mut self) {
         for _ in 0..200 {
+            let before = self.processes.len();
             for id in self.live() {
                 self.listen(id.0, 5000);
                 self.say_ready(id.0);
@@ -182,7 +203,7 @@ impl World {
                     self.exit(id.0, ExitReason::Code(0));
                 }
             }
-            if !self.jump() {
+            if !self.jump() && self.processes.len() == before {
                 return;
             }
         }
@@ -214,6 +235,7 @@ proptest! {
         }
         prop_assert_eq!(world.exits.len(), 1);
         prop_assert_eq!(world.supervisor.next_deadline(), None);
+        prop_assert!(world.all_answered());
     }
 
     #[test]
@@ -244,9 +266,10 @@ proptest! {
         world.failing_spawns.clear();
         world.behave();
         let snapshot = world.supervisor.snapshot(world.now);
-        let settled = |state| matches!(state, StateName::Ready | StateName::Failed);
+        let settled = |state| matches!(state, StateName::Ready | StateName::Failed | StateName::Stopped);
         prop_assert!(snapshot.instances.iter().all(|view| settled(view.state)), "{:?}", snapshot);
         prop_assert_eq!(snapshot.reloading, None);
+        prop_assert!(world.all_answered(), "{:?}", world.supervisor);
     }
 }
 

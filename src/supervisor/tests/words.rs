@@ -1,6 +1,6 @@
 //! Actions in a few words each, so that scenarios can be read. Spans that carry jitter are left out.
 
-use crate::supervisor::{Action, CalledOff, Next, Notice, Recipient, StopReason};
+use crate::supervisor::{Action, Answer, CalledOff, Next, Notice, Recipient, StopReason};
 
 /// `worker` 3 is `w3`, instance 0 is `#0`, generation 2 is `g2`.
 pub(super) fn words(action: &Action) -> String {
@@ -20,6 +20,8 @@ pub(super) fn words(action: &Action) -> String {
         }
         Action::Suspend => "suspend".to_owned(),
         Action::StopListening => "stop listening".to_owned(),
+        Action::Adopt { generation, .. } => format!("adopt g{generation}"),
+        Action::Answer { ticket, answer } => format!("answer {}: {}", ticket.0, answer_words(answer)),
         Action::Notice(notice) => notice_words(notice),
         Action::Exit { status } => format!("exit {status}"),
     }
@@ -48,22 +50,40 @@ fn notice_words(notice: &Notice) -> String {
         Notice::Stopping { reason: StopReason::OutputClosed, workers } => {
             format!("stopping output {workers}")
         }
+        Notice::Stopping { reason: StopReason::Removed, workers } => format!("removing {workers}"),
         Notice::StoppingNow { signal } => format!("stopping now {signal}"),
         Notice::ReloadBegun { generation, instances } => format!("reload g{generation} of {instances}"),
         Notice::ReloadRefused => "reload refused".to_owned(),
         Notice::ReloadDone { generation, .. } => format!("reload g{generation} done"),
         Notice::ReloadCalledOff { generation, instance, why } => {
-            let why = match why {
-                CalledOff::Exited(reason) => format!("exited {reason}"),
-                CalledOff::SpawnFailed(failure) => format!("spawn failed {}", failure.status),
-                CalledOff::TimedOut(timeout) => format!("timed out {timeout:?}"),
-                CalledOff::Stopping => "stopping".to_owned(),
-            };
-            format!("reload g{generation} off #{instance} {why}")
+            format!("reload g{generation} off #{instance} {}", why_words(why))
         }
+        Notice::CheckBegun { generation } => format!("check g{generation}"),
+        Notice::CheckPassed { .. } => "check passed".to_owned(),
+        Notice::CheckFailed { instance, why } => format!("check failed #{instance} {}", why_words(why)),
+        Notice::Holding { instances } => format!("holding {instances}"),
+        Notice::Restarting { generation, instances } => format!("restart g{generation} of {instances}"),
         Notice::Scaled { from, to } => format!("scaled {from} {to}"),
         Notice::ScaleRefused { at } => format!("scale refused {at}"),
         Notice::Ended { verdict, status } => format!("ended {verdict:?} {status}"),
+    }
+}
+
+fn why_words(why: &CalledOff) -> String {
+    match why {
+        CalledOff::Exited(reason) => format!("exited {reason}"),
+        CalledOff::SpawnFailed(failure) => format!("spawn failed {}", failure.status),
+        CalledOff::TimedOut(timeout) => format!("timed out {timeout:?}"),
+        CalledOff::Stopping => "stopping".to_owned(),
+        CalledOff::Overtaken => "overtaken".to_owned(),
+    }
+}
+
+fn answer_words(answer: &Answer) -> String {
+    match answer {
+        Answer::Done => "done".to_owned(),
+        Answer::Refused(refusal) => format!("refused {refusal:?}"),
+        Answer::Failed { instance, why } => format!("failed #{instance} {}", why_words(why)),
     }
 }
 

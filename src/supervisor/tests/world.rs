@@ -1,7 +1,7 @@
 //! A fake kernel around the supervisor: it answers spawns at once, keeps the processes, jumps from deadline to
 //! deadline, and checks after every single action what must hold at any time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -11,7 +11,10 @@ use crate::spec::{
     AfterExit, AppSpec, CommandSpec, InstanceId, OnHup, ReadinessPolicy, ReadySign, RestartDelay,
     RestartPolicy, Share, StopPolicy, WorkerId,
 };
-use crate::supervisor::{Action, Event, Killer, Listen, Notice, SpawnFailure, Supervisor, Survivors, Uptime};
+use crate::supervisor::{
+    Action, Command, Event, Killer, Listen, Notice, SpawnFailure, StateName, Supervisor, Survivors, Ticket,
+    Uptime,
+};
 
 pub(super) const CRASH: ExitReason = ExitReason::Code(1);
 pub(super) const CLEAN: ExitReason = ExitReason::Code(0);
@@ -78,6 +81,10 @@ pub(super) struct World {
     stopping: bool,
     count: u32,
     told: Vec<String>,
+    orders: u64,
+    open_orders: BTreeSet<Ticket>,
+    /// Whether the last order was one that stops who serves.
+    interrupting: bool,
 }
 
 impl World {
@@ -101,6 +108,9 @@ impl World {
             stopping: false,
             count: spec.instances.get(),
             told: Vec::new(),
+            orders: 0,
+            open_orders: BTreeSet::new(),
+            interrupting: false,
         };
         world.perform(actions);
         world
@@ -116,6 +126,37 @@ impl World {
         world
     }
 
+    /// Gives an order; orders are numbered from 1. What was over may go on by it.
+    pub(super) fn order(&mut self, command: Command) {
+        self.orders += 1;
+        let ticket = Ticket(self.orders);
+        self.open_orders.insert(ticket);
+        if !self.exits.is_empty() {
+            self.exits.clear();
+            self.stopping = false;
+        }
+        if matches!(&command, Command::Reload { width, .. } if width.get() > 1) {
+            self.start_limit = usize::MAX;
+        }
+        self.interrupting = matches!(command, Command::Stop(_) | Command::Restart { .. });
+        let actions = self.supervisor.handle(self.now, Event::Commanded { ticket, command });
+        self.perform(actions);
+        self.interrupting = false;
+    }
+
+    /// Whether every order was answered.
+    pub(super) fn all_answered(&self) -> bool {
+        self.open_orders.is_empty()
+    }
+
+    /// Whether nobody serves, on order.
+    fn is_held(&self) -> bool {
+        let idle = |state| {
+            matches!(state, StateName::Stopped | StateName::Stopping | StateName::Killing | StateName::Failed)
+        };
+        self.supervisor.snapshot(self.now).instances.iter().all(|view| idle(view.state))
+    }
+
     /// Tells the supervisor, and carries out all that follows.
     pub(super) fn tell(&mut self, event: Event) {
         let actions = self.supervisor.handle(self.now, event);
@@ -127,7 +168,10 @@ impl World {
         let mut queue = VecDeque::from(actions);
         while let Some(action) = queue.pop_front() {
             assert!(self.exits.is_empty(), "after the end: {action:?}");
-            self.told.push(words(&action));
+            // What no order asked for is of no interest to it.
+            if !matches!(action, Action::Adopt { ticket: None, .. }) {
+                self.told.push(words(&action));
+            }
             queue.extend(self.carry_out(action));
             self.check();
         }
@@ -147,7 +191,11 @@ impl World {
                 assert!(!self.stopping, "serving while all stops");
             }
             Action::Suspend => assert!(!self.stopping, "Ctrl-Z while all stops"),
-            Action::StopListening => assert!(self.stopping),
+            Action::StopListening => assert!(self.stopping || self.is_held()),
+            Action::Adopt { .. } => {}
+            Action::Answer { ticket, .. } => {
+                assert!(self.open_orders.remove(&ticket), "{ticket:?} was answered before");
+            }
             Action::Notice(notice) => self.note(&notice),
             Action::Exit { status } => self.exits.push(status),
         }
@@ -176,7 +224,10 @@ impl World {
         let (instance, serves) = (process.instance, process.ready && process.leader == Life::Alive);
         let replaced = self.residents(instance).any(|process| process.ready);
         let scaled_away = instance.0 >= self.count;
-        assert!(!serves || self.stopping || scaled_away || replaced, "w{worker} served #{instance} alone");
+        assert!(
+            !serves || self.stopping || self.interrupting || scaled_away || replaced,
+            "w{worker} served #{instance} alone"
+        );
     }
 
     fn note(&mut self, notice: &Notice) {
