@@ -23,7 +23,7 @@ use crate::handover::notify::{self, NotifyListener};
 use crate::listener::{Blocking, ListenError};
 use crate::logs::{Source, WorkerLogs};
 use crate::process::Pid;
-use crate::spec::{Generation, InstanceId, ReadySign, WorkerId};
+use crate::spec::{AppId, Generation, InstanceId, ReadySign, WorkerId};
 use crate::supervisor::{Event, SpawnFailure};
 use crate::sys::channel;
 use crate::sys::filter::Filter;
@@ -183,7 +183,7 @@ impl Driver {
             self.intercept(id, instance, child.pid, listener);
         }
         let link = gifts.channel.and_then(|socket| self.link(id, socket));
-        let source = Source { app: &self.plan.app.name, instance, pid: child.pid };
+        let source = Source { app: AppId(0), name: &self.plan.app.name, instance, pid: child.pid };
         let logs = child.stdout.zip(child.stderr).and_then(|(out, err)| self.logs(source, out, err));
         Worker {
             pid: child.pid,

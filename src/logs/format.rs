@@ -9,7 +9,7 @@ use memchr::memchr;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::process::Pid;
-use crate::spec::InstanceId;
+use crate::spec::{AppId, InstanceId};
 
 /// One step of `JsonLine` turns at most so many bytes of a line into text.
 const STEP: usize = 16 * 1024;
@@ -45,7 +45,9 @@ pub enum Prefix {
 /// Who writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'name> {
-    pub app: &'name str,
+    pub app: AppId,
+    /// The app's.
+    pub name: &'name str,
     pub instance: InstanceId,
     pub pid: Pid,
 }
@@ -63,19 +65,19 @@ impl Label {
     /// The label of one stream of `source`; the prefix is coloured where `colour` is true.
     #[must_use]
     pub fn new(source: Source<'_>, stream: Stream, colour: bool) -> Self {
-        let Source { app, instance, pid } = source;
-        let name = match stream {
+        let Source { name, instance, pid, .. } = source;
+        let stream_name = match stream {
             Stream::Stdout => "stdout",
             Stream::Stderr => "stderr",
         };
         let prefix = if colour {
             let code = COLOURS[instance.0 as usize % COLOURS.len()];
-            format!("\x1b[{code}m{app}.{instance} |\x1b[0m ")
+            format!("\x1b[{code}m{name}.{instance} |\x1b[0m ")
         } else {
-            format!("{app}.{instance} | ")
+            format!("{name}.{instance} | ")
         };
-        let app = serde_json::Value::from(app);
-        let json = format!(r#""app":{app},"instance":{instance},"pid":{pid},"stream":"{name}""#);
+        let app = serde_json::Value::from(name);
+        let json = format!(r#""app":{app},"instance":{instance},"pid":{pid},"stream":"{stream_name}""#);
         Self { prefix: prefix.into_bytes().into(), json: json.into(), stream }
     }
 }

@@ -91,7 +91,7 @@ impl Lines {
 }
 
 /// How many bytes at the end are the beginning of a UTF-8 character that is not complete (0 to 3).
-fn unfinished_char(bytes: &[u8]) -> usize {
+pub(super) fn unfinished_char(bytes: &[u8]) -> usize {
     for (back, &byte) in bytes.iter().rev().take(3).enumerate() {
         let wanted = match byte {
             0x80..=0xbf => continue,

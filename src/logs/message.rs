@@ -42,6 +42,14 @@ impl Message {
         line
     }
 
+    /// The message alone, in one line without an end: neither its time nor its level.
+    #[must_use]
+    pub fn bare(&self) -> String {
+        let mut line = String::new();
+        self.add_facts(&mut line);
+        line
+    }
+
     fn plain(&self, look: Look, time: &str) -> String {
         let mut line = String::new();
         if look.timestamps {
@@ -55,17 +63,21 @@ impl Message {
             paint(&mut line, word, code, look.colour);
             line.push(' ');
         }
-        escape(&mut line, &self.text);
+        self.add_facts(&mut line);
+        line
+    }
+
+    fn add_facts(&self, line: &mut String) {
+        escape(line, &self.text);
         for (name, value) in &self.fields {
             line.push(' ');
             line.push_str(name);
             line.push('=');
             match value {
-                Value::String(text) => quote(&mut line, text),
+                Value::String(text) => quote(line, text),
                 other => line.push_str(&other.to_string()),
             }
         }
-        line
     }
 
     fn json(&self, time: &str) -> String {

@@ -3,31 +3,43 @@
 //! ```text
 //! worker's stdout --pump--> lines -> format --+--> queue (stdout) --writer thread--> our stdout
 //! worker's stderr --pump--> lines -> format --|-+> queue (stderr) --writer thread--> our stderr
-//!                     \--> ring (tail)            ^
+//!                    |\--> ring (tail)            ^
+//!                    |                            |
 //! tracing events --own--> message ----------------/
+//!                    |
+//!                    \---> recorder --> history of each app, and taps
 //! ```
 //!
 //! - Never lost: a pump reads only when it may write, so a slow reader of ours holds the workers up.
 //! - Never torn: bytes of another source, or a line of ours, follow only on a line's end.
 //! - Never much memory: buffers belong to an output, not to a source; unfinished lines have a common budget.
 //! - Our own messages never wait; where there is no room they are counted.
+//! - Looking on costs nobody anything: histories are bounded, and a tap that is not emptied loses lines.
 //!
-//! `lines`, `format`, `message` and `ring` are pure; `clock` is the only reader of the time. docs/logs.md is
+//! `lines`, `format`, `message`, `ring`, `chunks`, `assemble`, `line` and `history` are pure; `clock` is the only reader of the time. docs/logs.md is
 //! the user's view.
 
+mod assemble;
+mod chunks;
 mod clock;
 pub mod format;
+mod history;
+mod line;
 pub mod lines;
 pub mod message;
 mod outputs;
 mod own;
 mod pump;
 mod queue;
+mod recorder;
 pub mod ring;
 mod sink;
+mod tap;
 
 pub use format::{Format, Prefix, Source, Stream};
+pub use line::{Filter, LogLine, Origin};
 pub use outputs::{Closed, Outputs, Settings, StreamSettings, WorkerLogs};
+pub use tap::{Tap, TapItem};
 
 #[cfg(test)]
 mod tests;

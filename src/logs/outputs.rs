@@ -14,13 +14,18 @@ use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer, Registry};
 
+use super::chunks::Pipe;
 use super::format::{Format, Label, Prefix, Source, Stream};
+use super::line::{Filter, LogLine, Origin};
 use super::message::Look;
 use super::own::OwnMessages;
-use super::pump::{Drain, Place, Pump, Shared};
+use super::pump::{Drain, Place, Pump, Shared, Track};
 use super::queue::SourceId;
+use super::recorder::{FIRST_PIPE, Recorder};
 use super::ring::Ring;
 use super::sink::{Sink, Writer};
+use super::tap::Tap;
+use crate::spec::AppId;
 
 /// How lines are to look. What belongs to a terminal or to the environment (NO_COLOR, DYNO) is the caller's
 /// to decide.
@@ -63,6 +68,17 @@ pub struct Outputs {
     writers: Vec<Writer>,
     pumps: RefCell<JoinSet<()>>,
     sources: Cell<u64>,
+    _end_of_taps: EndOfTaps,
+}
+
+/// Ends the taps when the outputs end.
+#[derive(Debug)]
+struct EndOfTaps(Arc<Recorder>);
+
+impl Drop for EndOfTaps {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// Tells when one of our outputs has been closed at its other end.
@@ -135,13 +151,15 @@ impl Outputs {
         if !is_same {
             writers.push(Writer::start(Arc::clone(&err.queue), stderr, Stream::Stderr, tell)?);
         }
+        let shared = Rc::new(Shared::new(settings));
         let outputs = Self {
-            shared: Rc::new(Shared::new(settings)),
+            _end_of_taps: EndOfTaps(Arc::clone(&shared.recorder)),
+            shared,
             stdout: out,
             stderr: err,
             writers,
             pumps: RefCell::default(),
-            sources: Cell::new(0),
+            sources: Cell::new(FIRST_PIPE),
         };
         Ok((outputs, Closed(closed)))
     }
@@ -154,13 +172,14 @@ impl Outputs {
     {
         let Settings { format, stderr, timestamps, .. } = self.shared.settings.get();
         let look = Look { format, colour: stderr.colour, timestamps };
-        let own = OwnMessages::new(Arc::clone(&self.stderr.queue), look);
+        let own = OwnMessages::new(Arc::clone(&self.stderr.queue), Arc::clone(&self.shared.recorder), look);
         tracing_subscriber::registry().with(filter).with(own)
     }
 
     /// Takes over a new worker's pipes (our ends, which are made non-blocking). Must be called within a
     /// `LocalSet`. Fails where one is no pipe or the kernel has no room to watch it; then both are closed.
     pub fn attach(&self, source: Source<'_>, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<WorkerLogs> {
+        self.shared.recorder.know(source.app);
         let ring = Rc::new(RefCell::new(Ring::default()));
         let (drain_stdout, out_drains) = mpsc::channel(1);
         let (drain_stderr, err_drains) = mpsc::channel(1);
@@ -181,6 +200,41 @@ impl Outputs {
         settings.stdout.prefix = stdout;
         settings.stderr.prefix = stderr;
         self.shared.settings.set(settings);
+    }
+
+    /// The last `count` lines of `app` that `filter` wants, oldest first. Those that have no end yet are the last.
+    #[must_use]
+    pub fn history(&self, app: AppId, filter: &Filter, count: usize) -> Vec<LogLine> {
+        self.shared.recorder.history(app, filter, count)
+    }
+
+    /// The last `count` messages of ours.
+    #[must_use]
+    pub fn own_history(&self, count: usize) -> Vec<LogLine> {
+        self.shared.recorder.own_history(count)
+    }
+
+    /// Forgets what `app` has written so far.
+    pub fn clear(&self, app: AppId) {
+        self.shared.recorder.clear(app);
+    }
+
+    /// Keeps nothing of `app` any more, since it is no more.
+    pub fn forget(&self, app: AppId) {
+        self.shared.recorder.forget(app);
+    }
+
+    /// The lines that `filter` wants, from now on. Of lines that are begun already the start is missing.
+    #[must_use]
+    pub fn subscribe(&self, filter: Filter) -> Tap {
+        self.shared.recorder.subscribe(filter)
+    }
+
+    /// The last lines that `filter` wants, at most `count` of each app and as many of ours, in the order of time, and
+    /// all that come after them: no line is in both or in neither.
+    #[must_use]
+    pub fn history_and_subscribe(&self, filter: Filter, count: usize) -> (Vec<LogLine>, Tap) {
+        self.shared.recorder.history_and_tap(filter, count)
     }
 
     /// Ends all pumps and waits until everything queued has been written, at most for `limit`. False: an output is
@@ -204,10 +258,13 @@ impl Outputs {
             Stream::Stderr => &self.stderr,
         };
         let colour = self.shared.settings.get().of(stream).colour;
+        let Source { app, name, instance, pid } = source;
+        let origin = Origin::App { app, name: name.into(), instance, pid, stream };
         Place {
             sink: Rc::clone(sink),
             source: SourceId(id),
             stream,
+            track: Track::new(Arc::new(Pipe { number: id, origin })),
             label: Label::new(source, stream, colour),
             ring: Rc::clone(ring),
             shared: Rc::clone(&self.shared),

@@ -1,4 +1,4 @@
-//! Takes our own messages from `tracing` to our stderr, without ever waiting.
+//! Takes our own messages from `tracing` to our stderr and to the recorder, without ever waiting.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,17 +13,19 @@ use super::clock;
 use super::format::rfc3339;
 use super::message::{Look, Message};
 use super::queue::Queue;
+use super::recorder::Recorder;
 
 /// The layer that writes events. Which events there are is the filter's business.
 #[derive(Debug)]
 pub(super) struct OwnMessages {
     queue: Arc<Queue>,
+    recorder: Arc<Recorder>,
     look: Look,
 }
 
 impl OwnMessages {
-    pub(super) fn new(queue: Arc<Queue>, look: Look) -> Self {
-        Self { queue, look }
+    pub(super) fn new(queue: Arc<Queue>, recorder: Arc<Recorder>, look: Look) -> Self {
+        Self { queue, recorder, look }
     }
 }
 
@@ -33,7 +35,9 @@ impl<S: Subscriber> Layer<S> for OwnMessages {
         event.record(&mut collected);
         let message =
             Message { level: *event.metadata().level(), text: collected.text, fields: collected.fields };
-        let time = rfc3339(clock::now());
+        let now = clock::now();
+        self.recorder.add_own(message.level, now, &message.bare());
+        let time = rfc3339(now);
         let line = message.render(self.look, &time);
         self.queue.push_own(line.as_bytes(), |lost| lost_note(lost).render(self.look, &time).into_bytes());
     }

@@ -14,16 +14,19 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use memchr::memchr;
 use nix::fcntl::{FcntlArg, fcntl};
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{MutexGuard, mpsc, oneshot};
 
+use super::chunks::{Piece, Pipe};
 use super::clock;
 use super::format::{self, Format, JsonLine, Label, Part, Prefix, Stream};
 use super::lines::{Due, Gather, LONGEST, Lines};
 use super::queue::{Kind, SILENCE, SourceId};
+use super::recorder::{Recorder, millis};
 use super::ring::Ring;
 use super::sink::{Sink, Turn};
 use super::{Settings, StreamSettings};
@@ -41,11 +44,12 @@ pub(super) struct Shared {
     pub(super) settings: Cell<Settings>,
     /// Bytes of unfinished lines that are kept.
     kept: Cell<usize>,
+    pub(super) recorder: Arc<Recorder>,
 }
 
 impl Shared {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings: Cell::new(settings), kept: Cell::new(0) }
+        Self { settings: Cell::new(settings), kept: Cell::new(0), recorder: Arc::new(Recorder::new()) }
     }
 }
 
@@ -59,6 +63,7 @@ pub(super) struct Pump {
     sink: Rc<Sink>,
     source: SourceId,
     stream: Stream,
+    track: Track,
     label: Label,
     lines: Lines,
     ring: Rc<RefCell<Ring>>,
@@ -73,9 +78,39 @@ pub(super) struct Place {
     pub(super) sink: Rc<Sink>,
     pub(super) source: SourceId,
     pub(super) stream: Stream,
+    pub(super) track: Track,
     pub(super) label: Label,
     pub(super) ring: Rc<RefCell<Ring>>,
     pub(super) shared: Rc<Shared>,
+}
+
+/// How far a pipe has been read, for the recorder.
+#[derive(Debug)]
+pub(super) struct Track {
+    pipe: Arc<Pipe>,
+    read: u64,
+    /// Whether what comes next begins a line.
+    begins: bool,
+}
+
+impl Track {
+    pub(super) fn new(pipe: Arc<Pipe>) -> Self {
+        Self { pipe, read: 0, begins: true }
+    }
+
+    fn add(&mut self, bytes: &[u8], recorder: &Recorder) {
+        let Self { pipe, read: offset, begins } = &*self;
+        recorder.add(Piece { pipe, offset: *offset, begins: *begins, time: millis(clock::now()), bytes });
+        self.read += bytes.len() as u64;
+        self.begins = bytes.last().is_none_or(|&byte| byte == b'\n');
+    }
+
+    /// The line that is begun, if one is, will not go on.
+    fn end_line(&mut self, recorder: &Recorder) {
+        if !self.begins {
+            self.add(b"\n", recorder);
+        }
+    }
 }
 
 enum Wake {
@@ -93,10 +128,10 @@ enum Got {
 impl Pump {
     /// A pump for `pipe`, which is made non-blocking. Fails where it is no pipe.
     pub(super) fn new(pipe: OwnedFd, place: Place, drains: mpsc::Receiver<Drain>) -> io::Result<Self> {
-        let Place { sink, source, stream, label, ring, shared } = place;
+        let Place { sink, source, stream, track, label, ring, shared } = place;
         let pipe = Receiver::from_owned_fd(pipe)?;
         let lines = Lines::default();
-        Ok(Self { pipe, sink, source, stream, label, lines, ring, shared, kept: 0, drains })
+        Ok(Self { pipe, sink, source, stream, track, label, lines, ring, shared, kept: 0, drains })
     }
 
     /// Runs until the last holder of the pipe's other end has closed it.
@@ -169,6 +204,7 @@ impl Pump {
         let Turn { read: buffer, scratch } = turn;
         let chunk = &buffer[..length];
         self.ring.borrow_mut().add(self.stream, chunk);
+        self.track.add(chunk, &self.shared.recorder);
         let due = self.lines.feed(chunk, self.gather(), self.allowance());
         self.note_kept();
         self.write(due, scratch).await;
@@ -262,6 +298,7 @@ impl Pump {
     /// Writes the start of a line whose end will not come. In raw it stays without one, until somebody else's
     /// bytes follow.
     async fn end_line(&mut self, turn: &mut Turn) {
+        self.track.end_line(&self.shared.recorder);
         let head = self.lines.take_rest();
         self.note_kept();
         let scratch = &mut turn.scratch;

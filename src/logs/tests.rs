@@ -13,7 +13,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::*;
 use crate::process::Pid;
-use crate::spec::InstanceId;
+use crate::spec::{AppId, InstanceId};
+
+mod watching;
 
 /// How long anything may take before a test fails.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -44,7 +46,7 @@ impl Worker {
     fn attach(outputs: &Outputs, instance: u32) -> Self {
         let (out, stdout) = std::io::pipe().unwrap();
         let (err, stderr) = std::io::pipe().unwrap();
-        let source = Source { app: "web", instance: InstanceId(instance), pid: Pid::new(42) };
+        let source = Source { app: AppId(0), name: "web", instance: InstanceId(instance), pid: Pid::new(42) };
         let logs = outputs.attach(source, out.into(), err.into()).unwrap();
         Self { stdout, stderr, logs }
     }

@@ -10,7 +10,7 @@ use super::*;
 const TIME: &str = "2026-11-24T02:11:43.123Z";
 
 fn label(stream: Stream) -> Label {
-    let source = Source { app: "web", instance: InstanceId(0), pid: Pid::new(42) };
+    let source = Source { app: AppId(0), name: "web", instance: InstanceId(0), pid: Pid::new(42) };
     Label::new(source, stream, false)
 }
 
@@ -104,7 +104,7 @@ fn a_part_says_so() {
 
 #[test]
 fn colours_take_turns_and_are_closed() {
-    let name = |number| Source { app: "a", instance: InstanceId(number), pid: Pid::new(1) };
+    let name = |number| Source { app: AppId(0), name: "a", instance: InstanceId(number), pid: Pid::new(1) };
     let first = Label::new(name(0), Stream::Stdout, true).prefix;
     assert_eq!(&*first, b"\x1b[36ma.0 |\x1b[0m ");
     assert_ne!(first[..5], Label::new(name(1), Stream::Stdout, true).prefix[..5]);
