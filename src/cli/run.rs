@@ -109,6 +109,7 @@ fn open_outputs(prepared: &plan::Prepared) -> io::Result<(Outputs, Closed)> {
         stdout: stream(io::stdout().is_terminal()),
         stderr: stream(stderr_is_terminal),
         timestamps: settings.timestamps && !stderr_is_terminal,
+        line_times: false,
         sole_source: !several,
     };
     let stdout = io::stdout().as_fd().try_clone_to_owned()?;

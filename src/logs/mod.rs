@@ -22,6 +22,7 @@
 mod assemble;
 mod chunks;
 mod clock;
+mod file;
 pub mod format;
 mod history;
 mod line;
@@ -35,7 +36,9 @@ mod recorder;
 pub mod ring;
 mod sink;
 mod tap;
+mod target;
 
+pub use file::FileSettings;
 pub use format::{Format, Prefix, Source, Stream};
 pub use line::{Filter, LogLine, Origin};
 pub use outputs::{Closed, Outputs, Settings, StreamSettings, WorkerLogs};

@@ -15,16 +15,19 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer, Registry};
 
 use super::chunks::Pipe;
+use super::clock;
+use super::file::{FileSettings, RotatingFile};
 use super::format::{Format, Label, Prefix, Source, Stream};
 use super::line::{Filter, LogLine, Origin};
 use super::message::Look;
 use super::own::OwnMessages;
 use super::pump::{Drain, Place, Pump, Shared, Track};
-use super::queue::SourceId;
+use super::queue::{SourceId, Task};
 use super::recorder::{FIRST_PIPE, Recorder};
 use super::ring::Ring;
 use super::sink::{Sink, Writer};
 use super::tap::Tap;
+use super::target::Target;
 use crate::spec::AppId;
 
 /// How lines are to look. What belongs to a terminal or to the environment (NO_COLOR, DYNO) is the caller's
@@ -37,6 +40,8 @@ pub struct Settings {
     /// Whether our own messages begin with the time in text. Not where the platform (DYNO) or a terminal
     /// makes it a nuisance.
     pub timestamps: bool,
+    /// Whether each line begins with the time at which it was read, in raw and text.
+    pub line_times: bool,
     /// Whether there is one instance only: then bytes pass at once in raw and text, unfinished lines too.
     pub sole_source: bool,
 }
@@ -56,6 +61,11 @@ impl Settings {
             Stream::Stdout => self.stdout,
             Stream::Stderr => self.stderr,
         }
+    }
+
+    /// How our own messages look on `stream`.
+    fn look(&self, stream: Stream) -> Look {
+        Look { format: self.format, colour: self.of(stream).colour, timestamps: self.timestamps }
     }
 }
 
@@ -142,13 +152,29 @@ impl Outputs {
     /// blocking mode. Where both lead to the same file (`2>&1`), one writer serves both, so that their lines
     /// do not tear each other.
     pub fn start(settings: Settings, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<(Self, Closed)> {
+        let stderr = (!is_same_file(&stdout, &stderr)).then_some(Target::Descriptor(stderr));
+        Self::start_with(settings, Target::Descriptor(stdout), stderr)
+    }
+
+    /// Starts the writers of two log files, or of one where both have the same path; its settings are then those of `out`.
+    /// The files are never waited for: what they do not take is lost, counted and told of. Fails where one cannot be opened
+    /// now.
+    pub fn to_files(settings: Settings, out: FileSettings, err: FileSettings) -> io::Result<(Self, Closed)> {
+        let file = |file: FileSettings, stream| -> io::Result<Target> {
+            Ok(Target::File(Box::new(RotatingFile::open(file, clock::now())?), settings.look(stream)))
+        };
+        let err = if err.path == out.path { None } else { Some(file(err, Stream::Stderr)?) };
+        Self::start_with(settings, file(out, Stream::Stdout)?, err)
+    }
+
+    fn start_with(settings: Settings, stdout: Target, stderr: Option<Target>) -> io::Result<(Self, Closed)> {
         let (tell, closed) = mpsc::channel(2);
         let out = Rc::new(Sink::new());
         let mut writers = Vec::with_capacity(2);
-        let is_same = is_same_file(&stdout, &stderr);
         writers.push(Writer::start(Arc::clone(&out.queue), stdout, Stream::Stdout, tell.clone())?);
-        let err = if is_same { Rc::clone(&out) } else { Rc::new(Sink::new()) };
-        if !is_same {
+        let mut err = Rc::clone(&out);
+        if let Some(stderr) = stderr {
+            err = Rc::new(Sink::new());
             writers.push(Writer::start(Arc::clone(&err.queue), stderr, Stream::Stderr, tell)?);
         }
         let shared = Rc::new(Shared::new(settings));
@@ -170,8 +196,7 @@ impl Outputs {
     where
         F: Layer<Registry> + Send + Sync,
     {
-        let Settings { format, stderr, timestamps, .. } = self.shared.settings.get();
-        let look = Look { format, colour: stderr.colour, timestamps };
+        let look = self.shared.settings.get().look(Stream::Stderr);
         let own = OwnMessages::new(Arc::clone(&self.stderr.queue), Arc::clone(&self.shared.recorder), look);
         tracing_subscriber::registry().with(filter).with(own)
     }
@@ -235,6 +260,24 @@ impl Outputs {
     #[must_use]
     pub fn history_and_subscribe(&self, filter: Filter, count: usize) -> (Vec<LogLine>, Tap) {
         self.shared.recorder.history_and_tap(filter, count)
+    }
+
+    /// Empties the log files. Gives the first error, but tries each. Waits for writers, so give it a deadline.
+    pub async fn truncate_files(&self) -> io::Result<()> {
+        self.order(Task::Truncate).await
+    }
+
+    /// Opens the log files anew, since somebody has moved them away. As for the rest, see `truncate_files`.
+    pub async fn reopen_files(&self) -> io::Result<()> {
+        self.order(Task::Reopen).await
+    }
+
+    async fn order(&self, task: Task) -> io::Result<()> {
+        let mut result = Ok(());
+        for writer in &self.writers {
+            result = result.and(writer.order(task).await);
+        }
+        result
     }
 
     /// Ends all pumps and waits until everything queued has been written, at most for `limit`. False: an output is

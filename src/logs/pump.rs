@@ -10,6 +10,7 @@
 //!                                         \--> within a line: waiting, turn kept --1 s of silence--> turn given back
 //! ```
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -237,8 +238,8 @@ impl Pump {
         if self.shared.settings.get().format == Format::Json {
             self.write_objects(head, body, scratch).await;
         } else if let Some(prefix) = self.prefix() {
-            self.write_prefixed(prefix, &head, scratch).await;
-            self.write_prefixed(prefix, body, scratch).await;
+            self.write_prefixed(&prefix, &head, scratch).await;
+            self.write_prefixed(&prefix, body, scratch).await;
         } else {
             self.sink.queue.push(self.source, Kind::Line, b"", &head).await;
             self.sink.queue.push(self.source, Kind::Line, b"", body).await;
@@ -317,10 +318,17 @@ impl Pump {
         self.sink.queue.end_source(self.source);
     }
 
-    fn prefix(&self) -> Option<&[u8]> {
+    /// What stands before each line, if anything does.
+    fn prefix(&self) -> Option<Cow<'_, [u8]>> {
         let settings = self.shared.settings.get();
         let StreamSettings { prefix, .. } = settings.of(self.stream);
-        (settings.format == Format::Text && prefix == Prefix::AppAndInstance).then_some(&*self.label.prefix)
+        let is_named = settings.format == Format::Text && prefix == Prefix::AppAndInstance;
+        let name = is_named.then_some(&*self.label.prefix);
+        if !settings.line_times {
+            return name.map(Cow::Borrowed);
+        }
+        let time = format!("{} ", format::rfc3339(clock::now()));
+        Some(Cow::Owned([time.as_bytes(), name.unwrap_or_default()].concat()))
     }
 }
 

@@ -5,11 +5,13 @@
 //! it (the output's writer thread, in `sink`). It does no I/O. Bytes of workers wait for room; lines of ours
 //! never wait: they have room of their own, and where that is used up they are counted instead.
 
+use std::collections::VecDeque;
+use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use memchr::memrchr;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 /// Workers' bytes are taken in while fewer than this wait to be written.
 const FULL: usize = 128 * 1024;
@@ -62,9 +64,34 @@ enum Writer {
     Holding,
 }
 
+/// What can be asked of a log file between two lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    Truncate,
+    Reopen,
+}
+
+/// A task, and who wants to know how it went.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) task: Task,
+    pub(super) reply: oneshot::Sender<io::Result<()>>,
+}
+
+/// What the writer has to do next.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// To write what is now in the batch.
+    Batch,
+    Order(Order),
+    /// Nothing will come any more.
+    Nothing,
+}
+
 #[derive(Debug)]
 struct State {
     pending: Vec<u8>,
+    orders: VecDeque<Order>,
     own: Vec<u8>,
     /// Lines of ours that found no room since the last one that did.
     lost: u64,
@@ -87,6 +114,7 @@ impl Queue {
     pub(super) fn new() -> Self {
         let state = State {
             pending: Vec::new(),
+            orders: VecDeque::new(),
             own: Vec::new(),
             lost: 0,
             open: None,
@@ -153,23 +181,39 @@ impl Queue {
         }
     }
 
-    /// Waits for bytes and puts them in the place of what `batch` held. False: nothing will come any more.
-    pub(super) fn take(&self, batch: &mut Vec<u8>) -> bool {
+    /// Has the writer do `task` before anything else, and tells how it went. An error, too, where the output is gone.
+    pub(super) async fn order(&self, task: Task) -> io::Result<()> {
+        let (reply, done) = oneshot::channel();
+        {
+            let mut state = self.lock();
+            if state.phase != Phase::Closed {
+                state.orders.push_back(Order { task, reply });
+                self.wake_writer(&mut state);
+            }
+        }
+        done.await.unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    /// Waits for what is to be done next. Bytes are put in the place of what `batch` held.
+    pub(super) fn take(&self, batch: &mut Vec<u8>) -> Taken {
         batch.clear();
         let mut state = self.lock();
         loop {
             if state.phase == Phase::Closed {
-                return false;
+                return Taken::Nothing;
+            }
+            if let Some(order) = state.orders.pop_front() {
+                return Taken::Order(order);
             }
             state.place_own();
             if !state.pending.is_empty() {
                 std::mem::swap(&mut state.pending, batch);
                 self.tell_room(&mut state);
-                return true;
+                return Taken::Batch;
             }
             if state.phase == Phase::Finishing {
                 if state.own.is_empty() {
-                    return false;
+                    return Taken::Nothing;
                 }
                 state.force_own();
             } else {
@@ -193,6 +237,7 @@ impl Queue {
         state.phase = Phase::Closed;
         state.pending = Vec::new();
         state.own = Vec::new();
+        state.orders = VecDeque::new();
         self.tell_room(&mut state);
         self.wake_writer(&mut state);
     }

@@ -15,6 +15,7 @@ use super::*;
 use crate::process::Pid;
 use crate::spec::{AppId, InstanceId};
 
+mod files;
 mod watching;
 
 /// How long anything may take before a test fails.
@@ -22,7 +23,14 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 fn settings(format: Format) -> Settings {
     let stream = StreamSettings { prefix: Prefix::AppAndInstance, colour: false };
-    Settings { format, stdout: stream, stderr: stream, timestamps: false, sole_source: false }
+    Settings {
+        format,
+        stdout: stream,
+        stderr: stream,
+        timestamps: false,
+        line_times: false,
+        sole_source: false,
+    }
 }
 
 fn run<T>(test: impl Future<Output = T>) -> T {
