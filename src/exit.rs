@@ -60,14 +60,18 @@ impl Error {
         }
     }
 
-    fn problems(&self) -> &[Problem] {
+    /// Everything that is wrong with the settings, if that is it.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
         match self {
             Self::Resolve(ResolveError::Problems(problems)) => problems,
             Self::Resolve(_) | Self::Usage(_) | Self::System { .. } => &[],
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::Usage(error) => error.hint(),
             Self::Resolve(ResolveError::ConfigurationFile(_)) => {

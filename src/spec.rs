@@ -41,6 +41,19 @@ impl fmt::Display for WorkerId {
     }
 }
 
+/// One worker of the whole runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkerKey {
+    pub app: AppId,
+    pub worker: WorkerId,
+}
+
+impl fmt::Display for WorkerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.app, self.worker)
+    }
+}
+
 /// Which reload a worker belongs to; the first workers are of generation 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Generation(pub u32);
@@ -66,14 +79,26 @@ pub struct AppSpec {
     pub on_hup: OnHup,
     /// How a worker shall come by its listening socket.
     pub share: Share,
+    pub company: Company,
 }
 
 impl AppSpec {
     /// Whether we are a mere init: one process, never restarted, every signal passed on, its exit status ours.
     #[must_use]
     pub fn is_init(&self) -> bool {
-        self.restart.after_exit == AfterExit::Stay && self.instances.get() == 1
+        self.company == Company::None
+            && self.restart.after_exit == AfterExit::Stay
+            && self.instances.get() == 1
     }
+}
+
+/// Whether an app has the runtime to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// The runtime was started for this app.
+    None,
+    /// It was added to a runtime that may have others.
+    Others,
 }
 
 /// What to execute, and in which surroundings.

@@ -23,6 +23,7 @@ const PURE: &[&str] = &[
     "logs/assemble.rs",
     "logs/line.rs",
     "logs/history.rs",
+    "logs/state.rs",
 ];
 
 /// What a pure file never names.
@@ -46,6 +47,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("logs/assemble", 1),
     ("logs/line", 1),
     ("logs/history", 1),
+    ("logs/state", 1),
     ("metrics/render", 1),
     ("api", 1),
     ("tui/state", 1),

@@ -252,11 +252,25 @@ pub type Environment = Vec<(Text, Text)>;
 /// `POST /v1/apps`: an app to be added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartRequest {
-    /// The words after `pmr start`: options, COMMAND or FILE, and the app's own words.
+    /// Options, COMMAND or FILE, and the app's own words.
     pub words: Vec<Text>,
+    /// After which words they stand; after `start` where it is absent.
+    #[serde(default)]
+    pub grammar: Grammar,
     /// Where the client is; the app runs there unless `--cwd` says otherwise.
     pub directory: Text,
     pub environment: Environment,
+}
+
+/// By which rules the words of a command line are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grammar {
+    /// As after `pmr-runtime start`.
+    #[default]
+    Start,
+    /// As after `pmr-runtime`.
+    Run,
 }
 
 /// `POST /v1/apps/{target}/reload`.

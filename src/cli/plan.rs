@@ -1,47 +1,103 @@
-//! The last decisions before the first worker starts, which need a look at the machine: which way sockets are shared,
-//! whether the agent can be had, who owns the terminal.
+//! The last decisions before the first worker of an app starts, which need a look at the machine: which way sockets are
+//! shared, whether the agent can be had.
 
+use std::cell::{Cell, OnceCell};
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead, IsTerminal};
-use std::path::PathBuf;
+use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
 
+use super::args::{self, Request};
+use crate::api::types::{Grammar, Problem, SettingView, StartRequest};
+use crate::config::interpreter;
+use crate::config::problem::Origin;
 use crate::config::settings::{LogFormat, Settings};
 use crate::config::sources::Sources;
 use crate::driver::Plan;
+use crate::exit::{self, Error};
 use crate::handover::agent::{self, Agent};
-use crate::handover::choose::{self, Choice, Remark, Situation, Way};
+use crate::handover::choose::{self, Choice, Situation, Way};
 use crate::handover::cluster::recognise::{Recognised, recognise};
 use crate::handover::cluster::spawn::VARIABLES;
 use crate::handover::environment;
-use crate::spec::{CommandSpec, Share};
+use crate::spec::{AppSpec, CommandSpec, Company, Share};
 use crate::sys::filter::Probe;
 
-/// The plan, and what people are told about it.
-#[derive(Debug)]
-pub(super) struct Prepared {
-    pub(super) plan: Plan,
-    pub(super) settings: Settings,
-    pub(super) colours: bool,
-    remarks: Vec<Remark>,
+/// Whether `bind` can be intercepted on this machine: tried while the configuration is read, looked at when needed.
+pub(super) struct Interception {
+    probe: Cell<Option<Probe>>,
+    refusal: OnceCell<Option<String>>,
+}
+
+impl Interception {
+    pub(super) fn new(probe: Probe) -> Self {
+        Self { probe: Cell::new(Some(probe)), refusal: OnceCell::new() }
+    }
+
+    /// Why it cannot be, if so.
+    fn refusal(&self) -> Option<&str> {
+        let outcome =
+            || self.probe.take().and_then(|probe| probe.outcome().err()).map(|error| error.to_string());
+        self.refusal.get_or_init(outcome).as_deref()
+    }
+}
+
+/// Plans what a client, or we ourselves on a reload, ask for: reads the words again, and everything that they name.
+///
+/// # Errors
+/// All that is wrong with it, for the one who asked.
+pub(super) fn plan_anew(
+    sources: &Sources,
+    interception: &Interception,
+    request: &StartRequest,
+    company: Company,
+) -> Result<Plan, Problem> {
+    let environment =
+        request.environment.iter().cloned().map(|(name, value)| (name.into(), value.into())).collect();
+    let directory = PathBuf::from(OsString::from(request.directory.clone()));
+    let sources = sources.for_another(environment, directory);
+    let settings = read(&sources, request).map_err(|error| as_problem(&error))?;
+    Ok(prepare(&settings, interception, company))
+}
+
+fn read(sources: &Sources, request: &StartRequest) -> Result<Settings, Error> {
+    let start = (request.grammar == Grammar::Start).then(|| OsString::from("start"));
+    let words = request.words.iter().cloned().map(OsString::from);
+    let argv = std::iter::once(OsString::from("pmr-runtime")).chain(start).chain(words);
+    match args::parse(argv, &|directory, file| sources.is_file(directory, file))? {
+        Request::Run(invocation) => Ok(sources.resolve(*invocation)?),
+        Request::Help(help) | Request::Version(help) => Err(args::UsageError::NoCommand { help }.into()),
+    }
+}
+
+/// An error that would end the runtime at its start ends nothing later on; it is told to who asked.
+fn as_problem(error: &Error) -> Problem {
+    let details = error.problems().iter().map(ToString::to_string).collect();
+    let code = if error.status() == exit::USAGE { "usage" } else { "configuration" };
+    Problem { code: code.to_owned(), message: error.to_string(), hint: error.hint(), details }
 }
 
 /// Decides.
-pub(super) fn prepare(settings: Settings, sources: &Sources, probe: Probe) -> Prepared {
-    let mut app = settings.app.clone();
+pub(super) fn prepare(settings: &Settings, interception: &Interception, company: Company) -> Plan {
+    let mut app = AppSpec { company, ..settings.app.clone() };
     for name in VARIABLES {
         // Those of a Node process above us, which would make our workers speak to it.
         app.command.environment.remove(OsStr::new(name));
     }
-    let node_script =
-        matches!(recognise(&app.command.program, &app.command.arguments), Recognised::Script(_));
-    let choice = way(&settings, node_script, probe);
+    let recognised = recognise(&app.command.program, &app.command.arguments);
+    let node_script = matches!(recognised, Recognised::Script(_));
+    let choice = way(settings, &app, node_script, interception);
     app.instances = choice.instances;
     if !choice.way.hears_listening() {
         app.readiness.port = None; // Nobody would tell us that the app listens there.
     }
     let is_init = app.is_init();
     let agent = agent_for(&app.command, is_init);
-    let plan = Plan {
+    let mut warnings: Vec<_> = settings.warnings.iter().map(ToString::to_string).collect();
+    warnings.extend(choice.remarks.iter().map(ToString::to_string));
+    if !is_init && agent.as_ref().is_some_and(|agent| agent.node_options().is_none()) {
+        warnings.push(NO_AGENT.to_owned());
+    }
+    Plan {
         way: choice.way,
         port: settings.port,
         in_container: settings.container,
@@ -50,28 +106,50 @@ pub(super) fn prepare(settings: Settings, sources: &Sources, probe: Probe) -> Pr
         // A node script is itself what serves; what else it starts is the app's own business.
         needs_guard: !is_init && !node_script && std::process::id() != 1,
         inherit_output: is_init && settings.log_format != LogFormat::Json,
-        oom_file: sources.limits().oom_file.clone(),
-        always_prefix: io::stdout().is_terminal(),
+        script: script(&app.command, &recognised),
+        settings: setting_views(settings),
+        warnings,
+        sizing: settings.sizing.to_string(),
         app,
-    };
-    let colours = allows_colour(sources);
-    Prepared { plan, settings, colours, remarks: choice.remarks }
+    }
 }
 
+const NO_AGENT: &str = "no directory takes the agent for node workers (/dev/shm, TMPDIR, /tmp, /run, /var/tmp), so an \
+                        app without a SIGTERM handler of its own loses requests when it is stopped";
+
 /// A mere init leaves its program alone.
-fn way(settings: &Settings, node_script: bool, probe: Probe) -> Choice {
-    let app = &settings.app;
+fn way(settings: &Settings, app: &AppSpec, node_script: bool, interception: &Interception) -> Choice {
     if app.is_init() && app.share == Share::Auto {
         return Choice { way: Way::None, instances: app.instances, remarks: Vec::new() };
     }
-    let refusal = probe.outcome().err().map(|error| error.to_string());
     choose::choose(&Situation {
         asked: app.share,
         node_script,
         instances: app.instances,
         port: settings.port,
-        no_interception: refusal.as_deref(),
+        no_interception: interception.refusal(),
     })
+}
+
+/// The file that a command runs: node's script, or the first word that has an interpreter's extension.
+fn script(command: &CommandSpec, recognised: &Recognised) -> Option<String> {
+    let found = match recognised {
+        Recognised::Script(script) => Some(script.clone()),
+        _ => {
+            let is_script = |word: &&OsString| interpreter::candidates(Path::new(word)).is_some();
+            command.arguments.iter().find(is_script).cloned()
+        }
+    };
+    found.map(|script| script.to_string_lossy().into_owned())
+}
+
+fn setting_views(settings: &Settings) -> Vec<SettingView> {
+    let view = |(name, origin): (&&'static str, &Origin)| SettingView {
+        name: (*name).to_owned(),
+        value: settings.value_of(name),
+        origin: origin.to_string(),
+    };
+    settings.origins.iter().map(view).collect()
 }
 
 fn agent_for(command: &CommandSpec, is_init: bool) -> Option<Agent> {
@@ -100,36 +178,4 @@ fn first_line(command: &CommandSpec) -> Option<String> {
     // Longer than any `#!` line that the kernel accepts.
     io::BufReader::new(io::Read::take(file, 256)).read_until(b'\n', &mut line).ok()?;
     String::from_utf8(line).ok()
-}
-
-/// no-color.org: any value but the empty one forbids colour.
-fn allows_colour(sources: &Sources) -> bool {
-    let value = |name: &str| sources.environment().get(OsStr::new(name)).filter(|value| !value.is_empty());
-    value("NO_COLOR").is_none() && value("TERM").is_none_or(|term| term != "dumb")
-}
-
-impl Prepared {
-    /// The start line and everything that a person should know before the first worker starts.
-    pub(super) fn tell(&self) {
-        for warning in &self.settings.warnings {
-            tracing::warn!("{warning}");
-        }
-        for remark in &self.remarks {
-            tracing::warn!("{remark}");
-        }
-        if self.plan.app.is_init() {
-            return;
-        }
-        if self.plan.agent.as_ref().is_some_and(|agent| agent.node_options().is_none()) {
-            tracing::warn!(
-                "no directory takes the agent for node workers (/dev/shm, TMPDIR, /tmp, /run, /var/tmp), so an app \
-                 without a SIGTERM handler of its own loses requests when it is stopped"
-            );
-        }
-        tracing::info!(
-            app = self.plan.app.name,
-            share = %self.plan.way,
-            "starting {}", self.settings.sizing
-        );
-    }
 }

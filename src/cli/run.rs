@@ -1,21 +1,30 @@
 //! From the command line to the running driver.
 
-use std::io::{self, IsTerminal, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::{self, Request};
-use super::plan;
-use crate::config::settings::{LogFormat, Settings};
+use super::outputs;
+use super::plan::{self, Interception};
+use super::surroundings;
+use crate::config::settings::Settings;
 use crate::config::sources::Sources;
+use crate::driver::handle::handle;
 use crate::driver::{Driver, Plan};
 use crate::exit::{self, Error};
-use crate::logs::{self, Closed, Format, Outputs, Prefix, StreamSettings};
-use crate::sys::filter::{Filter, Probe};
+use crate::logs::{Closed, Outputs};
+use crate::spec::Company;
+use crate::sys::filter::Filter;
 use crate::sys::signals::{self, Installed};
 use crate::sys::{guard, low_fds, subreaper};
+
+/// The first word by which a runtime without apps is started, for the background: `pmr-runtime daemon HOME`.
+pub const DAEMON: &str = "daemon";
 
 /// The whole program. Returns the status to exit with.
 #[must_use]
@@ -40,20 +49,30 @@ fn is_guard() -> bool {
     std::env::args_os().next().is_some_and(|name| name == guard::NAME)
 }
 
+/// What is to be run.
+enum Job {
+    /// An app in the foreground.
+    App(Box<Settings>),
+    /// No app yet: those that clients add, with state and logs in this directory.
+    Daemon(PathBuf),
+}
+
 fn start(signals: Installed) -> Result<u8, Error> {
-    let system = |what| move |source| Error::System { what, source };
     low_fds::fill_standard_streams().map_err(system("open /dev/null"))?;
     let reserved = low_fds::reserve().map_err(system("reserve descriptors"))?;
     // Tried while we read the configuration; most ways of sharing need to know. After the reservation, lest the probe's
     // own descriptor stand in its place.
-    let probe = Filter::probe();
+    let interception = Rc::new(Interception::new(Filter::probe()));
     let sources = Sources::of_this_process();
-    let request = args::parse(std::env::args_os(), &|directory, file| sources.is_file(directory, file))?;
-    let invocation = match request {
-        Request::Run(invocation) => *invocation,
-        Request::Help(text) | Request::Version(text) => return Ok(print(&text)),
+    let job = match daemon_home() {
+        Some(home) => Job::Daemon(home),
+        None => {
+            match args::parse(std::env::args_os(), &|directory, file| sources.is_file(directory, file))? {
+                Request::Run(invocation) => Job::App(Box::new(sources.resolve(*invocation)?)),
+                Request::Help(text) | Request::Version(text) => return Ok(print(&text)),
+            }
+        }
     };
-    let settings = sources.resolve(invocation)?;
     // Without it orphans go to the next init above us, which reaps them as well.
     let _not_needed_as_pid_1 = subreaper::become_subreaper();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -61,7 +80,16 @@ fn start(signals: Installed) -> Result<u8, Error> {
         .build()
         .map_err(system("start the event loop"))?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, supervise(signals, settings, &sources, (probe, reserved)))
+    local.block_on(&runtime, supervise(job, signals, sources, interception, reserved))
+}
+
+fn system(what: &'static str) -> impl Fn(io::Error) -> Error {
+    move |source| Error::System { what, source }
+}
+
+fn daemon_home() -> Option<PathBuf> {
+    let mut words = std::env::args_os().skip(1);
+    (words.next()? == DAEMON).then(|| words.next().map(PathBuf::from))?
 }
 
 /// A closed standard output is no reason to fail.
@@ -71,48 +99,53 @@ fn print(text: &str) -> u8 {
 }
 
 async fn supervise(
+    job: Job,
     signals: Installed,
-    settings: Settings,
-    sources: &Sources,
-    (probe, reserved): (Probe, Vec<OwnedFd>),
+    sources: Sources,
+    interception: Rc<Interception>,
+    reserved: Vec<OwnedFd>,
 ) -> Result<u8, Error> {
-    let system = |what| move |source| Error::System { what, source };
-    let prepared = plan::prepare(settings, sources, probe);
-    let outputs = open_outputs(&prepared).map_err(system("open the outputs"))?;
-    let subscriber = outputs.0.subscriber(level(&prepared.settings));
-    let _set_once = tracing::subscriber::set_global_default(subscriber);
-    prepared.tell();
+    let (outputs, plan) = match &job {
+        Job::App(settings) => {
+            let plan = plan::prepare(settings, &interception, Company::None);
+            let outputs = outputs::of_foreground(settings, &plan, &sources);
+            (outputs, Some(plan))
+        }
+        Job::Daemon(home) => (outputs::of_background(home), None),
+    };
+    let outputs: (Outputs, Closed) = outputs.map_err(system("open the outputs"))?;
+    let _set_once = tracing::subscriber::set_global_default(outputs.0.subscriber(level(&job)));
+    if let Some(plan) = &plan {
+        tell(plan);
+    }
     let signals = signals.attach().map_err(system("watch for signals"))?;
-    let plan: Plan = prepared.plan;
-    Driver::new(plan, signals, outputs, reserved).run().await.map_err(system("run the event loop"))
+    let home = match &job {
+        Job::App(_) => None,
+        Job::Daemon(home) => Some(home.clone()),
+    };
+    let (_handle, end) = handle();
+    let surroundings = surroundings::of(sources, interception, home);
+    let mut driver = Driver::new(surroundings, signals, outputs, reserved, end);
+    if let Some(plan) = plan {
+        driver.add(surroundings::first_definition(), plan, None).map_err(system("open log files"))?;
+    }
+    driver.run().await.map_err(system("run the event loop"))
 }
 
-fn level(settings: &Settings) -> LevelFilter {
-    settings.log_level.as_str().parse().unwrap_or(LevelFilter::INFO)
+/// The start line and everything that a person should know before the first worker starts.
+fn tell(plan: &Plan) {
+    for warning in &plan.warnings {
+        tracing::warn!("{warning}");
+    }
+    if !plan.app.is_init() {
+        tracing::info!(app = plan.app.name, share = %plan.way, "starting {}", plan.sizing);
+    }
 }
 
-fn open_outputs(prepared: &plan::Prepared) -> io::Result<(Outputs, Closed)> {
-    let settings = &prepared.settings;
-    let several = prepared.plan.app.instances.get() > 1;
-    let colours = prepared.colours;
-    let stream = |is_terminal: bool| StreamSettings {
-        prefix: if several || is_terminal { Prefix::AppAndInstance } else { Prefix::None },
-        colour: is_terminal && colours,
+fn level(job: &Job) -> LevelFilter {
+    let level = match job {
+        Job::App(settings) => settings.log_level.as_str(),
+        Job::Daemon(_) => "info",
     };
-    let stderr_is_terminal = io::stderr().is_terminal();
-    let look = logs::Settings {
-        format: match settings.log_format {
-            LogFormat::Raw => Format::Raw,
-            LogFormat::Text => Format::Text,
-            LogFormat::Json => Format::Json,
-        },
-        stdout: stream(io::stdout().is_terminal()),
-        stderr: stream(stderr_is_terminal),
-        timestamps: settings.timestamps && !stderr_is_terminal,
-        line_times: false,
-        sole_source: !several,
-    };
-    let stdout = io::stdout().as_fd().try_clone_to_owned()?;
-    let stderr = io::stderr().as_fd().try_clone_to_owned()?;
-    Outputs::start(look, stdout, stderr)
+    level.parse().unwrap_or(LevelFilter::INFO)
 }

@@ -34,6 +34,19 @@ pub fn parse(text: &str) -> Result<Duration, Accepted> {
         .ok_or(ACCEPTED)
 }
 
+/// The words that [`parse`] reads as this duration, to a millisecond: `90s`, `1500ms`, `2m`.
+#[must_use]
+pub fn render(span: Duration) -> String {
+    let millis = span.as_millis();
+    match (millis % 1000, span.as_secs()) {
+        (0, 0) => "0s".to_owned(),
+        (0, seconds) if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        (0, seconds) if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        (0, seconds) => format!("{seconds}s"),
+        _ => format!("{millis}ms"),
+    }
+}
+
 /// Reads `text` as a duration above zero.
 ///
 /// # Errors
@@ -127,6 +140,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_rendered_reads_as_the_same(millis in 0_u64..100_000_000) {
+            let span = Duration::from_millis(millis);
+            prop_assert_eq!(parse(&render(span)), Ok(span));
+        }
+
         #[test]
         fn no_text_makes_it_panic(text in ".*") {
             let _ = parse(&text);

@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 
 use super::problem::{Origin, Warning};
 use super::sizing::Sizing;
-use crate::spec::AppSpec;
+use super::{duration, setting};
+use crate::spec::{AfterExit, AppSpec, OnHup, ReadySign, RestartDelay, Share};
 
 /// How the lines of the workers reach our output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,4 +62,72 @@ pub struct Settings {
     /// Where each option got its value, by the option's name without dashes: `instances`, `kill-timeout`.
     pub origins: BTreeMap<&'static str, Origin>,
     pub warnings: Vec<Warning>,
+}
+
+impl LogFormat {
+    /// The word that asks for it: `raw`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+impl Settings {
+    /// The value of the setting of this name, in the words that ask for it; empty where it has none.
+    #[must_use]
+    pub fn value_of(&self, name: &str) -> String {
+        let app = &self.app;
+        let (fixed, first) = match app.restart.delay {
+            RestartDelay::Fixed(delay) => (Some(delay), None),
+            RestartDelay::Exponential { first, .. } => (None, Some(first)),
+        };
+        let time = |span: Option<std::time::Duration>| span.map_or_else(String::new, duration::render);
+        match name {
+            _ if name == setting::INSTANCES.name => app.instances.to_string(),
+            _ if name == setting::NAME.name => app.name.clone(),
+            _ if name == setting::KILL_TIMEOUT.name => duration::render(app.stop.timeout),
+            _ if name == setting::KILL_SIGNAL.name => {
+                app.stop.signal.map_or_else(|| "as received".to_owned(), |signal| signal.to_string())
+            }
+            _ if name == setting::AUTORESTART.name => {
+                (app.restart.after_exit == AfterExit::Restart).to_string()
+            }
+            _ if name == setting::MAX_RESTARTS.name => app.restart.max_unstable.to_string(),
+            _ if name == setting::MIN_UPTIME.name => duration::render(app.restart.min_uptime),
+            _ if name == setting::RESTART_DELAY.name => time(fixed),
+            _ if name == setting::EXP_BACKOFF_RESTART_DELAY.name => time(first),
+            _ if name == setting::WAIT_READY.name => (app.readiness.sign == ReadySign::Said).to_string(),
+            _ if name == setting::LISTEN_TIMEOUT.name => duration::render(app.readiness.timeout),
+            _ if name == setting::CWD.name => {
+                app.command.directory.as_ref().map_or_else(String::new, |path| path.display().to_string())
+            }
+            _ if name == setting::LOG_FORMAT.name => self.log_format.as_str().to_owned(),
+            _ if name == setting::SHARE.name => share_word(app.share).to_owned(),
+            _ if name == setting::ON_HUP.name => on_hup_word(app.on_hup).to_owned(),
+            _ if name == setting::LOG_LEVEL.name => self.log_level.as_str().to_owned(),
+            _ => String::new(),
+        }
+    }
+}
+
+fn share_word(share: Share) -> &'static str {
+    match share {
+        Share::Auto => "auto",
+        Share::Cluster => "cluster",
+        Share::Intercept => "intercept",
+        Share::Activation => "activation",
+        Share::Reuseport => "reuseport",
+        Share::None => "none",
+    }
+}
+
+fn on_hup_word(on_hup: OnHup) -> &'static str {
+    match on_hup {
+        OnHup::Reload => "reload",
+        OnHup::Forward => "forward",
+    }
 }

@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
@@ -16,6 +16,7 @@ use super::cgroup::{self, Limits};
 use super::raw::Invocation;
 use super::resolve::{ResolveError, World, resolve};
 use super::settings::Settings;
+use super::sizing::Cpus;
 
 /// Files that container engines leave in a container: Docker, Podman.
 const CONTAINER_SIGNS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
@@ -27,6 +28,8 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sources {
     environment: BTreeMap<OsString, OsString>,
+    /// From where relative paths are seen; from our own directory where `None`.
+    directory: Option<PathBuf>,
     limits: Limits,
     affinity: NonZeroU32,
     container: bool,
@@ -39,11 +42,36 @@ impl Sources {
     pub fn of_this_process() -> Self {
         Self {
             environment: std::env::vars_os().collect(),
+            directory: None,
             limits: cgroup::limits(&|path| std::fs::read(path).ok()),
             affinity: cpus_by_affinity().unwrap_or_else(cpus_by_library),
             container: std::process::id() == 1 || CONTAINER_SIGNS.iter().any(|path| Path::new(path).exists()),
             on_terminal: std::io::stdout().is_terminal(),
         }
+    }
+
+    /// The same machine, measured anew, with another's environment and directory.
+    #[must_use]
+    pub fn for_another(&self, environment: BTreeMap<OsString, OsString>, directory: PathBuf) -> Self {
+        Self {
+            environment,
+            directory: Some(directory),
+            limits: cgroup::limits(&|path| std::fs::read(path).ok()),
+            affinity: cpus_by_affinity().unwrap_or(self.affinity),
+            container: self.container,
+            on_terminal: self.on_terminal,
+        }
+    }
+
+    /// CPUs that we may use, by affinity and quota.
+    #[must_use]
+    pub fn cpus(&self) -> NonZeroU32 {
+        Cpus { affinity: self.affinity, quota: self.limits.cpu }.count()
+    }
+
+    /// A path as the one who named it sees it.
+    fn seen_from(&self, path: &Path) -> PathBuf {
+        self.directory.as_deref().unwrap_or(Path::new("")).join(path)
     }
 
     /// The environment as we were given it.
@@ -62,7 +90,7 @@ impl Sources {
     #[must_use]
     pub fn is_file(&self, cwd: Option<&Path>, path: &Path) -> bool {
         let variable = self.environment.get(OsStr::new("PMR_CWD")).map(Path::new);
-        cwd.or(variable).unwrap_or(Path::new("")).join(path).is_file()
+        self.seen_from(cwd.or(variable).unwrap_or(Path::new(""))).join(path).is_file()
     }
 
     /// Whether a directory of PATH has an executable file called `name`.
@@ -81,7 +109,7 @@ impl Sources {
     /// # Errors
     /// See [`resolve`].
     pub fn resolve(&self, invocation: Invocation) -> Result<Settings, ResolveError> {
-        resolve(
+        let mut settings = resolve(
             invocation,
             World {
                 environment: self.environment.clone(),
@@ -92,9 +120,14 @@ impl Sources {
                 on_terminal: self.on_terminal,
                 in_path: &|name| self.in_path(name),
                 is_file: &|cwd, path| self.is_file(cwd, path),
-                is_directory: &Path::is_dir,
+                is_directory: &|path| self.seen_from(path).is_dir(),
             },
-        )
+        )?;
+        if self.directory.is_some() {
+            let given = settings.app.command.directory.take().unwrap_or_default();
+            settings.app.command.directory = Some(self.seen_from(&given));
+        }
+        Ok(settings)
     }
 }
 
@@ -124,6 +157,7 @@ mod tests {
     fn sources(variables: &[(&str, &OsStr)]) -> Sources {
         Sources {
             environment: variables.iter().map(|(name, value)| (name.into(), (*value).into())).collect(),
+            directory: None,
             limits: Limits::default(),
             affinity: NonZeroU32::MIN,
             container: false,

@@ -26,6 +26,12 @@ impl Clock {
     }
 }
 
+/// The time of day, in milliseconds since the epoch.
+pub(super) fn epoch_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A number that differs from start to start, for jitter. No secret.
 pub(super) fn seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,8 +1,10 @@
 //! Collects the dead: workers, whose end the supervisor is told, and orphans, who only had to be collected.
 
+use super::app::App;
 use super::run::Driver;
+use super::terminal::take_terminal_back;
 use super::workers::{Remains, Stop, Worker};
-use crate::process::{ExitReason, Pid, Signal};
+use crate::process::{ExitReason, Signal};
 use crate::spec::{InstanceId, WorkerId};
 use crate::supervisor::{Event, Killer, Survivors};
 use crate::sys::reap::{self, Child, Reaped};
@@ -17,18 +19,29 @@ impl Driver {
                 Child::Ended(reaped) => self.on_ended(reaped),
             }
         }
+        self.apps.values_mut().for_each(App::bury_remains);
+    }
+
+    fn on_ended(&mut self, Reaped { pid, reason }: Reaped) {
+        let found =
+            self.apps.values_mut().find_map(|app| app.workers.by_pid(pid).map(|worker| (app, worker)));
+        match found {
+            Some((app, worker)) => app.on_ended(worker, reason),
+            None => tracing::debug!(pid = pid.as_raw(), %reason, "orphan reaped"),
+        }
+    }
+}
+
+impl App {
+    fn bury_remains(&mut self) {
         for (worker, remains) in self.workers.forget_remains(group_exists) {
-            self.forget_group(remains.group);
+            self.shared.forget_group(remains.group);
             self.abandon(remains.instance);
             self.feed(Event::GroupGone { worker });
         }
     }
 
-    fn on_ended(&mut self, Reaped { pid, reason }: Reaped) {
-        let Some(id) = self.workers.by_pid(pid) else {
-            tracing::debug!(pid = pid.as_raw(), %reason, "orphan reaped");
-            return;
-        };
+    fn on_ended(&mut self, id: WorkerId, reason: ExitReason) {
         let Some(worker) = self.workers.remove(id) else { return };
         let killer = self.killer(&worker, reason);
         let instance = worker.instance;
@@ -40,11 +53,15 @@ impl Driver {
 
     fn killer(&mut self, worker: &Worker, reason: ExitReason) -> Killer {
         if worker.has_terminal {
-            self.take_terminal_back();
+            take_terminal_back();
         }
         // A shell reports its child's SIGKILL as its own exit code 137.
         if worker.stop != Stop::Killed && reason.status() == ExitReason::Signal(Signal::KILL).status() {
-            return if self.oom.has_struck() { Killer::OutOfMemory } else { Killer::Unknown };
+            return if self.shared.oom.borrow_mut().has_struck() {
+                Killer::OutOfMemory
+            } else {
+                Killer::Unknown
+            };
         }
         if worker.has_terminal && is_a_persons_wish(reason) { Killer::Keyboard } else { Killer::Unknown }
     }
@@ -64,19 +81,13 @@ impl Driver {
             self.workers.leave_remains(id, Remains { group: pid, instance });
             return Survivors::Some;
         }
-        self.forget_group(pid);
+        self.shared.forget_group(pid);
         Survivors::None
     }
 
     fn abandon(&mut self, instance: InstanceId) {
         if !self.workers.has_any_of(instance) {
             self.listeners.abandon(instance);
-        }
-    }
-
-    fn forget_group(&mut self, group: Pid) {
-        if let Some(guard) = &mut self.guard {
-            guard.forget(group);
         }
     }
 }

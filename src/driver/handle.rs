@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::api::types::{AppView, EventView, LogView, Problem, RuntimeView, StartRequest, Verdict};
+use crate::api::types::{
+    AppView, EventView, LogView, Operation, Problem, RuntimeView, StartRequest, Verdict,
+};
 use crate::logs::Stream;
 use crate::process::Signal;
 use crate::spec::{AppId, InstanceId};
@@ -51,6 +53,25 @@ pub enum Change {
     Reset,
     /// Throws the kept lines away, and what is in the log files.
     Flush,
+}
+
+impl Change {
+    /// The change's name in verdicts.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        match self {
+            Self::Start => Operation::Start,
+            Self::Stop => Operation::Stop,
+            Self::Restart { .. } => Operation::Restart,
+            Self::Reload { .. } => Operation::Reload,
+            Self::Check { .. } => Operation::Check,
+            Self::Delete => Operation::Delete,
+            Self::Scale(_) => Operation::Scale,
+            Self::Signal(_) => Operation::Signal,
+            Self::Reset => Operation::Reset,
+            Self::Flush => Operation::Flush,
+        }
+    }
 }
 
 /// How many instances a reload replaces at a time.

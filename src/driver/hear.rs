@@ -3,16 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::advice::{self, Advice};
-use super::run::Driver;
+use super::app::App;
 use crate::handover::cluster::{Errno, FromWorker, Listening, Query, ServersLeft, Wanted};
 use crate::handover::intercept::Fact;
 use crate::listener::{Address, Blocking, Handed, ListenError, OnlyV6};
 use crate::spec::{InstanceId, WorkerId};
 use crate::supervisor::{Event, Listen};
 use crate::sys::notification::Notification;
-
-/// How many different pieces of advice are given.
-const MOST_ADVICE: usize = 32;
 
 /// What comes through the filter of a worker.
 #[derive(Debug)]
@@ -22,7 +19,7 @@ pub(super) enum Asked {
     Over,
 }
 
-impl Driver {
+impl App {
     pub(super) fn on_asked(&mut self, worker: WorkerId, asked: &Asked) {
         match asked {
             Asked::Question(question) => self.on_question(worker, question),
@@ -35,26 +32,19 @@ impl Driver {
         let Some(interception) = self.workers.interception(worker) else { return };
         match interception.answer(question, &mut self.listeners) {
             Some(Fact::Listening(address)) => self.on_listening(worker, &address),
-            Some(Fact::Refused(error)) => self.advise(error.to_string()),
-            Some(Fact::Closed) => self.advise(Advice::Closed.to_string()),
+            Some(Fact::Refused(error)) => self.shared.advise(error.to_string()),
+            Some(Fact::Closed) => self.shared.advise(Advice::Closed.to_string()),
             None => {}
         }
     }
 
     fn on_listening(&mut self, worker: WorkerId, address: &Address) {
-        if let Some(advice) = advice::on_listening(address, self.plan.in_container, self.plan.port) {
-            self.advise(advice.to_string());
+        let plan = self.plan();
+        if let Some(advice) = advice::on_listening(address, plan.in_container, plan.port) {
+            self.shared.advise(advice.to_string());
         }
         let port = address.socket_addr().map(|address| address.port());
         self.feed(Event::Listening { worker, listen: Listen { port } });
-    }
-
-    /// Says it once, however many workers do the same. An app that tries port after port need not be told of each.
-    fn advise(&mut self, text: String) {
-        if self.advised.len() < MOST_ADVICE && !self.advised.contains(&text) {
-            tracing::warn!("{text}");
-            self.advised.push(text);
-        }
     }
 
     /// Hears what a node worker says over its channel.
@@ -90,7 +80,7 @@ impl Driver {
             }
             Err(Refusal::Listen(error)) => {
                 link.answer_error(query, Errno(error.errno() as i32));
-                self.advise(error.to_string());
+                self.shared.advise(error.to_string());
             }
             Err(Refusal::NoSuchDescriptor) => link.answer_error(query, Errno(libc::EBADF)),
         }

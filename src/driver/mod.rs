@@ -12,16 +12,28 @@
 //! and children spawned, within one turn.
 
 mod advice;
+mod app;
 mod clock;
 mod death;
+mod end;
 pub mod handle;
 mod hear;
 mod oom;
+mod order;
 mod perform;
+pub mod plan;
+mod question;
 mod run;
+mod shared;
 mod spawn;
 mod tell;
 mod terminal;
+mod view;
+mod watch_logs;
+mod words;
 mod workers;
 
-pub use run::{Driver, Plan};
+pub use plan::{Plan, Planner, Surroundings};
+pub use run::Driver;
+pub use shared::rotated;
+pub use words::KINDS;

@@ -2,34 +2,35 @@
 
 use std::rc::Rc;
 
-use super::run::Driver;
-use super::tell::Telling;
+use super::app::App;
+use super::clock;
 use super::workers::Stop;
-use crate::logs::{Prefix, WorkerLogs};
+use crate::logs::WorkerLogs;
 use crate::process::Signal;
-use crate::spec::WorkerId;
+use crate::spec::{InstanceId, WorkerId};
 use crate::supervisor::{Action, CalledOff, Notice, Recipient};
 use crate::sys::signals::{signal_group, signal_process};
 
-impl Driver {
+impl App {
     /// Does all that is to be done, in order. A spawn is answered before anything else happens.
     pub(super) fn perform(&mut self) {
         while let Some(action) = self.todo.pop_front() {
             match action {
                 Action::Spawn { worker, instance, generation } => {
                     let answer = self.spawn(worker, instance, generation);
-                    let actions = self.supervisor.handle(self.clock.now(), answer);
+                    let actions = self.supervisor.handle(self.shared.clock.now(), answer);
                     self.todo.extend(actions);
                 }
                 Action::Stop { worker, signal } => self.stop(worker, signal),
                 Action::Kill { worker } => self.kill(worker),
                 Action::Forward { worker, signal, to } => self.forward(worker, signal, to),
-                Action::Suspend => self.suspend(),
+                Action::Suspend => self.shared.suspending.set(true),
                 Action::Serve { instances } => self.listeners.serve(&instances),
                 Action::StopListening => self.listeners.stop_listening(),
-                Action::Adopt { .. } | Action::Answer { .. } => {}
+                Action::Adopt { ticket, generation } => self.begin_generation(ticket, generation),
+                Action::Answer { ticket, answer } => self.answered(ticket, answer),
                 Action::Notice(notice) => self.notice(notice),
-                Action::Exit { status } => self.status = Some(status),
+                Action::Exit { status } => self.over(status),
             }
         }
     }
@@ -82,35 +83,45 @@ impl Driver {
             self.last_notice = Some(notice);
             return;
         }
-        if let Notice::Scaled { to, .. } = notice {
-            self.rearrange(to);
+        match &notice {
+            Notice::Scaled { to, .. } => self.resize(*to),
+            Notice::Exited { instance, .. } => {
+                self.exits.insert(*instance, clock::epoch_ms());
+            }
+            _ => {}
         }
         let logs = self.logs_of(&notice);
-        // The teller ends only after us.
-        let _told = self.tellings.send(Telling { notice, logs });
+        self.tell(notice, logs);
     }
 
     /// The output of the worker that a notice is about, where its last lines matter. An ended worker's logs were put
     /// last just before the supervisor was told.
     fn logs_of(&self, notice: &Notice) -> Option<Rc<WorkerLogs>> {
         match notice {
-            Notice::Exited { .. } | Notice::ReloadCalledOff { why: CalledOff::Exited(_), .. } => {
-                self.ended_logs.last().cloned()
-            }
-            Notice::ReloadCalledOff { why: CalledOff::TimedOut(_), instance, .. } => {
-                self.workers.newest_of(*instance).and_then(|worker| worker.logs.clone())
+            Notice::Exited { .. } => self.ended_logs.last().cloned(),
+            Notice::ReloadCalledOff { why, instance, .. } | Notice::CheckFailed { why, instance } => {
+                self.logs_of_failed(*instance, why)
             }
             _ => None,
         }
     }
 
-    /// The number of instances has changed: sockets and prefixes follow.
-    fn rearrange(&mut self, instances: u32) {
+    /// The output of the worker on which an order came to nothing.
+    pub(super) fn logs_of_failed(&self, instance: InstanceId, why: &CalledOff) -> Option<Rc<WorkerLogs>> {
+        match why {
+            CalledOff::Exited(_) => self.ended_logs.last().cloned(),
+            CalledOff::TimedOut(_) => self.workers.newest_of(instance).and_then(|worker| worker.logs.clone()),
+            CalledOff::SpawnFailed(_) | CalledOff::Stopping | CalledOff::Overtaken => None,
+        }
+    }
+
+    /// The number of instances has changed: sockets and numbers follow.
+    fn resize(&mut self, instances: u32) {
         if let Err(error) = self.listeners.resize(instances) {
             tracing::warn!(%error, "cannot make a socket for the new instance");
         }
-        let prefix =
-            if instances > 1 || self.plan.always_prefix { Prefix::AppAndInstance } else { Prefix::None };
-        self.outputs.rearrange(instances == 1, prefix, prefix);
+        let wanted = usize::try_from(instances).unwrap_or(usize::MAX);
+        let shared = &self.shared;
+        self.ids.resize_with(wanted, || shared.new_id());
     }
 }

@@ -1,89 +1,56 @@
 //! The driver itself: what it holds, and its loop.
 
-use std::collections::VecDeque;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::clock::{Clock, seed};
+use super::app::App;
+use super::clock::Clock;
+use super::handle::{DriverEnd, Question};
 use super::hear::Asked;
 use super::oom::OomWatch;
-use super::tell::{Teller, Telling};
-use super::workers::Workers;
-use crate::handover::agent::Agent;
-use crate::handover::choose::Way;
-use crate::handover::cluster::{FromWorker, SharedData};
+use super::order::in_one_line;
+use super::plan::{Plan, Surroundings};
+use super::shared::Shared;
+use super::tell::Teller;
+use crate::api::types::{Mode, Problem, StartRequest, Verdict};
+use crate::handover::cluster::FromWorker;
 use crate::handover::notify::Said;
-use crate::listener::Listeners;
 use crate::logs::{Closed, Outputs, Stream, WorkerLogs};
 use crate::process::{Pid, Signal};
-use crate::spec::{AppSpec, WorkerId};
-use crate::supervisor::{Action, Event, Notice, Supervisor, Uptime};
-use crate::sys::guard::Guard;
+use crate::spec::{AppId, OnHup, WorkerId, WorkerKey};
+use crate::supervisor::{Event, Uptime};
 use crate::sys::signals::Signals;
 
 /// How many messages of each kind may wait for the loop. While it is full, a worker that floods us waits.
 const MESSAGES_WAITING: usize = 256;
-/// How long a blocked output may hold up our end once all workers are gone. Platforms kill after 30 s.
-const LAST_WORDS: Duration = Duration::from_secs(25);
-
-/// Everything that was decided before the first worker starts.
-#[derive(Debug)]
-pub struct Plan {
-    /// The app, its instances as they shall really run.
-    pub app: AppSpec,
-    pub way: Way,
-    /// The port that the platform expects the app to listen on.
-    pub port: Option<u16>,
-    pub in_container: bool,
-    /// Whether the command is `node` with a script.
-    pub node_script: bool,
-    /// What lets node workers drain, if they may be such.
-    pub agent: Option<Agent>,
-    /// Whether what workers start themselves must be told to a guard, lest it outlive us.
-    pub needs_guard: bool,
-    /// Whether workers write to our own standard output and error.
-    pub inherit_output: bool,
-    /// Where the cgroup counts OOM kills.
-    pub oom_file: Option<PathBuf>,
-    /// Whether a line carries the app's name even with a single instance.
-    pub always_prefix: bool,
-}
 
 /// The driver.
 #[derive(Debug)]
 pub struct Driver {
-    pub(super) plan: Plan,
-    pub(super) clock: Clock,
-    pub(super) supervisor: Supervisor,
-    pub(super) workers: Workers,
-    pub(super) listeners: Listeners,
-    pub(super) tickets: SharedData,
-    pub(super) outputs: Outputs,
-    pub(super) oom: OomWatch,
-    pub(super) todo: VecDeque<Action>,
-    /// The logs of ended workers, until everything in their pipes has been read; those of the last one always.
-    pub(super) ended_logs: Vec<Rc<WorkerLogs>>,
-    pub(super) questions: mpsc::Sender<(WorkerId, Asked)>,
-    pub(super) channel: mpsc::Sender<(WorkerId, FromWorker)>,
-    pub(super) said: mpsc::Sender<(WorkerId, Said)>,
-    /// Takes what workers have started along, should we be killed.
-    pub(super) guard: Option<Guard>,
+    pub(super) shared: Rc<Shared>,
+    pub(super) apps: BTreeMap<AppId, App>,
+    pub(super) next_app: AppId,
+    /// Whether the runtime ends once all apps are over. In the foreground it always does.
+    pub(super) ending: bool,
+    /// Those who have asked for the end, and when.
+    pub(super) killers: Vec<(oneshot::Sender<Verdict>, Uptime)>,
+    /// The statuses of apps that are over, in the order of their ends.
+    pub(super) statuses: Vec<u8>,
+    /// How many apps and instances the outputs were arranged for.
+    arranged: (usize, usize),
+    /// The control socket, for those who ask.
+    pub(super) socket: Option<String>,
+    pub(super) teller: JoinHandle<Teller>,
+    /// The logs of apps that were removed, until all was read.
+    pub(super) retired: Vec<Rc<WorkerLogs>>,
     /// Descriptor numbers kept free for workers.
-    pub(super) _reserved: Vec<OwnedFd>,
-    /// What is to be told, in order. As many as the supervisor has decisions, and told within a fraction of a second.
-    pub(super) tellings: mpsc::UnboundedSender<Telling>,
-    teller: (Teller, JoinHandle<()>),
-    /// What is told when all output has been written.
-    pub(super) last_notice: Option<Notice>,
-    /// Advice already given, so that each is given once.
-    pub(super) advised: Vec<String>,
-    pub(super) status: Option<u8>,
+    _reserved: Vec<OwnedFd>,
     inboxes: Inboxes,
 }
 
@@ -92,62 +59,107 @@ pub struct Driver {
 struct Inboxes {
     signals: Signals,
     closed: Closed,
-    questions: mpsc::Receiver<(WorkerId, Asked)>,
-    channel: mpsc::Receiver<(WorkerId, FromWorker)>,
-    said: mpsc::Receiver<(WorkerId, Said)>,
+    asked: mpsc::Receiver<(WorkerKey, Asked)>,
+    channel: mpsc::Receiver<(WorkerKey, FromWorker)>,
+    said: mpsc::Receiver<(WorkerKey, Said)>,
+    questions: mpsc::Receiver<Question>,
 }
 
 /// One thing that happened.
 enum Happened {
     Signals(Vec<Signal>),
     Closed(Stream),
-    Asked(WorkerId, Asked),
-    Said(WorkerId, Said),
-    Channel(WorkerId, FromWorker),
+    Asked(WorkerKey, Asked),
+    Said(WorkerKey, Said),
+    Channel(WorkerKey, FromWorker),
+    Question(Question),
     Deadline,
 }
 
 impl Driver {
-    /// Makes the driver; nothing is started yet. To be called within a `LocalSet`.
+    /// Makes the driver of a runtime without apps. To be called within a `LocalSet`.
     #[must_use]
-    pub fn new(plan: Plan, signals: Signals, outputs: (Outputs, Closed), reserved: Vec<OwnedFd>) -> Self {
-        let (supervisor, first) = Supervisor::new(&plan.app, seed());
-        let (questions, questions_inbox) = mpsc::channel(MESSAGES_WAITING);
+    pub fn new(
+        surroundings: Surroundings,
+        signals: Signals,
+        outputs: (Outputs, Closed),
+        reserved: Vec<OwnedFd>,
+        end: DriverEnd,
+    ) -> Self {
+        let (questions, asked) = mpsc::channel(MESSAGES_WAITING);
         let (channel, channel_inbox) = mpsc::channel(MESSAGES_WAITING);
         let (said, said_inbox) = mpsc::channel(MESSAGES_WAITING);
-        let (outputs, closed) = outputs;
         let (tellings, told) = mpsc::unbounded_channel();
-        let teller = Teller { app: plan.app.name.clone(), is_init: plan.app.is_init() };
-        let telling = tokio::task::spawn_local(teller.clone().run(told));
-        Self {
-            listeners: Listeners::new(plan.app.instances.get()),
-            oom: OomWatch::new(plan.oom_file.clone()),
-            plan,
+        let (outputs, closed) = outputs;
+        let shared = Rc::new(Shared {
+            oom: RefCell::new(OomWatch::new(surroundings.oom_file.clone())),
+            surroundings,
             clock: Clock::start(),
-            supervisor,
-            workers: Workers::default(),
-            tickets: SharedData::default(),
-            outputs,
-            todo: first.into(),
-            ended_logs: Vec::new(),
+            outputs: Rc::new(outputs),
             questions,
             channel,
             said,
-            guard: None,
-            _reserved: reserved,
             tellings,
-            teller: (teller, telling),
-            last_notice: None,
-            advised: Vec::new(),
-            status: None,
+            guard: RefCell::default(),
+            advised: RefCell::default(),
+            next_id: Cell::default(),
+            suspending: Cell::default(),
+        });
+        Self {
+            shared,
+            apps: BTreeMap::new(),
+            next_app: AppId(0),
+            ending: false,
+            killers: Vec::new(),
+            statuses: Vec::new(),
+            arranged: (1, 1),
+            socket: None,
+            retired: Vec::new(),
+            teller: tokio::task::spawn_local(Teller::new(end.events).run(told)),
+            _reserved: reserved,
             inboxes: Inboxes {
                 signals,
                 closed,
-                questions: questions_inbox,
+                asked,
                 channel: channel_inbox,
                 said: said_inbox,
+                questions: end.questions,
             },
         }
+    }
+
+    /// Adds an app and starts its first workers. Its guard comes last, because no worker shall wait for it. `reply`, if
+    /// somebody waits for one, gets the verdict once all are ready.
+    ///
+    /// # Errors
+    /// When its log files cannot be opened.
+    pub fn add(
+        &mut self,
+        definition: StartRequest,
+        plan: Plan,
+        reply: Option<oneshot::Sender<Result<Verdict, Problem>>>,
+    ) -> io::Result<()> {
+        let id = self.next_app;
+        let needs_guard = plan.needs_guard;
+        let outputs = self.shared.outputs_of(&plan)?;
+        self.next_app = AppId(id.0.saturating_add(1));
+        let app = App::new(&self.shared, id, outputs, definition, plan);
+        let app = self.apps.entry(id).or_insert(app);
+        match reply {
+            Some(reply) => app.start_and_report(reply),
+            None => app.perform(),
+        }
+        if needs_guard {
+            let groups: Vec<_> = self.groups().collect();
+            self.shared.start_guard(&groups);
+        }
+        self.arrange();
+        Ok(())
+    }
+
+    /// Where the control socket is, for those who ask.
+    pub fn set_socket(&mut self, socket: String) {
+        self.socket = Some(socket);
     }
 
     /// Runs until all is over, and returns the status to exit with. To be called within a `LocalSet`.
@@ -155,87 +167,110 @@ impl Driver {
     /// # Errors
     /// Only when the event loop itself is broken.
     pub async fn run(mut self) -> io::Result<u8> {
-        self.perform();
-        self.start_guard();
         loop {
-            if let Some(status) = self.status {
+            if let Some(status) = self.settle() {
                 return Ok(self.finish(status).await);
             }
-            match self.inboxes.next(self.supervisor.next_deadline(), self.clock).await? {
+            let deadline = self.apps.values().filter_map(App::next_deadline).min();
+            match self.inboxes.next(deadline, self.shared.clock).await? {
                 Happened::Signals(signals) => self.on_signals(&signals),
-                Happened::Closed(Stream::Stdout) => self.feed(Event::OutputClosed),
+                Happened::Closed(Stream::Stdout) => self.feed_all(&Event::OutputClosed),
                 // Our own words are lost then, but the app's are not.
                 Happened::Closed(Stream::Stderr) => {}
-                Happened::Asked(worker, asked) => self.on_asked(worker, &asked),
-                Happened::Said(worker, Said::Ready) => self.feed(Event::Ready { worker }),
-                Happened::Said(worker, said) => tracing::debug!(worker = worker.0, ?said, "sd_notify"),
-                Happened::Channel(worker, said) => self.on_channel(worker, said),
-                Happened::Deadline => self.on_deadline(),
+                Happened::Asked(key, asked) => self.with(key, |app| app.on_asked(key.worker, &asked)),
+                Happened::Said(key, said) => self.with(key, |app| app.on_said(key.worker, &said)),
+                Happened::Channel(key, said) => self.with(key, |app| app.on_channel(key.worker, said)),
+                Happened::Question(question) => self.on_question(question),
+                Happened::Deadline => self.apps.values_mut().for_each(App::on_deadline),
             }
         }
     }
 
-    /// Only now, because no worker shall wait for it.
-    fn start_guard(&mut self) {
-        if self.plan.needs_guard {
-            match Guard::start() {
-                Ok(guard) => self.guard = Some(guard),
-                Err(error) => {
-                    tracing::debug!(%error, "no guard: what workers start may outlive us if we are killed")
-                }
-            }
-        }
-        for group in self.workers.groups() {
-            self.guard_group(group);
+    fn with(&mut self, key: WorkerKey, act: impl FnOnce(&mut App)) {
+        if let Some(app) = self.apps.get_mut(&key.app) {
+            act(app);
         }
     }
 
-    pub(super) fn guard_group(&mut self, group: Pid) {
-        if let Some(guard) = &mut self.guard {
-            guard.watch(group);
+    pub(super) fn feed_all(&mut self, event: &Event) {
+        for app in self.apps.values_mut() {
+            app.feed(event.clone());
         }
     }
 
-    /// Tells the supervisor, and does what it asks for.
-    pub(super) fn feed(&mut self, event: Event) {
-        let actions = self.supervisor.handle(self.clock.now(), event);
-        self.todo.extend(actions);
-        self.perform();
+    /// The process groups of all workers that live.
+    pub(super) fn groups(&self) -> impl Iterator<Item = Pid> {
+        self.apps.values().flat_map(|app| app.workers.groups())
     }
 
     /// A platform that ends everything at once signals the workers too: our own signal comes before their deaths.
     fn on_signals(&mut self, signals: &[Signal]) {
         for &signal in signals.iter().filter(|signal| **signal != Signal::CHLD) {
-            self.feed(Event::Signalled { signal });
+            self.ending |= matches!(signal, Signal::TERM | Signal::INT | Signal::QUIT);
+            for app in self.apps.values_mut() {
+                if signal != Signal::HUP || app.can_reload() {
+                    app.feed(Event::Signalled { signal });
+                }
+            }
+        }
+        if self.shared.suspending.take() {
+            self.suspend();
         }
         if signals.contains(&Signal::CHLD) {
             self.reap();
         }
     }
 
-    fn on_deadline(&mut self) {
-        self.listeners.sweep();
-        self.feed(Event::Deadline);
+    /// What may follow on anything: apps are over or gone, the outputs are arranged anew, or all is over.
+    fn settle(&mut self) -> Option<u8> {
+        self.note_ends();
+        self.arrange();
+        let foreground = self.shared.surroundings.mode == Mode::Foreground;
+        let is_over = self.apps.values().all(|app| app.status.is_some());
+        if !is_over || !(self.ending || foreground) {
+            self.tell_ends();
+            return None;
+        }
+        let failed = self.statuses.iter().rev().find(|status| **status != 0);
+        Some(failed.copied().unwrap_or(0))
     }
 
-    /// The last words: what the workers have written is written, then the verdict, then nothing.
-    async fn finish(mut self, status: u8) -> u8 {
-        drop(self.tellings);
-        let (teller, telling) = self.teller;
-        let drained = async {
-            for logs in &self.ended_logs {
-                logs.drain().await;
-            }
-            telling.await
-        };
-        // A reader that does not read is not waited for longer than the platform would wait for us.
-        let _in_time = tokio::time::timeout(LAST_WORDS, drained).await;
-        if let Some(notice) = &self.last_notice {
-            teller.tell_verdict(notice, self.ended_logs.last().map(Rc::as_ref));
+    /// Several apps or instances are told apart by a prefix.
+    pub(super) fn arrange(&mut self) {
+        let counts = (self.apps.len(), self.apps.values().map(App::instances).sum());
+        if counts != self.arranged && counts.0 > 0 {
+            self.arranged = counts;
+            let several = counts.1 > 1;
+            self.shared.arrange(several);
         }
-        self.listeners.stop_listening();
-        let _all_written = self.outputs.finish(LAST_WORDS).await;
-        status
+    }
+}
+
+impl App {
+    /// Whether a SIGHUP may be passed on. Before a reload everything is read anew: what cannot run must not replace what
+    /// does.
+    fn can_reload(&mut self) -> bool {
+        let plan = self.plan();
+        if plan.app.on_hup == OnHup::Forward || self.whose.is_init {
+            return true;
+        }
+        match self.replan(&self.definition) {
+            Ok(plan) => {
+                self.replanned = Some(plan);
+                true
+            }
+            Err(problem) => {
+                tracing::error!(app = self.name(), "reload refused: {}", in_one_line(&problem));
+                false
+            }
+        }
+    }
+
+    fn on_said(&mut self, worker: WorkerId, said: &Said) {
+        match said {
+            Said::Ready => self.feed(Event::Ready { worker }),
+            said => tracing::debug!(worker = worker.0, ?said, "sd_notify"),
+        }
     }
 }
 
@@ -252,11 +287,13 @@ impl Inboxes {
         tokio::select! {
             biased;
             signals = self.signals.next() => Ok(Happened::Signals(signals?)),
-            Some((worker, asked)) = self.questions.recv() => Ok(Happened::Asked(worker, asked)),
+            Some((worker, asked)) = self.asked.recv() => Ok(Happened::Asked(worker, asked)),
             Some((worker, said)) = self.said.recv() => Ok(Happened::Said(worker, said)),
             Some((worker, message)) = self.channel.recv() => Ok(Happened::Channel(worker, message)),
             stream = self.closed.next() => Ok(Happened::Closed(stream)),
             () = wake => Ok(Happened::Deadline),
+            // Last, so that whoever asks without end never keeps a worker waiting.
+            Some(question) = self.questions.recv() => Ok(Happened::Question(question)),
         }
     }
 }

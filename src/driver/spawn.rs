@@ -10,8 +10,9 @@ use std::rc::Rc;
 use nix::errno::Errno;
 use tokio::sync::mpsc::Sender;
 
+use super::app::App;
 use super::hear::Asked;
-use super::run::Driver;
+use super::plan::Plan;
 use super::workers::{Stop, Worker};
 use crate::handover::agent::Agent;
 use crate::handover::choose::Way;
@@ -23,7 +24,7 @@ use crate::handover::notify::{self, NotifyListener};
 use crate::listener::{Blocking, ListenError};
 use crate::logs::{Source, WorkerLogs};
 use crate::process::Pid;
-use crate::spec::{AppId, Generation, InstanceId, ReadySign, WorkerId};
+use crate::spec::{Company, Generation, InstanceId, ReadySign, WorkerId, WorkerKey};
 use crate::supervisor::{Event, SpawnFailure};
 use crate::sys::channel;
 use crate::sys::filter::Filter;
@@ -73,7 +74,7 @@ impl Gifts {
     }
 }
 
-impl Driver {
+impl App {
     /// Starts the worker and says whether that worked.
     pub(super) fn spawn(&mut self, worker: WorkerId, instance: InstanceId, generation: Generation) -> Event {
         match self.start(worker, instance, generation) {
@@ -88,41 +89,40 @@ impl Driver {
         instance: InstanceId,
         generation: Generation,
     ) -> Result<Event, StartError> {
-        let gifts = self.gifts(id, instance)?;
-        let place = Place {
-            app: &self.plan.app.name,
-            instance,
-            generation,
-            several: self.plan.app.instances.get() > 1,
-        };
-        let environment = environment::of_worker(
-            &self.plan.app.command.environment,
-            &place,
-            gifts.variables.iter().cloned(),
-        );
-        let stdin = self.stdin();
-        let command = &self.plan.app.command;
+        let plan = self.plan_of(generation);
+        let gifts = self.gifts(&plan, id, instance)?;
+        let command = &plan.app.command;
+        let variables = gifts.variables.iter().cloned();
+        let environment =
+            environment::of_worker(&command.environment, &self.place(instance, generation), variables);
+        let stdin = self.stdin(&plan);
         let child = spawn(Order {
             program: &command.program,
             arguments: &command.arguments,
             environment: &environment,
             directory: command.directory.as_deref(),
             stdin,
-            output: if self.plan.inherit_output { Output::Inherit } else { Output::Pipes },
+            output: if plan.inherit_output { Output::Inherit } else { Output::Pipes },
             extra: gifts.extra.as_ref().map(|fd| fd.as_fd()),
             listen_pid: if gifts.takes_sockets { ListenPid::Set } else { ListenPid::Unset },
-            filter: self.plan.way.intercepts().then_some(Filter),
+            filter: plan.way.intercepts().then_some(Filter),
         })?;
         let pid = child.pid;
         let worker = self.adopt(id, instance, child, gifts, stdin == Stdin::Terminal);
         self.workers.add(id, worker);
-        self.guard_group(pid);
+        self.shared.guard_group(pid);
         Ok(Event::Spawned { worker: id, pid })
     }
 
-    /// With one instance the app may read what we could read, from a terminal too.
-    fn stdin(&self) -> Stdin {
-        if self.plan.app.instances.get() > 1 {
+    /// What a worker is told of its place.
+    pub(super) fn place(&self, instance: InstanceId, generation: Generation) -> Place<'_> {
+        let id = self.id_of(instance).unwrap_or(instance.0);
+        Place { app: self.name(), instance, id, generation, several: self.instances() > 1 }
+    }
+
+    /// With one instance the app may read what we could read, from a terminal too. One that was added may not.
+    fn stdin(&self, plan: &Plan) -> Stdin {
+        if self.instances() > 1 || plan.app.company == Company::Others {
             Stdin::Null
         } else if self.workers.terminal_owner().is_none() && terminal::is_ours() {
             Stdin::Terminal
@@ -131,13 +131,13 @@ impl Driver {
         }
     }
 
-    fn gifts(&mut self, id: WorkerId, instance: InstanceId) -> Result<Gifts, StartError> {
+    fn gifts(&mut self, plan: &Plan, id: WorkerId, instance: InstanceId) -> Result<Gifts, StartError> {
         let mut gifts = Gifts::default();
-        let waits = self.plan.app.readiness.sign == ReadySign::Said;
-        match self.plan.way {
+        let waits = plan.app.readiness.sign == ReadySign::Said;
+        match plan.way {
             Way::Cluster(_) => add_channel(&mut gifts, id, Membership::Cluster)?,
-            Way::Activation => self.add_socket(&mut gifts, instance)?,
-            Way::Intercept | Way::Reuseport | Way::None if waits && self.plan.node_script => {
+            Way::Activation => self.add_socket(plan, &mut gifts, instance)?,
+            Way::Intercept | Way::Reuseport | Way::None if waits && plan.node_script => {
                 add_channel(&mut gifts, id, Membership::MessagesOnly)?;
             }
             Way::Intercept | Way::Reuseport | Way::None => {}
@@ -147,7 +147,7 @@ impl Driver {
             gifts.set(notify::VARIABLE, listener.address());
             gifts.notify = Some(listener);
         }
-        if let Some(options) = self.plan.agent.as_ref().and_then(Agent::node_options) {
+        if let Some(options) = plan.agent.as_ref().and_then(Agent::node_options) {
             gifts.set("NODE_OPTIONS", options);
         }
         Ok(gifts)
@@ -155,12 +155,12 @@ impl Driver {
 
     fn listen_for_readiness(&self, id: WorkerId) -> io::Result<NotifyListener> {
         let me = Pid::new(i32::try_from(std::process::id()).expect("a pid is a positive int"));
-        NotifyListener::start(id, me, Path::new("/tmp"), self.said.clone())
+        NotifyListener::start(self.key(id), me, Path::new("/tmp"), self.shared.said.clone())
     }
 
     /// systemd's convention (sd_listen_fds(3)); the sockets are blocking, as systemd's are.
-    fn add_socket(&mut self, gifts: &mut Gifts, instance: InstanceId) -> Result<(), StartError> {
-        let Some(port) = self.plan.port else { return Ok(()) };
+    fn add_socket(&mut self, plan: &Plan, gifts: &mut Gifts, instance: InstanceId) -> Result<(), StartError> {
+        let Some(port) = plan.port else { return Ok(()) };
         let handed = self.listeners.obtain_any(port, 0, instance, Blocking::Yes)?;
         self.listeners.listen(handed.inode)?;
         gifts.extra = Some(handed.socket);
@@ -183,7 +183,7 @@ impl Driver {
             self.intercept(id, instance, child.pid, listener);
         }
         let link = gifts.channel.and_then(|socket| self.link(id, socket));
-        let source = Source { app: AppId(0), name: &self.plan.app.name, instance, pid: child.pid };
+        let source = Source { app: self.id, name: self.name(), instance, pid: child.pid };
         let logs = child.stdout.zip(child.stderr).and_then(|(out, err)| self.logs(source, out, err));
         Worker {
             pid: child.pid,
@@ -200,8 +200,8 @@ impl Driver {
     fn intercept(&mut self, id: WorkerId, instance: InstanceId, pid: Pid, listener: Result<OwnedFd, Errno>) {
         match listener.map_err(io::Error::from).and_then(Listener::new).map(Rc::new) {
             Ok(listener) => {
-                let questions = self.questions.clone();
-                tokio::task::spawn_local(hear_questions(id, Rc::clone(&listener), questions));
+                let questions = self.shared.questions.clone();
+                tokio::task::spawn_local(hear_questions(self.key(id), Rc::clone(&listener), questions));
                 self.workers.intercept(id, Interception::new(listener, instance));
             }
             Err(error) => {
@@ -211,7 +211,7 @@ impl Driver {
     }
 
     fn link(&self, id: WorkerId, socket: UnixStream) -> Option<ClusterLink> {
-        ClusterLink::start(id, socket, self.channel.clone())
+        ClusterLink::start(self.key(id), socket, self.shared.channel.clone())
             .inspect_err(|error| tracing::error!(%error, "cannot watch a worker's channel"))
             .ok()
     }
@@ -236,7 +236,7 @@ fn add_channel(gifts: &mut Gifts, id: WorkerId, membership: Membership) -> Resul
 }
 
 /// Brings a worker's questions to the loop until the last process that could ask is gone.
-async fn hear_questions(id: WorkerId, listener: Rc<Listener>, questions: Sender<(WorkerId, Asked)>) {
+async fn hear_questions(id: WorkerKey, listener: Rc<Listener>, questions: Sender<(WorkerKey, Asked)>) {
     while let Ok(Some(question)) = listener.next().await {
         if questions.send((id, Asked::Question(question))).await.is_err() {
             return;

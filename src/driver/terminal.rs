@@ -5,20 +5,21 @@ use crate::process::{Pid, Signal};
 use crate::sys::signals::{Suspended, signal_group, suspend};
 use crate::sys::terminal;
 
-impl Driver {
-    /// The next Ctrl-C is ours again.
-    pub(super) fn take_terminal_back(&self) {
-        if let Err(error) = terminal::take_back() {
-            tracing::debug!(%error, "the terminal is gone");
-        }
+/// The next Ctrl-C is ours again.
+pub(super) fn take_terminal_back() {
+    if let Err(error) = terminal::take_back() {
+        tracing::debug!(%error, "the terminal is gone");
     }
+}
 
+impl Driver {
     /// Ctrl-Z has stopped the worker that has the terminal. Stop as well, so that the shell gets its prompt; when the
     /// shell continues us, give the terminal back and continue the worker. Where there is no such shell, that is at once.
     /// Whoever runs us (npm, a script) has not seen the Ctrl-Z, and has to stop as well.
     pub(super) fn on_stopped(&self, pid: Pid) {
-        let Some(worker) = self.workers.terminal_owner().filter(|worker| worker.pid == pid) else { return };
-        self.take_terminal_back();
+        let mut owners = self.apps.values().filter_map(|app| app.workers.terminal_owner());
+        let Some(worker) = owners.find(|worker| worker.pid == pid) else { return };
+        take_terminal_back();
         // Here we stand still until SIGCONT.
         let resumed = suspend(Suspended::Group).and_then(|()| terminal::give_to(worker.pid));
         if let Err(error) = resumed.and_then(|()| signal_group(worker.pid, Signal::CONT)) {
@@ -33,7 +34,7 @@ impl Driver {
         if let Err(error) = suspend(Suspended::Process) {
             tracing::warn!(%error, "cannot stop on SIGTSTP");
         }
-        for group in self.workers.groups() {
+        for group in self.groups() {
             if let Err(error) = signal_group(group, Signal::CONT) {
                 tracing::warn!(pid = group.as_raw(), %error, "cannot continue a stopped worker");
             }

@@ -73,6 +73,11 @@ impl Workers {
         self.by_pid.get(&pid).copied()
     }
 
+    /// All whose first process lives.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Worker> {
+        self.alive.values()
+    }
+
     /// Takes an ended worker out.
     pub(super) fn remove(&mut self, id: WorkerId) -> Option<Worker> {
         let worker = self.alive.remove(&id)?;

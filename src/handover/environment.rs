@@ -10,6 +10,8 @@ use crate::spec::{Generation, InstanceId};
 pub struct Place<'a> {
     pub app: &'a str,
     pub instance: InstanceId,
+    /// The instance's number in the whole runtime.
+    pub id: u32,
     pub generation: Generation,
     /// Whether there are several instances, so that a server that would multiply by itself must not.
     pub several: bool,
@@ -30,7 +32,7 @@ pub fn of_worker(
     set("PMR_GENERATION", &place.generation.to_string());
     // pm2's names for the same (pm2 documentation, "Environment variables").
     set("name", place.app);
-    set("pm_id", &instance);
+    set("pm_id", &place.id.to_string());
     set("NODE_APP_INSTANCE", &instance);
     if place.several {
         set("WEB_CONCURRENCY", "1");
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
 
     fn place(several: bool) -> Place<'static> {
-        Place { app: "web", instance: InstanceId(2), generation: Generation(3), several }
+        Place { app: "web", instance: InstanceId(2), id: 5, generation: Generation(3), several }
     }
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
@@ -86,7 +88,7 @@ mod tests {
             ("PMR_INSTANCE", "2"),
             ("WEB_CONCURRENCY", "1"),
             ("name", "web"),
-            ("pm_id", "2"),
+            ("pm_id", "5"),
         ];
         assert_eq!(of_worker(&given, &place(true), []), pairs(&expected));
     }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
 
 use crate::process::Pid;
-use crate::spec::WorkerId;
+use crate::spec::WorkerKey;
 use crate::sys::notify;
 
 /// The variable that tells a worker where to send to.
@@ -79,10 +79,10 @@ impl NotifyListener {
     /// # Errors
     /// When neither can be bound.
     pub fn start(
-        worker: WorkerId,
+        worker: WorkerKey,
         own_pid: Pid,
         directory: &Path,
-        events: Sender<(WorkerId, Said)>,
+        events: Sender<(WorkerKey, Said)>,
     ) -> io::Result<Self> {
         let (socket, address, file) = bind(worker, own_pid, directory)?;
         let socket = UnixDatagram::from_std(socket)?;
@@ -108,7 +108,7 @@ impl Drop for NotifyListener {
 }
 
 fn bind(
-    worker: WorkerId,
+    worker: WorkerKey,
     own_pid: Pid,
     directory: &Path,
 ) -> io::Result<(StdUnixDatagram, OsString, Option<PathBuf>)> {
@@ -126,7 +126,7 @@ fn bind(
 
 fn bind_in(
     directory: &Path,
-    worker: WorkerId,
+    worker: WorkerKey,
     own_pid: Pid,
 ) -> io::Result<(StdUnixDatagram, OsString, Option<PathBuf>)> {
     let path = directory.join(format!("notify-{own_pid}-{worker}.sock"));
@@ -138,7 +138,7 @@ fn bind_in(
     Ok((socket, path.clone().into_os_string(), Some(path)))
 }
 
-async fn receive_all(socket: UnixDatagram, worker: WorkerId, events: Sender<(WorkerId, Said)>) {
+async fn receive_all(socket: UnixDatagram, worker: WorkerKey, events: Sender<(WorkerKey, Said)>) {
     loop {
         // A datagram socket has no end, and an error on it concerns a sender, not us; but do not spin on it.
         let Ok(heard) = socket.async_io(Interest::READABLE, || receive(&socket)).await else {
@@ -173,6 +173,11 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::spec::{AppId, WorkerId};
+
+    fn key(worker: u32) -> WorkerKey {
+        WorkerKey { app: AppId(0), worker: WorkerId(worker) }
+    }
 
     #[test]
     fn what_a_worker_says_is_read_line_by_line() {
@@ -201,7 +206,7 @@ mod tests {
         }
     }
 
-    async fn heard(events: &mut mpsc::Receiver<(WorkerId, Said)>) -> (WorkerId, Said) {
+    async fn heard(events: &mut mpsc::Receiver<(WorkerKey, Said)>) -> (WorkerKey, Said) {
         let event = tokio::time::timeout(Duration::from_secs(10), events.recv()).await;
         event.expect("an event in time").unwrap()
     }
@@ -226,9 +231,9 @@ mod tests {
         in_a_runtime(async {
             let (sender, mut events) = mpsc::channel(4);
             let directory = tempfile::tempdir().unwrap();
-            let listener = NotifyListener::start(WorkerId(1), own_pid(), directory.path(), sender).unwrap();
+            let listener = NotifyListener::start(key(1), own_pid(), directory.path(), sender).unwrap();
             send(listener.address(), b"READY=1");
-            assert_eq!(heard(&mut events).await, (WorkerId(1), Said::Ready));
+            assert_eq!(heard(&mut events).await, (key(1), Said::Ready));
         });
     }
 
@@ -238,7 +243,7 @@ mod tests {
             let (sender, mut events) = mpsc::channel(4);
             let directory = tempfile::tempdir().unwrap();
             let start =
-                || NotifyListener::start(WorkerId(2), own_pid(), directory.path(), sender.clone()).unwrap();
+                || NotifyListener::start(key(2), own_pid(), directory.path(), sender.clone()).unwrap();
             let (first, second) = (start(), start());
             assert_ne!(first.address(), second.address());
             send(second.address(), b"STATUS=second");
@@ -249,10 +254,10 @@ mod tests {
     #[test]
     fn a_file_serves_as_well_and_a_stale_one_is_replaced() {
         let directory = tempfile::tempdir().unwrap();
-        let (socket, address, file) = bind_in(directory.path(), WorkerId(3), own_pid()).unwrap();
+        let (socket, address, file) = bind_in(directory.path(), key(3), own_pid()).unwrap();
         drop(socket);
         assert!(file.as_ref().unwrap().exists());
-        let (socket, again, _) = bind_in(directory.path(), WorkerId(3), own_pid()).unwrap();
+        let (socket, again, _) = bind_in(directory.path(), key(3), own_pid()).unwrap();
         assert_eq!(again, address);
         StdUnixDatagram::unbound().unwrap().send_to(b"READY=1", file.unwrap()).unwrap();
         let received = notify::receive(socket.as_fd(), &mut [0; 16]).unwrap();

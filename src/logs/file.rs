@@ -9,7 +9,7 @@
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -73,14 +73,17 @@ impl RotatingFile {
     pub(super) fn open(settings: FileSettings, now: SystemTime) -> io::Result<Self> {
         let opened = Opened::open(&settings.path, now)?;
         let (lost, is_failing, skips, moves_fail) = (0, false, false, false);
-        // What an earlier writer left without an end is taken to be whole.
-        let at_line_start = true;
-        let opened = Some(opened);
+        let (at_line_start, opened) = (opened.ends_a_line()?, Some(opened));
         Ok(Self { settings, opened, at_line_start, lost, is_failing, skips, moves_fail, looked: now })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.settings.path
+    }
+
+    /// Whether what is written next begins a line.
+    pub(super) fn is_at_line_start(&self) -> bool {
+        self.at_line_start
     }
 
     /// Writes `batch`, or counts what cannot be written. `note` makes the line that tells of so many lost ones.
@@ -120,8 +123,9 @@ impl RotatingFile {
     /// Opens the file anew, since somebody has moved it away.
     pub(super) fn reopen(&mut self, now: SystemTime) -> io::Result<()> {
         self.opened = None;
-        self.opened = Some(Opened::open(&self.settings.path, now)?);
-        self.at_line_start = true;
+        let opened = Opened::open(&self.settings.path, now)?;
+        self.at_line_start = opened.ends_a_line()?;
+        self.opened = Some(opened);
         Ok(())
     }
 
@@ -252,11 +256,20 @@ impl Opened {
         if let Some(directory) = path.parent() {
             DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
         }
-        let file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)?;
+        let file = OpenOptions::new().read(true).append(true).create(true).mode(FILE_MODE).open(path)?;
         let metadata = file.metadata()?;
         // Not every file system knows when a file was made.
         let born = metadata.created().unwrap_or(now);
         Ok(Self { size: metadata.len(), born, identity: identity(&metadata), file })
+    }
+
+    /// Whether it is empty, or its last byte is a line end.
+    fn ends_a_line(&self) -> io::Result<bool> {
+        let mut last = [b'\n'];
+        if self.size > 0 {
+            self.file.read_at(&mut last, self.size - 1)?;
+        }
+        Ok(last == [b'\n'])
     }
 
     fn empty(&mut self) -> io::Result<()> {

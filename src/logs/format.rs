@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::time::SystemTime;
 
 use memchr::memchr;
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::process::Pid;
@@ -28,7 +29,8 @@ pub enum Format {
 }
 
 /// One of the two streams, of a worker and of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Stream {
     Stdout,
     Stderr,

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use super::assemble::Assembler;
 use super::chunks::{Chunks, Piece};
 use super::line::{Filter, LogLine};
+use super::state::{PieceState, Pipes};
 
 /// How much is kept of an app, what its pieces cost besides their bytes included.
 pub(super) const OF_APP: usize = 256 * 1024;
@@ -49,6 +50,14 @@ impl History {
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.chunks = Chunks::new(self.bound);
+    }
+
+    pub(super) fn chunks(&self) -> &Chunks {
+        &self.chunks
+    }
+
+    pub(super) fn restore(&mut self, pieces: &[PieceState], pipes: &Pipes) {
+        pieces.iter().for_each(|piece| piece.add_to(&mut self.chunks, pipes));
     }
 
     fn assemble(&self, filter: &Filter, last: &mut Last) -> Assembler {

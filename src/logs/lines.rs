@@ -37,6 +37,18 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Goes on where another one with this `rest` and `is_mid_line` has stopped.
+    #[must_use]
+    pub fn restore(rest: Vec<u8>, mid_line: bool) -> Self {
+        Self { rest, mid_line }
+    }
+
+    /// The start of a line that is kept back.
+    #[must_use]
+    pub fn rest(&self) -> &[u8] {
+        &self.rest
+    }
+
     /// Takes the next bytes of the stream and says what is due. At most `allowance` bytes of an unfinished
     /// line are kept back.
     pub fn feed<'chunk>(&mut self, chunk: &'chunk [u8], gather: Gather, allowance: usize) -> Due<'chunk> {

@@ -16,7 +16,7 @@
 //! - Our own messages never wait; where there is no room they are counted.
 //! - Looking on costs nobody anything: histories are bounded, and a tap that is not emptied loses lines.
 //!
-//! `lines`, `format`, `message`, `ring`, `chunks`, `assemble`, `line` and `history` are pure; `clock` is the only reader of the time. docs/logs.md is
+//! `lines`, `format`, `message`, `ring`, `chunks`, `assemble`, `line`, `history` and `state` are pure; `clock` is the only reader of the time. docs/logs.md is
 //! the user's view.
 
 mod assemble;
@@ -33,15 +33,21 @@ mod own;
 mod pump;
 mod queue;
 mod recorder;
+mod rest;
 pub mod ring;
 mod sink;
+mod state;
+mod suspend;
 mod tap;
 mod target;
+mod track;
 
 pub use file::FileSettings;
 pub use format::{Format, Prefix, Source, Stream};
 pub use line::{Filter, LogLine, Origin};
 pub use outputs::{Closed, Outputs, Settings, StreamSettings, WorkerLogs};
+pub use state::OutputsState;
+pub use suspend::{Destination, Resumed, ResumedWorker, Suspended};
 pub use tap::{Tap, TapItem};
 
 #[cfg(test)]

@@ -21,13 +21,14 @@ use super::format::{Format, Label, Prefix, Source, Stream};
 use super::line::{Filter, LogLine, Origin};
 use super::message::Look;
 use super::own::OwnMessages;
-use super::pump::{Drain, Place, Pump, Shared, Track};
-use super::queue::{SourceId, Task};
+use super::pump::{Drain, Place, Pump, Shared};
+use super::queue::Task;
 use super::recorder::{FIRST_PIPE, Recorder};
 use super::ring::Ring;
 use super::sink::{Sink, Writer};
 use super::tap::Tap;
 use super::target::Target;
+use super::track::Track;
 use crate::spec::AppId;
 
 /// How lines are to look. What belongs to a terminal or to the environment (NO_COLOR, DYNO) is the caller's
@@ -72,12 +73,14 @@ impl Settings {
 /// Our stdout and stderr, with a thread each that writes. Dropping it ends all pumps at once.
 #[derive(Debug)]
 pub struct Outputs {
-    shared: Rc<Shared>,
-    stdout: Rc<Sink>,
-    stderr: Rc<Sink>,
+    pub(super) shared: Rc<Shared>,
+    pub(super) stdout: Rc<Sink>,
+    pub(super) stderr: Rc<Sink>,
     writers: Vec<Writer>,
-    pumps: RefCell<JoinSet<()>>,
-    sources: Cell<u64>,
+    /// Each gives itself back where it was told to rest.
+    pub(super) pumps: RefCell<JoinSet<Option<Pump>>>,
+    /// The number of the next pipe.
+    pub(super) pipes: Cell<u64>,
     _end_of_taps: EndOfTaps,
 }
 
@@ -112,10 +115,14 @@ impl Closed {
 #[derive(Debug)]
 pub struct WorkerLogs {
     ring: Rc<RefCell<Ring>>,
-    drains: [mpsc::Sender<Drain>; 2],
+    drains: Vec<mpsc::Sender<Drain>>,
 }
 
 impl WorkerLogs {
+    pub(super) fn new(ring: Rc<RefCell<Ring>>, drains: Vec<mpsc::Sender<Drain>>) -> Self {
+        Self { ring, drains }
+    }
+
     /// The last lines of both streams as far as they have been read: at most 30 and 8 KiB. Ask after `drain`.
     #[must_use]
     pub fn tail(&self) -> Vec<String> {
@@ -185,7 +192,7 @@ impl Outputs {
             stderr: err,
             writers,
             pumps: RefCell::default(),
-            sources: Cell::new(FIRST_PIPE),
+            pipes: Cell::new(FIRST_PIPE),
         };
         Ok((outputs, Closed(closed)))
     }
@@ -206,16 +213,19 @@ impl Outputs {
     pub fn attach(&self, source: Source<'_>, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<WorkerLogs> {
         self.shared.recorder.know(source.app);
         let ring = Rc::new(RefCell::new(Ring::default()));
-        let (drain_stdout, out_drains) = mpsc::channel(1);
-        let (drain_stderr, err_drains) = mpsc::channel(1);
-        let out = Pump::new(stdout, self.place(source, Stream::Stdout, &ring), out_drains)?;
-        let err = Pump::new(stderr, self.place(source, Stream::Stderr, &ring), err_drains)?;
+        let pump = |pipe, stream| {
+            let (drain, drains) = mpsc::channel(1);
+            let track = Track::new(self.new_pipe(source, stream));
+            Pump::new(pipe, self.place(source, stream, track, &ring), drains).map(|pump| (pump, drain))
+        };
+        let (out, drain_stdout) = pump(stdout, Stream::Stdout)?;
+        let (err, drain_stderr) = pump(stderr, Stream::Stderr)?;
         let mut pumps = self.pumps.borrow_mut();
         // Those that have ended since are forgotten here, as good a moment as any.
         while pumps.try_join_next().is_some() {}
         pumps.spawn_local(out.run());
         pumps.spawn_local(err.run());
-        Ok(WorkerLogs { ring, drains: [drain_stdout, drain_stderr] })
+        Ok(WorkerLogs::new(ring, vec![drain_stdout, drain_stderr]))
     }
 
     /// Says whether there is one instance only, and whether lines have a prefix, from now on.
@@ -293,21 +303,30 @@ impl Outputs {
         tokio::time::timeout(limit, all_ended).await.is_ok()
     }
 
-    fn place(&self, source: Source<'_>, stream: Stream, ring: &Rc<RefCell<Ring>>) -> Place {
-        let id = self.sources.get();
-        self.sources.set(id + 1);
+    fn new_pipe(&self, source: Source<'_>, stream: Stream) -> Arc<Pipe> {
+        let number = self.pipes.get();
+        self.pipes.set(number + 1);
+        let Source { app, name, instance, pid } = source;
+        Arc::new(Pipe { number, origin: Origin::App { app, name: name.into(), instance, pid, stream } })
+    }
+
+    /// The place of a pump for a pipe of `source`.
+    pub(super) fn place(
+        &self,
+        source: Source<'_>,
+        stream: Stream,
+        track: Track,
+        ring: &Rc<RefCell<Ring>>,
+    ) -> Place {
         let sink = match stream {
             Stream::Stdout => &self.stdout,
             Stream::Stderr => &self.stderr,
         };
         let colour = self.shared.settings.get().of(stream).colour;
-        let Source { app, name, instance, pid } = source;
-        let origin = Origin::App { app, name: name.into(), instance, pid, stream };
         Place {
             sink: Rc::clone(sink),
-            source: SourceId(id),
             stream,
-            track: Track::new(Arc::new(Pipe { number: id, origin })),
+            track,
             label: Label::new(source, stream, colour),
             ring: Rc::clone(ring),
             shared: Rc::clone(&self.shared),

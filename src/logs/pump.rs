@@ -10,34 +10,33 @@
 //!                                         \--> within a line: waiting, turn kept --1 s of silence--> turn given back
 //! ```
 
-use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use memchr::memchr;
 use nix::fcntl::{FcntlArg, fcntl};
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{MutexGuard, mpsc, oneshot};
 
-use super::chunks::{Piece, Pipe};
-use super::clock;
-use super::format::{self, Format, JsonLine, Label, Part, Prefix, Stream};
-use super::lines::{Due, Gather, LONGEST, Lines};
-use super::queue::{Kind, SILENCE, SourceId};
-use super::recorder::{Recorder, millis};
+use super::Settings;
+use super::format::{Format, Label, Stream};
+use super::lines::{Gather, LONGEST, Lines};
+use super::queue::{SILENCE, SourceId};
+use super::recorder::Recorder;
+use super::rest::Rest;
 use super::ring::Ring;
 use super::sink::{Sink, Turn};
-use super::{Settings, StreamSettings};
+use super::state::{Bytes, PipeState, PumpState};
+use super::track::Track;
+
+mod write;
 
 /// All pumps together keep at most so many bytes of unfinished lines, small ones not counted.
 const BUDGET: usize = 4 << 20;
 /// An unfinished line of up to so many bytes is small: any pump may keep one.
 const SMALL: usize = 4 * 1024;
-/// Formatted bytes are handed on once there are so many of them.
-const BATCH: usize = 32 * 1024;
 
 /// What all pumps share.
 #[derive(Debug)]
@@ -46,11 +45,17 @@ pub(super) struct Shared {
     /// Bytes of unfinished lines that are kept.
     kept: Cell<usize>,
     pub(super) recorder: Arc<Recorder>,
+    pub(super) rest: Rest,
 }
 
 impl Shared {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings: Cell::new(settings), kept: Cell::new(0), recorder: Arc::new(Recorder::new()) }
+        Self {
+            settings: Cell::new(settings),
+            kept: Cell::new(0),
+            recorder: Arc::new(Recorder::new()),
+            rest: Rest::default(),
+        }
     }
 }
 
@@ -72,12 +77,15 @@ pub(super) struct Pump {
     /// What this pump has added to `Shared::kept`.
     kept: usize,
     drains: mpsc::Receiver<Drain>,
+    /// What was asked for when it was told to rest.
+    owed: Option<Drain>,
+    /// Whether it is at rest within a line that it has begun on the output.
+    keeps_turn: bool,
 }
 
 /// What a pump belongs to.
 pub(super) struct Place {
     pub(super) sink: Rc<Sink>,
-    pub(super) source: SourceId,
     pub(super) stream: Stream,
     pub(super) track: Track,
     pub(super) label: Label,
@@ -85,39 +93,11 @@ pub(super) struct Place {
     pub(super) shared: Rc<Shared>,
 }
 
-/// How far a pipe has been read, for the recorder.
-#[derive(Debug)]
-pub(super) struct Track {
-    pipe: Arc<Pipe>,
-    read: u64,
-    /// Whether what comes next begins a line.
-    begins: bool,
-}
-
-impl Track {
-    pub(super) fn new(pipe: Arc<Pipe>) -> Self {
-        Self { pipe, read: 0, begins: true }
-    }
-
-    fn add(&mut self, bytes: &[u8], recorder: &Recorder) {
-        let Self { pipe, read: offset, begins } = &*self;
-        recorder.add(Piece { pipe, offset: *offset, begins: *begins, time: millis(clock::now()), bytes });
-        self.read += bytes.len() as u64;
-        self.begins = bytes.last().is_none_or(|&byte| byte == b'\n');
-    }
-
-    /// The line that is begun, if one is, will not go on.
-    fn end_line(&mut self, recorder: &Recorder) {
-        if !self.begins {
-            self.add(b"\n", recorder);
-        }
-    }
-}
-
 enum Wake {
     Readable,
     Drain(Drain),
     Silent,
+    Rest,
 }
 
 enum Got {
@@ -129,36 +109,73 @@ enum Got {
 impl Pump {
     /// A pump for `pipe`, which is made non-blocking. Fails where it is no pipe.
     pub(super) fn new(pipe: OwnedFd, place: Place, drains: mpsc::Receiver<Drain>) -> io::Result<Self> {
-        let Place { sink, source, stream, track, label, ring, shared } = place;
-        let pipe = Receiver::from_owned_fd(pipe)?;
-        let lines = Lines::default();
-        Ok(Self { pipe, sink, source, stream, track, label, lines, ring, shared, kept: 0, drains })
+        let Place { sink, stream, track, label, ring, shared } = place;
+        let (source, pipe) = (SourceId(track.pipe.number), Receiver::from_owned_fd(pipe)?);
+        let (lines, kept, owed, keeps_turn) = (Lines::default(), 0, None, false);
+        Ok(Self {
+            pipe,
+            sink,
+            source,
+            stream,
+            track,
+            label,
+            lines,
+            ring,
+            shared,
+            kept,
+            drains,
+            owed,
+            keeps_turn,
+        })
     }
 
-    /// Runs until the last holder of the pipe's other end has closed it.
-    pub(super) async fn run(mut self) {
+    /// Goes on with what an earlier pump of this pipe had begun.
+    pub(super) fn restore(&mut self, state: PumpState) {
+        self.lines = Lines::restore(state.rest.0, state.mid_line);
+        self.keeps_turn = state.keeps_turn;
+        self.note_kept();
+    }
+
+    /// Runs until the last holder of the pipe's other end has closed it, or until it is told to rest: then it gives itself
+    /// back, and all that it has read is queued or in its hands.
+    pub(super) async fn run(mut self) -> Option<Self> {
         let sink = Rc::clone(&self.sink);
         let mut kept_turn = None;
+        if self.keeps_turn {
+            kept_turn = Some(sink.turn().await);
+        }
         loop {
             let wake = self.wait(kept_turn.is_some()).await;
             let mut turn = match (kept_turn.take(), &wake) {
                 (_, Wake::Silent) => continue,
+                (kept, Wake::Rest) => {
+                    self.keeps_turn = kept.is_some();
+                    return Some(self);
+                }
                 (Some(turn), _) => turn,
                 (None, _) => sink.turn().await,
             };
             let got = match wake {
+                // The turn was given back because its holder rests, and so must this one.
+                wake if self.shared.rest.is_asked() => return Some(self.owing(wake)),
                 Wake::Drain(reply) => self.drain(&mut turn, reply).await,
-                Wake::Readable | Wake::Silent => self.read(&mut turn).await,
+                Wake::Readable | Wake::Silent | Wake::Rest => self.read(&mut turn).await,
             };
             if matches!(got, Got::End) {
                 self.end_line(&mut turn).await;
-                return;
+                return None;
             }
             kept_turn = self.lines.is_mid_line().then_some(turn);
         }
     }
 
     async fn wait(&mut self, holding: bool) -> Wake {
+        if let Some(reply) = self.owed.take() {
+            return Wake::Drain(reply);
+        }
+        if self.shared.rest.is_asked() {
+            return Wake::Rest;
+        }
         // Every branch is cancel-safe. Once nobody can ask for a drain any more, the first is out of the game.
         tokio::select! {
             biased;
@@ -166,7 +183,43 @@ impl Pump {
             // An error would mean that the reactor is gone; the read then says the same.
             _ready = self.pipe.readable() => Wake::Readable,
             () = silence(), if holding => Wake::Silent,
+            () = self.shared.rest.asked() => Wake::Rest,
         }
+    }
+
+    /// At rest without the turn, with `wake` still to be dealt with.
+    fn owing(mut self, wake: Wake) -> Self {
+        self.keeps_turn = false;
+        if let Wake::Drain(reply) = wake {
+            self.owed = Some(reply);
+        }
+        self
+    }
+
+    /// Whether it is at rest within a line that it has begun on the output.
+    pub(super) fn keeps_turn(&self) -> bool {
+        self.keeps_turn
+    }
+
+    pub(super) fn ring(&self) -> &Rc<RefCell<Ring>> {
+        &self.ring
+    }
+
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+
+    /// What another pump needs to go on in its place.
+    pub(super) fn state(&self) -> Option<PumpState> {
+        Some(PumpState {
+            descriptor: self.pipe.as_raw_fd(),
+            pipe: PipeState::of(&self.track.pipe)?,
+            read: self.track.read,
+            begins_line: self.track.begins,
+            rest: Bytes(self.lines.rest().to_vec()),
+            mid_line: self.lines.is_mid_line(),
+            keeps_turn: self.keeps_turn,
+        })
     }
 
     /// Reads what the pipe holds now, not what is still to come, and ends a line that is begun.
@@ -231,104 +284,6 @@ impl Pump {
         let kept = if held > SMALL { held } else { 0 };
         self.shared.kept.set(self.shared.kept.get() - self.kept + kept);
         self.kept = kept;
-    }
-
-    async fn write(&self, due: Due<'_>, scratch: &mut Vec<u8>) {
-        let Due { head, body } = due;
-        if self.shared.settings.get().format == Format::Json {
-            self.write_objects(head, body, scratch).await;
-        } else if let Some(prefix) = self.prefix() {
-            self.write_prefixed(&prefix, &head, scratch).await;
-            self.write_prefixed(&prefix, body, scratch).await;
-        } else {
-            self.sink.queue.push(self.source, Kind::Line, b"", &head).await;
-            self.sink.queue.push(self.source, Kind::Line, b"", body).await;
-        }
-    }
-
-    async fn write_prefixed(&self, prefix: &[u8], bytes: &[u8], scratch: &mut Vec<u8>) {
-        let (mut lead, mut left) = (prefix, bytes);
-        while !left.is_empty() {
-            scratch.clear();
-            left = format::prefix_lines(left, prefix, scratch, BATCH);
-            self.sink.queue.push(self.source, Kind::Line, lead, scratch).await;
-            lead = b"";
-        }
-    }
-
-    async fn write_objects(&self, mut head: Vec<u8>, body: &[u8], scratch: &mut Vec<u8>) {
-        if head.is_empty() && body.is_empty() {
-            return;
-        }
-        let time = format::rfc3339(clock::now());
-        let mut body = body;
-        scratch.clear();
-        if !head.is_empty() {
-            let end = memchr(b'\n', body).map_or(body.len(), |at| at + 1);
-            head.extend_from_slice(&body[..end]);
-            body = &body[end..];
-            self.write_object(&head, &time, scratch).await;
-        }
-        while !body.is_empty() {
-            let end = memchr(b'\n', body).map_or(body.len(), |at| at + 1);
-            self.write_object(&body[..end], &time, scratch).await;
-            body = &body[end..];
-        }
-        self.sink.queue.push(self.source, Kind::Object, b"", scratch).await;
-    }
-
-    async fn write_object(&self, line: &[u8], time: &str, scratch: &mut Vec<u8>) {
-        let part = if line.ends_with(b"\n") { Part::Last } else { Part::More };
-        self.write_part(line, part, time, scratch).await;
-    }
-
-    async fn write_part(&self, line: &[u8], part: Part, time: &str, scratch: &mut Vec<u8>) {
-        let mut object = JsonLine::begin(line, part, &self.label, time, scratch);
-        while object.write_some(scratch) {
-            if scratch.len() >= BATCH {
-                self.sink.queue.push(self.source, Kind::Object, b"", scratch).await;
-                scratch.clear();
-            }
-        }
-        if scratch.len() >= BATCH {
-            self.sink.queue.push(self.source, Kind::Object, b"", scratch).await;
-            scratch.clear();
-        }
-    }
-
-    /// Writes the start of a line whose end will not come. In raw it stays without one, until somebody else's
-    /// bytes follow.
-    async fn end_line(&mut self, turn: &mut Turn) {
-        self.track.end_line(&self.shared.recorder);
-        let head = self.lines.take_rest();
-        self.note_kept();
-        let scratch = &mut turn.scratch;
-        if self.shared.settings.get().format == Format::Json {
-            if !head.is_empty() {
-                scratch.clear();
-                self.write_part(&head, Part::Last, &format::rfc3339(clock::now()), scratch).await;
-                self.sink.queue.push(self.source, Kind::Object, b"", scratch).await;
-            }
-            return;
-        }
-        self.write(Due { head, body: b"" }, scratch).await;
-        if self.prefix().is_some() && self.sink.queue.is_open(self.source) {
-            self.sink.queue.push(self.source, Kind::Line, b"", b"\n").await;
-        }
-        self.sink.queue.end_source(self.source);
-    }
-
-    /// What stands before each line, if anything does.
-    fn prefix(&self) -> Option<Cow<'_, [u8]>> {
-        let settings = self.shared.settings.get();
-        let StreamSettings { prefix, .. } = settings.of(self.stream);
-        let is_named = settings.format == Format::Text && prefix == Prefix::AppAndInstance;
-        let name = is_named.then_some(&*self.label.prefix);
-        if !settings.line_times {
-            return name.map(Cow::Borrowed);
-        }
-        let time = format!("{} ", format::rfc3339(clock::now()));
-        Some(Cow::Owned([time.as_bytes(), name.unwrap_or_default()].concat()))
     }
 }
 

@@ -13,6 +13,8 @@ use std::time::Duration;
 use memchr::memrchr;
 use tokio::sync::{Notify, oneshot};
 
+mod rest;
+
 /// Workers' bytes are taken in while fewer than this wait to be written.
 const FULL: usize = 128 * 1024;
 /// At most so many of a worker's bytes are taken in at once.
@@ -25,6 +27,10 @@ pub(super) const SILENCE: Duration = Duration::from_secs(1);
 /// One worker's pipe. Never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SourceId(pub(super) u64);
+
+impl SourceId {
+    const NOBODY: Self = Self(u64::MAX);
+}
 
 /// What kind of bytes a worker's pipe gives us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +54,8 @@ struct Open {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Running,
+    /// No pump writes, and lines of ours stay where they are: soon nothing will be left to write.
+    Resting,
     /// What is there is written, then the writer ends.
     Finishing,
     /// The output is gone: everything is thrown away.
@@ -108,6 +116,7 @@ pub(super) struct Queue {
     state: Mutex<State>,
     filled: Condvar,
     room: Notify,
+    rested: Notify,
 }
 
 impl Queue {
@@ -122,7 +131,7 @@ impl Queue {
             writer: Writer::Writing,
             awaited: false,
         };
-        Self { state: Mutex::new(state), filled: Condvar::new(), room: Notify::new() }
+        Self { state: Mutex::new(state), filled: Condvar::new(), room: Notify::new(), rested: Notify::new() }
     }
 
     /// Queues all of `bytes`, waiting for room. `lead` goes first unless `bytes` continue the line that
@@ -211,6 +220,9 @@ impl Queue {
                 self.tell_room(&mut state);
                 return Taken::Batch;
             }
+            if state.phase == Phase::Resting {
+                self.rested.notify_one();
+            }
             if state.phase == Phase::Finishing {
                 if state.own.is_empty() {
                     return Taken::Nothing;
@@ -240,6 +252,7 @@ impl Queue {
         state.orders = VecDeque::new();
         self.tell_room(&mut state);
         self.wake_writer(&mut state);
+        self.rested.notify_one();
     }
 
     /// Takes in a first piece of `bytes` and says how long it is; 0 means that there is no room.
@@ -259,7 +272,7 @@ impl Queue {
     }
 
     fn wait<'guard>(&self, mut state: MutexGuard<'guard, State>) -> MutexGuard<'guard, State> {
-        let holds_own = !state.own.is_empty();
+        let holds_own = !state.own.is_empty() && state.phase == Phase::Running;
         if holds_own && state.open.is_some_and(|open| open.kind == Kind::Line) {
             state.writer = Writer::Holding;
             let (mut state, waited) =
@@ -322,7 +335,8 @@ impl State {
 
     /// Moves our own lines to the workers' bytes, if those do not end within a line that may still go on.
     fn place_own(&mut self) {
-        if !self.own.is_empty() && self.open.is_none_or(|open| open.kind == Kind::Ended) {
+        let is_resting = self.phase == Phase::Resting;
+        if !is_resting && !self.own.is_empty() && self.open.is_none_or(|open| open.kind == Kind::Ended) {
             self.force_own();
         }
     }

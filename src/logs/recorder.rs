@@ -14,6 +14,7 @@ use super::assemble::Assembler;
 use super::chunks::{Piece, Pipe};
 use super::history::{History, OF_APP, OF_RUNTIME};
 use super::line::{Filter, LogLine, Origin};
+use super::state::{HistoryState, PieceState, Pipes};
 use super::tap::{Basin, Tap};
 use crate::spec::AppId;
 
@@ -120,6 +121,29 @@ impl Recorder {
         }
         lines.sort_by_key(|line| line.time);
         (lines, records.open_tap(filter, begun))
+    }
+
+    /// All that is kept, and the pipes that it speaks of.
+    pub(super) fn state(&self) -> (Pipes, Vec<HistoryState>, Vec<PieceState>) {
+        let records = self.lock();
+        let mut pipes = Pipes::default();
+        records.apps.values().for_each(|history| pipes.add_all(history.chunks()));
+        let histories = records
+            .apps
+            .iter()
+            .map(|(app, history)| HistoryState { app: app.0, pieces: PieceState::all(history.chunks()) });
+        (pipes, histories.collect(), PieceState::all(records.runtime.chunks()))
+    }
+
+    /// Takes in what another recorder has kept. `pipes` are those that it spoke of.
+    pub(super) fn restore(&self, pipes: &mut Pipes, histories: &[HistoryState], own: &[PieceState]) {
+        self.own.iter().for_each(|pipe| pipes.add(pipe));
+        let mut records = self.lock();
+        for history in histories {
+            let kept = records.apps.entry(AppId(history.app)).or_insert_with(|| History::new(OF_APP));
+            kept.restore(&history.pieces, pipes);
+        }
+        records.runtime.restore(own, pipes);
     }
 
     /// Ends all taps, once what they hold has been taken.

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use super::format::Stream;
+use super::state::{Bytes, RingState};
 
 /// How many bytes are kept.
 const BYTES: usize = 8 * 1024;
@@ -46,6 +47,15 @@ impl Ring {
             lines[0].insert(0, '…');
         }
         lines
+    }
+
+    pub(super) fn state(&self) -> RingState {
+        let (front, back) = self.bytes.as_slices();
+        RingState { bytes: Bytes([front, back].concat()), last: self.last, cut: self.cut }
+    }
+
+    pub(super) fn restore(state: RingState) -> Self {
+        Self { bytes: state.bytes.0.into(), last: state.last, cut: state.cut }
     }
 
     fn append(&mut self, chunk: &[u8]) {

@@ -56,7 +56,7 @@ impl Sink {
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Arc<Queue>,
-    thread: JoinHandle<()>,
+    thread: Option<JoinHandle<()>>,
     ended: oneshot::Receiver<()>,
 }
 
@@ -69,6 +69,9 @@ impl Writer {
         stream: Stream,
         closed: mpsc::Sender<Stream>,
     ) -> io::Result<Self> {
+        if target.is_within_line() {
+            queue.begin_within_line();
+        }
         let (end, ended) = oneshot::channel();
         let name = match stream {
             Stream::Stdout => "pmr-stdout",
@@ -80,7 +83,7 @@ impl Writer {
             // Nobody listens where finishing took too long.
             let _gone = end.send(());
         })?;
-        Ok(Self { queue, thread, ended })
+        Ok(Self { queue, thread: Some(thread), ended })
     }
 
     /// Has the thread do `task` between two lines.
@@ -88,17 +91,25 @@ impl Writer {
         self.queue.order(task).await
     }
 
+    /// Waits until the thread has ended: after `finish`, or since its output is closed.
+    pub(super) async fn ended(mut self) {
+        // An error would mean that it has panicked, which is an end too.
+        let _ended = (&mut self.ended).await;
+        if let Some(thread) = self.thread.take() {
+            // It has nothing left to do, so this does not block.
+            let _joined = thread.join();
+        }
+    }
+
     /// Lets the thread end once all that is queued has been written.
     pub(super) fn finish(&self) {
         self.queue.finish();
     }
+}
 
-    /// Waits until the thread has ended: after `finish`, or since its output is closed.
-    pub(super) async fn ended(self) {
-        // An error would mean that it has panicked, which is an end too.
-        let _ended = self.ended.await;
-        // It has nothing left to do, so this does not block.
-        let _joined = self.thread.join();
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.abandon();
     }
 }
 

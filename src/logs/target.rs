@@ -42,6 +42,11 @@ impl Target {
         }
     }
 
+    /// Whether it is a file that ends within a line.
+    pub(super) fn is_within_line(&self) -> bool {
+        matches!(self, Self::File(file, _) if !file.is_at_line_start())
+    }
+
     /// Does what is asked of a file. There is nothing to do for a descriptor.
     pub(super) fn perform(&mut self, task: Task) -> io::Result<()> {
         match (self, task) {

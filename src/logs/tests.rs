@@ -16,6 +16,7 @@ use crate::process::Pid;
 use crate::spec::{AppId, InstanceId};
 
 mod files;
+mod suspending;
 mod watching;
 
 /// How long anything may take before a test fails.

@@ -169,6 +169,38 @@ pub enum Notice {
     },
 }
 
+impl Notice {
+    /// The instance that it is about, if it is about one.
+    #[must_use]
+    pub fn instance(&self) -> Option<InstanceId> {
+        match self {
+            Self::Started { instance, .. }
+            | Self::Ready { instance, .. }
+            | Self::NotReady { instance, .. }
+            | Self::ListensNowhere { instance, .. }
+            | Self::ListensElsewhere { instance, .. }
+            | Self::Exited { instance, .. }
+            | Self::SpawnFailed { instance, .. }
+            | Self::Killing { instance, .. }
+            | Self::Failed { instance, .. }
+            | Self::ReloadCalledOff { instance, .. }
+            | Self::CheckFailed { instance, .. } => Some(*instance),
+            Self::Stopping { .. }
+            | Self::StoppingNow { .. }
+            | Self::ReloadBegun { .. }
+            | Self::ReloadRefused
+            | Self::ReloadDone { .. }
+            | Self::CheckBegun { .. }
+            | Self::CheckPassed { .. }
+            | Self::Holding { .. }
+            | Self::Restarting { .. }
+            | Self::Scaled { .. }
+            | Self::ScaleRefused { .. }
+            | Self::Ended { .. } => None,
+        }
+    }
+}
+
 /// What follows on a worker's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {

@@ -143,6 +143,19 @@ impl Supervisor {
         std::mem::take(&mut self.out)
     }
 
+    /// That of new instances: of the last reload or restart that was done.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.current
+    }
+
+    /// The least that a worker may still be started in.
+    #[must_use]
+    pub fn oldest_generation(&self) -> Generation {
+        let instances = self.instances.iter().map(|instance| instance.generation);
+        instances.chain([self.current]).min().unwrap_or(self.current)
+    }
+
     /// What may follow on any event.
     fn follow_up(&mut self, now: Uptime) {
         if matches!(self.phase, Phase::Running) {

@@ -5,6 +5,7 @@
 pub mod channel;
 pub mod filter;
 pub mod guard;
+pub mod inherited;
 pub mod inspect;
 pub mod low_fds;
 pub mod notification;

@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pmr_runtime::handover::cluster::spawn::{Membership, environment};
 use pmr_runtime::handover::cluster::{ClusterLink, Errno, FromWorker, Query, SharedData, Wanted};
-use pmr_runtime::spec::WorkerId;
+use pmr_runtime::spec::{AppId, WorkerId, WorkerKey};
 use pmr_runtime::sys::channel;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -52,8 +52,8 @@ pub(crate) struct Primary {
     pub(crate) node: PathBuf,
     pub(crate) directory: tempfile::TempDir,
     pub(crate) sharing: Sharing,
-    events: mpsc::Receiver<(WorkerId, FromWorker)>,
-    sender: mpsc::Sender<(WorkerId, FromWorker)>,
+    events: mpsc::Receiver<(WorkerKey, FromWorker)>,
+    sender: mpsc::Sender<(WorkerKey, FromWorker)>,
     data: SharedData,
     sockets: BTreeMap<String, Rc<OwnedFd>>,
     workers: BTreeMap<WorkerId, Worker>,
@@ -115,7 +115,8 @@ impl Primary {
             .stdin(Stdio::from(theirs))
             .spawn()
             .unwrap();
-        let link = ClusterLink::start(worker, ours, self.sender.clone()).unwrap();
+        let link =
+            ClusterLink::start(WorkerKey { app: AppId(0), worker }, ours, self.sender.clone()).unwrap();
         self.workers.insert(worker, Worker { link: Some(link), child });
         worker
     }
@@ -136,7 +137,7 @@ impl Primary {
     /// The next event. A query is answered before it is returned.
     pub(crate) async fn next(&mut self) -> (WorkerId, FromWorker) {
         let event = tokio::time::timeout(DEADLINE, self.events.recv()).await;
-        let (worker, event) = event.expect("a worker says something in time").unwrap();
+        let (WorkerKey { worker, .. }, event) = event.expect("a worker says something in time").unwrap();
         if let FromWorker::Wants { query, wanted } = &event {
             self.answer(worker, query, wanted);
         }

@@ -14,8 +14,8 @@ use crate::config::problem::Accepted;
 use crate::config::raw::Flags;
 use crate::config::{duration, setting, values};
 use crate::spec::{
-    AfterExit, AppSpec, CommandSpec, OnHup, ReadinessPolicy, ReadySign, RestartDelay, RestartPolicy, Share,
-    StopPolicy,
+    AfterExit, AppSpec, CommandSpec, Company, OnHup, ReadinessPolicy, ReadySign, RestartDelay, RestartPolicy,
+    Share, StopPolicy,
 };
 
 /// A dyno has 30 s between SIGTERM and SIGKILL; this leaves us time to end as well.
@@ -102,6 +102,7 @@ impl AppOptions {
             readiness: ReadinessPolicy { sign: self.ready, timeout: self.listen_timeout, port: place.port },
             on_hup: self.on_hup,
             share: self.share,
+            company: Company::None,
         }
     }
 }

@@ -100,6 +100,7 @@ fn the_defaults_are_those_of_the_docs() {
         },
         on_hup: Reload,
         share: Auto,
+        company: None,
     }
     "#);
 }

@@ -22,7 +22,7 @@ use super::outbox::{Outbox, Taken};
 use super::shared_data::SharedData;
 use super::wanted::Errno;
 use super::wire::Frame;
-use crate::spec::WorkerId;
+use crate::spec::WorkerKey;
 use crate::sys::channel;
 
 /// How much is read at once. Small, for each line in it may become a message in memory before the driver takes the
@@ -42,7 +42,7 @@ pub struct ClusterLink {
 
 #[derive(Debug)]
 struct Shared {
-    worker: WorkerId,
+    worker: WorkerKey,
     link: RefCell<Link>,
     outbox: RefCell<Outbox<Rc<OwnedFd>>>,
     /// There is something to write.
@@ -61,14 +61,14 @@ impl ClusterLink {
     /// # Errors
     /// When the socket cannot be watched.
     pub fn start(
-        worker: WorkerId,
+        worker: WorkerKey,
         socket: StdUnixStream,
-        events: Sender<(WorkerId, FromWorker)>,
+        events: Sender<(WorkerKey, FromWorker)>,
     ) -> io::Result<Self> {
         let socket = UnixStream::from_std(socket)?;
         let shared = Rc::new(Shared {
             worker,
-            link: RefCell::new(Link::new(worker)),
+            link: RefCell::new(Link::new(worker.worker)),
             outbox: RefCell::default(),
             filled: Notify::new(),
             emptied: Notify::new(),
@@ -169,7 +169,7 @@ impl Shared {
     }
 }
 
-async fn run(socket: UnixStream, shared: Rc<Shared>, events: Sender<(WorkerId, FromWorker)>) {
+async fn run(socket: UnixStream, shared: Rc<Shared>, events: Sender<(WorkerKey, FromWorker)>) {
     // Only `write_all` is ever cancelled, when there is nobody left to write to; `read_all` would lose events.
     tokio::select! {
         () = read_all(&socket, &shared, &events) => {}
@@ -182,7 +182,7 @@ async fn run(socket: UnixStream, shared: Rc<Shared>, events: Sender<(WorkerId, F
 }
 
 /// Reads until the end of the channel, or an error that means the same: the worker is gone.
-async fn read_all(socket: &UnixStream, shared: &Shared, events: &Sender<(WorkerId, FromWorker)>) {
+async fn read_all(socket: &UnixStream, shared: &Shared, events: &Sender<(WorkerKey, FromWorker)>) {
     loop {
         while shared.outbox.borrow().is_full() {
             shared.emptied.notified().await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::words::words;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{
-    AfterExit, AppSpec, CommandSpec, InstanceId, OnHup, ReadinessPolicy, ReadySign, RestartDelay,
+    AfterExit, AppSpec, CommandSpec, Company, InstanceId, OnHup, ReadinessPolicy, ReadySign, RestartDelay,
     RestartPolicy, Share, StopPolicy, WorkerId,
 };
 use crate::supervisor::{
@@ -44,6 +44,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
         readiness: ReadinessPolicy { sign: ReadySign::Listening, timeout: secs(30), port: Some(5000) },
         on_hup: OnHup::Reload,
         share: Share::Auto,
+        company: Company::None,
     }
 }
 

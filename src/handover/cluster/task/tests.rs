@@ -10,14 +10,15 @@ use tokio::sync::mpsc::{self, Receiver};
 
 use super::*;
 use crate::handover::cluster::outbox::LIMIT;
+use crate::spec::{AppId, WorkerId};
 
-const WORKER: WorkerId = WorkerId(1);
+const WORKER: WorkerKey = WorkerKey { app: AppId(0), worker: WorkerId(1) };
 
 const SERVERS: usize = 200;
 
 struct Scene {
     link: ClusterLink,
-    events: Receiver<(WorkerId, FromWorker)>,
+    events: Receiver<(WorkerKey, FromWorker)>,
     data: SharedData,
     /// The worker's end; it does not block.
     end: StdUnixStream,

@@ -1,0 +1,178 @@
+//! One app of the runtime: its supervisor, its workers and its sockets.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use super::clock;
+use super::order::Pending;
+use super::plan::Plan;
+use super::shared::Shared;
+use super::tell::{Telling, Whose};
+use super::workers::Workers;
+use crate::api::types::StartRequest;
+use crate::handover::cluster::SharedData;
+use crate::listener::Listeners;
+use crate::logs::{Outputs, WorkerLogs};
+use crate::spec::{AppId, Generation, InstanceId, WorkerId, WorkerKey};
+use crate::supervisor::{Action, Event, Notice, Supervisor, Ticket, Uptime};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) id: AppId,
+    pub(super) whose: Rc<Whose>,
+    pub(super) shared: Rc<Shared>,
+    /// Where its workers write.
+    pub(super) outputs: Rc<Outputs>,
+    /// What was asked for, so that it can be planned anew.
+    pub(super) definition: StartRequest,
+    pub(super) created_at_ms: u64,
+    /// How workers of a generation are run: the plan of the greatest number that is not greater.
+    plans: BTreeMap<Generation, Rc<Plan>>,
+    /// What a reload by a signal shall run, made before the signal was passed on.
+    pub(super) replanned: Option<Rc<Plan>>,
+    pub(super) supervisor: Supervisor,
+    pub(super) workers: Workers,
+    pub(super) listeners: Listeners,
+    pub(super) tickets: SharedData,
+    pub(super) todo: VecDeque<Action>,
+    /// The logs of ended workers, until everything in their pipes has been read; those of the last one always.
+    pub(super) ended_logs: Vec<Rc<WorkerLogs>>,
+    /// By instance: its number in the whole runtime.
+    pub(super) ids: Vec<u32>,
+    /// Orders that are not answered yet.
+    pub(super) pending: BTreeMap<Ticket, Pending>,
+    pub(super) last_ticket: u64,
+    /// Of each instance: when its last worker ended.
+    pub(super) exits: BTreeMap<InstanceId, u64>,
+    /// What is told when all output has been written.
+    pub(super) last_notice: Option<Notice>,
+    /// Set while the app is over.
+    pub(super) status: Option<u8>,
+    /// The same, until the driver has taken note.
+    pub(super) unnoted_status: Option<u8>,
+    /// Whether it was taken out of the runtime.
+    pub(super) removed: bool,
+}
+
+impl App {
+    /// The app, with its first workers still to be started by [`App::perform`].
+    pub(super) fn new(
+        shared: &Rc<Shared>,
+        id: AppId,
+        outputs: Rc<Outputs>,
+        definition: StartRequest,
+        plan: Plan,
+    ) -> Self {
+        let (supervisor, first) = Supervisor::new(&plan.app, clock::seed());
+        let instances = plan.app.instances.get();
+        let whose = Rc::new(Whose { name: plan.app.name.clone(), is_init: plan.app.is_init() });
+        Self {
+            id,
+            whose,
+            shared: Rc::clone(shared),
+            outputs,
+            definition,
+            created_at_ms: clock::epoch_ms(),
+            listeners: Listeners::new(instances),
+            plans: BTreeMap::from([(Generation(0), Rc::new(plan))]),
+            replanned: None,
+            supervisor,
+            workers: Workers::default(),
+            tickets: SharedData::default(),
+            todo: first.into(),
+            ended_logs: Vec::new(),
+            ids: (0..instances).map(|_| shared.new_id()).collect(),
+            pending: BTreeMap::new(),
+            last_ticket: 0,
+            exits: BTreeMap::new(),
+            last_notice: None,
+            status: None,
+            unnoted_status: None,
+            removed: false,
+        }
+    }
+
+    /// The name in logs and tables.
+    pub(super) fn name(&self) -> &str {
+        &self.whose.name
+    }
+
+    /// How many instances there are now.
+    pub(super) fn instances(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The number of an instance in the whole runtime.
+    pub(super) fn id_of(&self, instance: InstanceId) -> Option<u32> {
+        self.ids.get(usize::try_from(instance.0).ok()?).copied()
+    }
+
+    pub(super) fn key(&self, worker: WorkerId) -> WorkerKey {
+        WorkerKey { app: self.id, worker }
+    }
+
+    /// How workers of `generation` are run.
+    pub(super) fn plan_of(&self, generation: Generation) -> Rc<Plan> {
+        let (_, plan) =
+            self.plans.range(..=generation).next_back().expect("the first plan is of generation 0");
+        Rc::clone(plan)
+    }
+
+    /// How workers are run that are started from now on, unless a reload comes in between.
+    pub(super) fn plan(&self) -> Rc<Plan> {
+        self.plan_of(self.supervisor.generation())
+    }
+
+    /// From `generation` on, workers are run by this plan.
+    pub(super) fn adopt_plan(&mut self, generation: Generation, plan: Rc<Plan>) {
+        self.plans.insert(generation, plan);
+    }
+
+    /// Forgets the plans of generations that will not be started any more.
+    pub(super) fn prune_plans(&mut self) {
+        let oldest = self.supervisor.oldest_generation();
+        if let Some((&needed, _)) = self.plans.range(..=oldest).next_back() {
+            let first = self.plans.remove(&needed);
+            self.plans.retain(|&generation, _| generation > needed);
+            if let Some(first) = first {
+                self.plans.insert(Generation(0), first);
+            }
+        }
+    }
+
+    /// Whether it is over for good.
+    pub(super) fn is_removed(&self) -> bool {
+        self.removed && self.status.is_some()
+    }
+
+    /// When to send [`Event::Deadline`].
+    pub(super) fn next_deadline(&self) -> Option<Uptime> {
+        self.supervisor.next_deadline()
+    }
+
+    /// Tells the supervisor, and does what it asks for.
+    pub(super) fn feed(&mut self, event: Event) {
+        let actions = self.supervisor.handle(self.shared.clock.now(), event);
+        self.todo.extend(actions);
+        self.perform();
+    }
+
+    /// The deadline may have passed.
+    pub(super) fn on_deadline(&mut self) {
+        self.listeners.sweep();
+        self.feed(Event::Deadline);
+    }
+
+    /// Has it told, after what was to be told before.
+    pub(super) fn tell(&self, notice: Notice, logs: Option<Rc<WorkerLogs>>) {
+        let telling = self.telling(notice, logs);
+        // The teller ends only after us.
+        let _told = self.shared.tellings.send(telling);
+    }
+
+    pub(super) fn telling(&self, notice: Notice, logs: Option<Rc<WorkerLogs>>) -> Telling {
+        let id = notice.instance().and_then(|instance| self.id_of(instance));
+        Telling { app: Rc::clone(&self.whose), notice, id, logs }
+    }
+}

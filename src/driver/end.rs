@@ -1,0 +1,120 @@
+//! The end of apps, and of the runtime.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::app::App;
+use super::run::Driver;
+use super::shared::Shared;
+use super::words::Human;
+use crate::api::types::{Operation, Verdict};
+use crate::logs::Outputs;
+use crate::supervisor::Notice;
+
+/// How long a blocked output may hold up our end once all workers are gone. Platforms kill after 30 s.
+const LAST_WORDS: Duration = Duration::from_secs(25);
+
+impl Driver {
+    /// Takes note of apps that are over, and lets go of those that were removed.
+    pub(super) fn note_ends(&mut self) {
+        for app in self.apps.values_mut() {
+            if let Some(status) = app.unnoted_status.take() {
+                self.statuses.push(status);
+            }
+        }
+        let removed: Vec<_> = self.apps.values().filter(|app| app.is_removed()).map(|app| app.id).collect();
+        for id in removed {
+            if let Some(mut app) = self.apps.remove(&id) {
+                app.tell_end();
+                app.outputs.forget(id);
+                // What is left in its log's pipes is still to be written.
+                self.retired.append(&mut app.ended_logs);
+            }
+        }
+        self.retired.retain(|logs| !logs.is_finished());
+    }
+
+    /// Tells of apps that are over while others go on.
+    pub(super) fn tell_ends(&mut self) {
+        self.apps.values_mut().for_each(App::tell_end);
+    }
+
+    /// The last words: what the workers have written is written, then the verdict, then nothing.
+    pub(super) async fn finish(self, status: u8) -> u8 {
+        let Self { shared, mut apps, killers, teller, retired, .. } = self;
+        let took = shared.clock.now();
+        let endings: Vec<_> = apps.values_mut().filter_map(App::take_ending).collect();
+        let logs: Vec<_> =
+            apps.values().flat_map(|app| app.ended_logs.iter().cloned()).chain(retired).collect();
+        let mut files: Vec<_> = apps.values().map(|app| Rc::clone(&app.outputs)).collect();
+        apps.values_mut().for_each(|app| app.listeners.stop_listening());
+        let count = apps.len();
+        drop(apps);
+        let Some(shared) = Rc::into_inner(shared) else { return status };
+        let Shared { outputs, tellings, .. } = shared;
+        drop(tellings);
+        let drained = async {
+            for logs in &logs {
+                logs.drain().await;
+            }
+            teller.await
+        };
+        // A reader that does not read is not waited for longer than the platform would wait for us.
+        if let Ok(Ok(mut teller)) = tokio::time::timeout(LAST_WORDS, drained).await {
+            endings.iter().for_each(|ending| teller.tell(ending));
+        }
+        drop((logs, endings));
+        files.push(outputs);
+        finish_outputs(files).await;
+        for (reply, begun) in killers {
+            let _heard = reply.send(killed(count, status, took.since(begun)));
+        }
+        status
+    }
+}
+
+/// Each of them once: apps may share one.
+async fn finish_outputs(mut outputs: Vec<Rc<Outputs>>) {
+    while let Some(one) = outputs.pop() {
+        if let Some(last) = Rc::into_inner(one) {
+            let _all_written = last.finish(LAST_WORDS).await;
+        }
+    }
+}
+
+fn killed(count: usize, status: u8, took: Duration) -> Verdict {
+    let apps = if count == 1 { "1 app".to_owned() } else { format!("{count} apps") };
+    let how = if status == 0 { String::new() } else { format!(", status {status}") };
+    Verdict {
+        app: None,
+        operation: Operation::Kill,
+        ok: true,
+        message: format!("the runtime has ended, with {apps}{how}, in {}", Human(took)),
+        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        generation: None,
+        instances: None,
+        last_lines: Vec::new(),
+    }
+}
+
+impl App {
+    /// It is over.
+    pub(super) fn over(&mut self, status: u8) {
+        self.status = Some(status);
+        self.unnoted_status = Some(status);
+    }
+
+    /// Tells how it ended, if that was not told yet.
+    fn tell_end(&mut self) {
+        if let Some(telling) = self.take_ending() {
+            // The teller ends only after us.
+            let _told = self.shared.tellings.send(telling);
+        }
+    }
+
+    fn take_ending(&mut self) -> Option<super::tell::Telling> {
+        self.status?;
+        let notice: Notice = self.last_notice.take()?;
+        Some(self.telling(notice, self.ended_logs.last().cloned()))
+    }
+}

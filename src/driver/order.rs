@@ -1,0 +1,369 @@
+//! Changes that somebody asked for: an order to the supervisor for each app, and a verdict for each when it is done.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::num::NonZeroU32;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::app::App;
+use super::handle::{Change, Parallel, ScaleTo, Target};
+use super::plan::Plan;
+use super::tell::LAST_LINES_WITHIN;
+use super::words::{Human, why_called_off};
+use crate::api::text::Text;
+use crate::api::types::{Operation, Problem, StartRequest, Verdict};
+use crate::logs::WorkerLogs;
+use crate::process::Signal;
+use crate::spec::{Generation, InstanceId};
+use crate::supervisor::{Answer, Command, Event, Refusal, Scope, Ticket, Uptime};
+use crate::sys::signals::{Delivery, signal_process};
+
+/// The verdicts on several apps, which are reported together.
+#[derive(Debug)]
+pub(super) struct Batch {
+    verdicts: Vec<Option<Verdict>>,
+    reply: Option<oneshot::Sender<Vec<Verdict>>>,
+}
+
+/// Where one verdict is to be put.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    batch: Rc<RefCell<Batch>>,
+    position: usize,
+}
+
+/// An order that is not answered yet.
+#[derive(Debug)]
+pub(super) struct Pending {
+    operation: Operation,
+    begun: Uptime,
+    slot: Slot,
+    /// What workers of the order's generation run, until that is known.
+    plan: Option<Rc<Plan>>,
+    /// What the app is from now on, if all goes well.
+    definition: Option<StartRequest>,
+}
+
+impl Batch {
+    /// Room for so many verdicts, and where they go once all are there.
+    pub(super) fn slots(count: usize, reply: oneshot::Sender<Vec<Verdict>>) -> Vec<Slot> {
+        let batch = Rc::new(RefCell::new(Self { verdicts: vec![None; count], reply: Some(reply) }));
+        (0..count).map(|position| Slot { batch: Rc::clone(&batch), position }).collect()
+    }
+}
+
+impl Slot {
+    /// Puts the verdict in; the last one sends all.
+    pub(super) fn fill(self, verdict: Verdict) {
+        let mut batch = self.batch.borrow_mut();
+        batch.verdicts[self.position] = Some(verdict);
+        if batch.verdicts.iter().all(Option::is_some)
+            && let Some(reply) = batch.reply.take()
+        {
+            // Who asked may have gone.
+            let _heard = reply.send(batch.verdicts.drain(..).flatten().collect());
+        }
+    }
+}
+
+impl App {
+    /// Begins a change; its verdict goes to `slot`, now or later.
+    pub(super) fn change(&mut self, instance: Option<InstanceId>, change: Change, slot: Slot) {
+        let scope = instance.map_or(Scope::All, Scope::One);
+        match change {
+            Change::Start => self.order(Operation::Start, Command::Start(scope), slot),
+            Change::Stop => self.order(Operation::Stop, Command::Stop(scope), slot),
+            Change::Reset => self.order(Operation::Reset, Command::Reset(scope), slot),
+            Change::Restart { environment } => {
+                self.replan_and_order(Operation::Restart, environment, slot, |plan| Command::Restart {
+                    scope,
+                    spec: Some(Box::new(plan.app.clone())),
+                });
+            }
+            Change::Reload { parallel, environment } => {
+                let width = self.width(parallel);
+                self.replan_and_order(Operation::Reload, environment, slot, |plan| Command::Reload {
+                    scope,
+                    width,
+                    spec: Some(Box::new(plan.app.clone())),
+                });
+            }
+            Change::Check { environment } => {
+                self.replan_and_order(Operation::Check, environment, slot, |plan| Command::Check {
+                    spec: Some(Box::new(plan.app.clone())),
+                });
+            }
+            Change::Delete => self.delete(instance, slot),
+            Change::Scale(to) => self.scale(instance, to, slot),
+            Change::Signal(signal) => {
+                let verdict = self.signal_all(instance, signal);
+                slot.fill(verdict);
+            }
+            Change::Flush => {
+                self.flush();
+                slot.fill(self.verdict(Operation::Flush, Duration::ZERO, Ok("flushed its logs".to_owned())));
+            }
+        }
+    }
+
+    /// Starts the first workers; the verdict follows when all are ready, or one has failed.
+    pub(super) fn start_and_report(&mut self, reply: oneshot::Sender<Result<Verdict, Problem>>) {
+        let (sender, verdicts) = oneshot::channel();
+        if let Some(slot) = Batch::slots(1, sender).pop() {
+            self.order(Operation::Start, Command::Start(Scope::All), slot);
+        }
+        drop(tokio::task::spawn_local(async move {
+            if let Ok(Some(verdict)) = verdicts.await.map(|mut verdicts: Vec<Verdict>| verdicts.pop()) {
+                // Who asked may have gone.
+                let _heard = reply.send(Ok(verdict));
+            }
+        }));
+    }
+
+    fn width(&self, parallel: Parallel) -> NonZeroU32 {
+        let all = u32::try_from(self.instances()).ok().and_then(NonZeroU32::new);
+        match parallel {
+            Parallel::Number(number) => number,
+            Parallel::All => all.unwrap_or(NonZeroU32::MIN),
+        }
+    }
+
+    fn order(&mut self, operation: Operation, command: Command, slot: Slot) {
+        self.order_with(
+            Pending { operation, begun: self.now(), slot, plan: None, definition: None },
+            command,
+        );
+    }
+
+    fn order_with(&mut self, pending: Pending, command: Command) {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.pending.insert(ticket, pending);
+        // What was over may go on; if not, it says so again.
+        self.status = None;
+        self.feed(Event::Commanded { ticket, command });
+    }
+
+    /// Reads everything anew first: what cannot run must not replace what does.
+    fn replan_and_order(
+        &mut self,
+        operation: Operation,
+        environment: Option<Vec<(OsString, OsString)>>,
+        slot: Slot,
+        command: impl FnOnce(&Plan) -> Command,
+    ) {
+        let mut definition = self.definition.clone();
+        if let Some(environment) = environment {
+            definition.environment = environment
+                .iter()
+                .map(|(name, value)| (Text::from(name.as_os_str()), Text::from(value.as_os_str())))
+                .collect();
+        }
+        match self.replan(&definition) {
+            Ok(plan) => {
+                let command = command(&plan);
+                let (plan, definition) = (Some(plan), Some(definition));
+                self.order_with(Pending { operation, begun: self.now(), slot, plan, definition }, command);
+            }
+            Err(problem) => {
+                slot.fill(self.verdict(operation, Duration::ZERO, Err(in_one_line(&problem))));
+            }
+        }
+    }
+
+    /// Plans the app anew; it keeps its name and its size.
+    pub(super) fn replan(&self, definition: &StartRequest) -> Result<Rc<Plan>, Problem> {
+        let company = self.plan().app.company;
+        let mut plan = (self.shared.surroundings.planner)(definition, company)?;
+        plan.app.name = self.name().to_owned();
+        Ok(Rc::new(plan))
+    }
+
+    fn delete(&mut self, instance: Option<InstanceId>, slot: Slot) {
+        if instance.is_some() && self.instances() > 1 {
+            let hint = format!("an instance is taken away with `pmr scale {} -1`", self.name());
+            return slot.fill(self.verdict(Operation::Delete, Duration::ZERO, Err(hint)));
+        }
+        self.order(Operation::Delete, Command::Remove, slot);
+    }
+
+    fn scale(&mut self, instance: Option<InstanceId>, to: ScaleTo, slot: Slot) {
+        let now = u32::try_from(self.instances()).unwrap_or(u32::MAX);
+        let wanted = match to {
+            ScaleTo::Exactly(number) => number.get(),
+            ScaleTo::More(number) => now.saturating_add(number),
+            ScaleTo::Fewer(number) => now.saturating_sub(number),
+        };
+        let refuse = |text: &str| self.verdict(Operation::Scale, Duration::ZERO, Err(text.to_owned()));
+        match (instance, NonZeroU32::new(wanted)) {
+            (Some(_), _) if now > 1 => slot.fill(refuse("a whole app is scaled, not one of its instances")),
+            (_, None) => slot.fill(refuse("an app has at least one instance; `pmr stop` stops it")),
+            (_, Some(to)) => self.order(Operation::Scale, Command::Scale { to }, slot),
+        }
+    }
+
+    fn signal_all(&self, instance: Option<InstanceId>, signal: Signal) -> Verdict {
+        let workers = self.workers.iter().filter(|worker| instance.is_none_or(|one| one == worker.instance));
+        let (mut sent, mut failed) = (0, None);
+        for worker in workers {
+            match signal_process(worker.pid, signal) {
+                Ok(Delivery::Sent) => sent += 1,
+                Ok(Delivery::Gone) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        let said = match failed {
+            Some(error) => Err(format!("{signal} could not be sent: {error}")),
+            None if sent == 0 => Err("it has no worker".to_owned()),
+            None => Ok(format!("sent {signal} to {sent} worker{}", plural(sent))),
+        };
+        self.verdict(Operation::Signal, Duration::ZERO, said)
+    }
+
+    fn flush(&mut self) {
+        self.outputs.clear(self.id);
+    }
+
+    /// The supervisor has begun: workers of this generation are run as was planned.
+    pub(super) fn begin_generation(&mut self, ticket: Option<Ticket>, generation: Generation) {
+        let plan = match ticket {
+            Some(ticket) => self.pending.get_mut(&ticket).and_then(|pending| pending.plan.take()),
+            None => self.replanned.take(),
+        };
+        if let Some(plan) = plan {
+            self.adopt_plan(generation, plan);
+        }
+        if let Some(pending) = ticket.and_then(|ticket| self.pending.get_mut(&ticket))
+            && pending.operation == Operation::Restart
+            && let Some(definition) = pending.definition.take()
+        {
+            self.definition = definition;
+        }
+    }
+
+    /// The supervisor is done with an order.
+    pub(super) fn answered(&mut self, ticket: Ticket, answer: Answer) {
+        let Some(pending) = self.pending.remove(&ticket) else { return };
+        let Pending { operation, begun, slot, definition, .. } = pending;
+        if answer == Answer::Done
+            && operation == Operation::Reload
+            && let Some(definition) = definition
+        {
+            self.definition = definition;
+        }
+        self.removed |= answer == Answer::Done && operation == Operation::Delete;
+        self.prune_plans();
+        let took = self.now().since(begun);
+        match answer {
+            Answer::Done => slot.fill(self.verdict(operation, took, Ok(self.done(operation, took)))),
+            Answer::Refused(refusal) => slot.fill(self.verdict(operation, took, Err(why_refused(refusal)))),
+            Answer::Failed { instance, why } => {
+                let verdict = self.verdict(operation, took, Err(failed(operation, &why_called_off(&why))));
+                match self.logs_of_failed(instance, &why) {
+                    Some(logs) => drop(tokio::task::spawn_local(fill_with_tail(slot, verdict, logs))),
+                    None => slot.fill(verdict),
+                }
+            }
+        }
+    }
+
+    fn done(&self, operation: Operation, took: Duration) -> String {
+        let instances = self.instances();
+        let of = format!("{instances} instance{}", plural(instances));
+        let took = Human(took);
+        match operation {
+            Operation::Start => format!("started, {of} in {took}"),
+            Operation::Stop => format!("stopped in {took}"),
+            Operation::Restart => format!("restarted, {of} in {took}"),
+            Operation::Reload => {
+                format!("reloaded, {of}, generation {} in {took}", self.supervisor.generation())
+            }
+            Operation::Check => format!("a new worker was ready in {took}, and is discarded"),
+            Operation::Delete => format!("stopped and removed in {took}"),
+            Operation::Scale => format!("scaled to {of} in {took}"),
+            Operation::Reset => "its counters are zero".to_owned(),
+            Operation::Signal | Operation::Flush | Operation::Kill | Operation::Save | Operation::Update => {
+                "done".to_owned()
+            }
+        }
+    }
+
+    /// A verdict on this app as it is now.
+    pub(super) fn verdict(
+        &self,
+        operation: Operation,
+        took: Duration,
+        said: Result<String, String>,
+    ) -> Verdict {
+        let ok = said.is_ok();
+        Verdict {
+            app: Some(self.name().to_owned()),
+            operation,
+            ok,
+            message: said.unwrap_or_else(|message| message),
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            generation: Some(self.supervisor.generation().0),
+            instances: u32::try_from(self.instances()).ok(),
+            last_lines: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> Uptime {
+        self.shared.clock.now()
+    }
+}
+
+/// What a dead worker wrote last may still be in its pipe.
+async fn fill_with_tail(slot: Slot, mut verdict: Verdict, logs: Rc<WorkerLogs>) {
+    let _in_time = tokio::time::timeout(LAST_LINES_WITHIN, logs.drain()).await;
+    verdict.last_lines = logs.tail();
+    slot.fill(verdict);
+}
+
+fn failed(operation: Operation, why: &str) -> String {
+    match operation {
+        Operation::Reload => format!("reload called off, the old workers go on: {why}"),
+        Operation::Check => format!("check failed, nothing was changed: {why}"),
+        _ => format!("{operation} failed, and is tried again by the restart policy: {why}"),
+    }
+}
+
+fn why_refused(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::ReloadUnderWay => {
+            "another reload or check is under way; try again when it is done".to_owned()
+        }
+        Refusal::NothingToReload => "there is no worker to replace; `pmr start` starts it".to_owned(),
+        Refusal::NoSuchInstance => "there is no such instance any more".to_owned(),
+        Refusal::TooMany { most } => format!("an app has at most {most} instances"),
+        Refusal::Stopping => "the app is being stopped".to_owned(),
+        Refusal::Init => {
+            "the runtime is a mere init for it (one instance, `--no-autorestart`) and takes no orders"
+                .to_owned()
+        }
+    }
+}
+
+/// A problem as a verdict tells it.
+pub(super) fn in_one_line(problem: &Problem) -> String {
+    let details = problem.details.iter().fold(String::new(), |all, detail| all + "; " + detail.trim());
+    let hint = problem.hint.as_ref().map_or(String::new(), |hint| format!(" ({hint})"));
+    format!("nothing was changed: {}{details}{hint}", problem.message)
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// Puts targets that name an app several times together: the whole app, or each instance once.
+pub(super) fn distinct(targets: Vec<Target>) -> Vec<Target> {
+    let whole: Vec<_> = targets.iter().filter(|one| one.instance.is_none()).map(|one| one.app).collect();
+    let mut kept: Vec<_> =
+        targets.into_iter().filter(|one| one.instance.is_none() || !whole.contains(&one.app)).collect();
+    kept.sort_unstable();
+    kept.dedup();
+    kept
+}

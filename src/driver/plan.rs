@@ -1,0 +1,69 @@
+//! How an app shall be run: all that was decided before its first worker starts, or before a reload.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::api::types::{Mode, Problem, SettingView, StartRequest};
+use crate::handover::agent::Agent;
+use crate::handover::choose::Way;
+use crate::spec::{AppSpec, Company};
+
+/// How an app shall be run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The app, its instances as they shall really run.
+    pub app: AppSpec,
+    pub way: Way,
+    /// The port that the platform expects the app to listen on.
+    pub port: Option<u16>,
+    pub in_container: bool,
+    /// Whether the command is `node` with a script.
+    pub node_script: bool,
+    /// What lets node workers drain, if they may be such.
+    pub agent: Option<Agent>,
+    /// Whether what workers start themselves must be told to a guard, lest it outlive us.
+    pub needs_guard: bool,
+    /// Whether workers write to our own standard output and error.
+    pub inherit_output: bool,
+    /// The file that the command runs, if it names one.
+    pub script: Option<String>,
+    /// Each setting and where it came from, for people.
+    pub settings: Vec<SettingView>,
+    /// What people should know before the first worker starts.
+    pub warnings: Vec<String>,
+    /// How many instances, and why: the start line's text.
+    pub sizing: String,
+}
+
+/// Makes a plan of what was asked for, or says all that is wrong with it. The words are read, the files looked for and the
+/// machine measured anew each time.
+pub type Planner = Box<dyn Fn(&StartRequest, Company) -> Result<Plan, Problem>>;
+
+/// What surrounds all apps of the runtime.
+pub struct Surroundings {
+    pub mode: Mode,
+    /// The directory of state and log files.
+    pub home: Option<PathBuf>,
+    /// Where the cgroup counts OOM kills.
+    pub oom_file: Option<PathBuf>,
+    /// Whether a line carries the app's name even with a single instance.
+    pub always_prefix: bool,
+    /// Our own command line.
+    pub command: Vec<String>,
+    pub directory: String,
+    /// Whose process it is.
+    pub user: String,
+    /// CPUs that may be used.
+    pub cpus: u32,
+    pub memory_limit: Option<u64>,
+    pub planner: Planner,
+}
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surroundings")
+            .field("mode", &self.mode)
+            .field("home", &self.home)
+            .finish_non_exhaustive()
+    }
+}

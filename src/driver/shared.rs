@@ -1,0 +1,139 @@
+//! What all apps of the runtime share.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::clock::Clock;
+use super::hear::Asked;
+use super::oom::OomWatch;
+use super::plan::{Plan, Surroundings};
+use super::tell::Telling;
+use crate::api::types::Mode;
+use crate::handover::cluster::FromWorker;
+use crate::handover::notify::Said;
+use crate::logs::{self, FileSettings, Format, Outputs, Prefix, StreamSettings};
+use crate::process::Pid;
+use crate::spec::WorkerKey;
+use crate::sys::guard::Guard;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) surroundings: Surroundings,
+    pub(super) clock: Clock,
+    pub(super) outputs: Rc<Outputs>,
+    pub(super) oom: RefCell<OomWatch>,
+    pub(super) questions: mpsc::Sender<(WorkerKey, Asked)>,
+    pub(super) channel: mpsc::Sender<(WorkerKey, FromWorker)>,
+    pub(super) said: mpsc::Sender<(WorkerKey, Said)>,
+    /// What is to be told, in order. As many as the supervisors have decisions, and told within a fraction of a second.
+    pub(super) tellings: mpsc::UnboundedSender<Telling>,
+    /// Takes what workers have started along, should we be killed.
+    pub(super) guard: RefCell<Option<Guard>>,
+    /// Advice already given, so that each is given once.
+    pub(super) advised: RefCell<Vec<String>>,
+    /// The number of the next instance in the runtime.
+    pub(super) next_id: Cell<u32>,
+    /// Whether a Ctrl-Z waits for us to stop.
+    pub(super) suspending: Cell<bool>,
+}
+
+/// How many different pieces of advice are given.
+const MOST_ADVICE: usize = 32;
+
+impl Shared {
+    /// A number that no instance has had.
+    pub(super) fn new_id(&self) -> u32 {
+        let id = self.next_id.get();
+        self.next_id.set(id.saturating_add(1));
+        id
+    }
+
+    /// Says it once, however many workers do the same. An app that tries port after port need not be told of each.
+    pub(super) fn advise(&self, text: String) {
+        let mut advised = self.advised.borrow_mut();
+        if advised.len() < MOST_ADVICE && !advised.contains(&text) {
+            tracing::warn!("{text}");
+            advised.push(text);
+        }
+    }
+
+    pub(super) fn guard_group(&self, group: Pid) {
+        if let Some(guard) = &mut *self.guard.borrow_mut() {
+            guard.watch(group);
+        }
+    }
+
+    pub(super) fn forget_group(&self, group: Pid) {
+        if let Some(guard) = &mut *self.guard.borrow_mut() {
+            guard.forget(group);
+        }
+    }
+
+    /// Starts the guard, if one is wanted and there is none, and tells it of the groups that there are.
+    pub(super) fn start_guard(&self, groups: &[Pid]) {
+        if self.guard.borrow().is_some() {
+            return;
+        }
+        match Guard::start() {
+            Ok(guard) => *self.guard.borrow_mut() = Some(guard),
+            Err(error) => {
+                tracing::debug!(%error, "no guard: what workers start may outlive us if we are killed");
+                return;
+            }
+        }
+        groups.iter().for_each(|&group| self.guard_group(group));
+    }
+
+    /// Where the workers of an app write: in the background to files of its own, else to our outputs.
+    pub(super) fn outputs_of(&self, plan: &Plan) -> io::Result<Rc<Outputs>> {
+        let Some(files) = self.log_files_of(&plan.app.name) else { return Ok(Rc::clone(&self.outputs)) };
+        let plain = StreamSettings { prefix: Prefix::None, colour: false };
+        let settings = logs::Settings {
+            format: Format::Raw,
+            stdout: plain,
+            stderr: plain,
+            timestamps: false,
+            line_times: false,
+            sole_source: false,
+        };
+        let (outputs, _never_closed) = Outputs::to_files(settings, rotated(files.0), rotated(files.1))?;
+        Ok(Rc::new(outputs))
+    }
+
+    /// The log files of an app, if it has any.
+    pub(super) fn log_files_of(&self, app: &str) -> Option<(PathBuf, PathBuf)> {
+        let Surroundings { mode: Mode::Background, home: Some(home), .. } = &self.surroundings else {
+            return None;
+        };
+        let logs = home.join("logs");
+        // A name may hold anything but control characters.
+        let name = app.replace('/', "-");
+        Some((logs.join(format!("{name}-out.log")), logs.join(format!("{name}-error.log"))))
+    }
+
+    /// Lines of several apps or instances are told apart by a prefix.
+    pub(super) fn arrange(&self, several: bool) {
+        if self.surroundings.mode == Mode::Foreground {
+            let prefixed = several || self.surroundings.always_prefix;
+            let prefix = if prefixed { Prefix::AppAndInstance } else { Prefix::None };
+            self.outputs.rearrange(!several, prefix, prefix);
+        }
+    }
+}
+
+/// Files that cannot fill a disk: 10 MB each, and as many again four times; none is older than a week when it is left.
+#[must_use]
+pub fn rotated(path: PathBuf) -> FileSettings {
+    FileSettings {
+        path,
+        max_bytes: Some(10_000_000),
+        max_age: Some(Duration::from_secs(7 * 24 * 60 * 60)),
+        keep: 4,
+    }
+}

@@ -1,0 +1,170 @@
+//! What there is to show of apps and of the runtime, as the driver knows it: figures of processes and facts of files are
+//! added by those who show it.
+
+use std::collections::BTreeMap;
+
+use super::app::App;
+use super::clock;
+use super::run::Driver;
+use crate::api::text::Text;
+use crate::api::types::{
+    AppView, ExecMode, ExitView, Grammar, InstanceView, InterpreterView, ListenerView, LogFilesView,
+    MachineView, RuntimeView, StartRequest, Status,
+};
+use crate::handover::choose::Way;
+use crate::spec::InstanceId;
+use crate::supervisor::{self, StateName, Uptime};
+
+impl Driver {
+    /// The runtime itself.
+    pub(super) fn view(&self) -> RuntimeView {
+        let surroundings = &self.shared.surroundings;
+        let uptime = millis(self.shared.clock.now());
+        RuntimeView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: i32::try_from(std::process::id()).unwrap_or_default(),
+            mode: surroundings.mode,
+            home: surroundings.home.as_ref().map(|home| home.display().to_string()),
+            socket: self.socket.clone().unwrap_or_default(),
+            user: surroundings.user.clone(),
+            command: surroundings.command.clone(),
+            directory: surroundings.directory.clone(),
+            started_at_ms: clock::epoch_ms().saturating_sub(uptime),
+            uptime_ms: uptime,
+            updates: 0,
+            memory_bytes: None,
+            machine: MachineView {
+                architecture: std::env::consts::ARCH.to_owned(),
+                cpus: surroundings.cpus,
+                memory_limit_bytes: surroundings.memory_limit,
+                ..MachineView::default()
+            },
+        }
+    }
+}
+
+impl App {
+    /// The app at `now`.
+    pub(super) fn view(&self, now: Uptime) -> AppView {
+        let plan = self.plan();
+        let snapshot = self.supervisor.snapshot(now);
+        let instances: Vec<_> = snapshot.instances.iter().map(|view| self.instance(view, now)).collect();
+        let command = &plan.app.command;
+        let words = std::iter::once(&command.program).chain(&command.arguments);
+        let program = command.program.to_string_lossy().into_owned();
+        let shares = plan.way != Way::None;
+        AppView {
+            app_id: self.id.0,
+            name: self.name().to_owned(),
+            namespace: "default".to_owned(),
+            version: None,
+            status: summary(&instances),
+            command: words.map(|word| word.to_string_lossy().into_owned()).collect(),
+            script: plan.script.clone(),
+            directory: command.directory.as_ref().map_or_else(
+                || self.shared.surroundings.directory.clone(),
+                |directory| directory.display().to_string(),
+            ),
+            interpreter: plan.script.is_some().then_some(InterpreterView {
+                program,
+                path: None,
+                version: None,
+            }),
+            share: plan.way.to_string(),
+            exec_mode: if shares && instances.len() > 1 { ExecMode::Cluster } else { ExecMode::Fork },
+            user: self.shared.surroundings.user.clone(),
+            watching: false,
+            created_at_ms: self.created_at_ms,
+            generation: snapshot.generation.0,
+            reloading: snapshot.reloading.map(|generation| generation.0),
+            instances,
+            listeners: self.listener_views(),
+            logs: self.shared.log_files_of(self.name()).map_or_else(LogFilesView::default, |(out, error)| {
+                LogFilesView {
+                    out: Some(out.display().to_string()),
+                    error: Some(error.display().to_string()),
+                }
+            }),
+            git: None,
+            settings: plan.settings.clone(),
+            metrics: BTreeMap::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    fn instance(&self, view: &supervisor::InstanceView, now: Uptime) -> InstanceView {
+        InstanceView {
+            id: self.id_of(view.instance).unwrap_or(view.instance.0),
+            instance: view.instance.0,
+            status: status(view.state),
+            pid: view.pid.map(crate::process::Pid::as_raw),
+            generation: view.generation.0,
+            uptime_ms: view.spawned.map(|spawned| millis(Uptime(now.since(spawned)))),
+            restarts: view.restarts,
+            unstable_starts: view.unstable,
+            cpu_percent: None,
+            memory_bytes: None,
+            processes: None,
+            next_start_in_ms: view.next_start.map(|at| millis(Uptime(at.since(now)))),
+            last_exit: view.last_exit.map(|reason| ExitView {
+                reason: reason.to_string(),
+                status: reason.status(),
+                at_ms: self.exits.get(&view.instance).copied().unwrap_or(self.created_at_ms),
+            }),
+        }
+    }
+
+    fn listener_views(&self) -> Vec<ListenerView> {
+        let view = |status: crate::listener::Status| ListenerView {
+            address: status.address.to_string(),
+            instance: status.instance.map(|InstanceId(instance)| instance),
+            waiting: status.waiting,
+        };
+        self.listeners.addresses().into_iter().map(view).collect()
+    }
+
+    /// What starts the app again elsewhere, as it is now.
+    pub(super) fn saved(&self) -> StartRequest {
+        let mut saved = self.definition.clone();
+        let name = self.name().to_owned();
+        let instances = self.instances().to_string();
+        // In front of all other words, where our own options stand in both grammars.
+        let options = ["--name".to_owned(), name, "--instances".to_owned(), instances];
+        let at = usize::from(saved.grammar == Grammar::Run && is_start(&saved.words));
+        saved.words.splice(at..at, options.map(Text::Utf8));
+        saved
+    }
+}
+
+fn is_start(words: &[Text]) -> bool {
+    words.first() == Some(&Text::Utf8("start".to_owned()))
+}
+
+fn status(state: StateName) -> Status {
+    match state {
+        StateName::Waiting | StateName::Starting => Status::Launching,
+        StateName::Ready | StateName::Replacing => Status::Online,
+        StateName::Backoff => Status::WaitingRestart,
+        StateName::Stopping | StateName::Killing => Status::Stopping,
+        StateName::Stopped => Status::Stopped,
+        StateName::Failed => Status::Errored,
+    }
+}
+
+/// The app's own: that of its best instance.
+fn summary(instances: &[InstanceView]) -> Status {
+    const BEST_FIRST: [Status; 6] = [
+        Status::Online,
+        Status::Launching,
+        Status::WaitingRestart,
+        Status::Stopping,
+        Status::Errored,
+        Status::Stopped,
+    ];
+    let has = |status: &Status| instances.iter().any(|view| view.status == *status);
+    BEST_FIRST.into_iter().find(|status| has(status)).unwrap_or(Status::Stopped)
+}
+
+fn millis(uptime: Uptime) -> u64 {
+    u64::try_from(uptime.0.as_millis()).unwrap_or(u64::MAX)
+}

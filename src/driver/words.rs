@@ -1,0 +1,383 @@
+//! Puts the supervisor's notices into words. Pure.
+
+use std::fmt;
+use std::time::Duration;
+
+use tracing::Level;
+
+use crate::process::{ExitReason, Pid, Signal};
+use crate::spec::{Generation, InstanceId};
+use crate::supervisor::{CalledOff, Killer, Next, Notice, StopReason, Verdict};
+
+/// A time as people read it: `350ms`, `12.3s`, `4m 5s`.
+pub(super) struct Human(pub(super) Duration);
+
+impl fmt::Display for Human {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        match self.0.as_secs() {
+            0 => write!(f, "{millis}ms"),
+            1..60 => write!(f, "{:.1}s", self.0.as_secs_f64()),
+            seconds @ 60..3600 => write!(f, "{}m {}s", seconds / 60, seconds % 60),
+            seconds => write!(f, "{}h {}m", seconds / 3600, seconds / 60 % 60),
+        }
+    }
+}
+
+/// A notice in words: what is said, how loudly, and the facts beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) level: Level,
+    /// A word for programs.
+    pub(super) kind: &'static str,
+    pub(super) text: String,
+    pub(super) instance: Option<InstanceId>,
+    pub(super) pid: Option<Pid>,
+    pub(super) after: Option<String>,
+    pub(super) lived: Option<String>,
+    pub(super) workers: Option<usize>,
+    pub(super) instances: Option<usize>,
+    pub(super) generation: Option<Generation>,
+    pub(super) took: Option<String>,
+    pub(super) from: Option<u32>,
+    pub(super) to: Option<u32>,
+    pub(super) status: Option<u8>,
+}
+
+impl Said {
+    fn new(level: Level, kind: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            level,
+            kind,
+            text: text.into(),
+            instance: None,
+            pid: None,
+            after: None,
+            lived: None,
+            workers: None,
+            instances: None,
+            generation: None,
+            took: None,
+            from: None,
+            to: None,
+            status: None,
+        }
+    }
+
+    fn of(mut self, instance: InstanceId) -> Self {
+        self.instance = Some(instance);
+        self
+    }
+
+    fn pid(mut self, pid: Pid) -> Self {
+        self.pid = Some(pid);
+        self
+    }
+}
+
+/// The kinds of events, for the documentation and those who filter by them.
+pub const KINDS: [&str; 24] = [
+    "started",
+    "ready",
+    "not_ready",
+    "listens_nowhere",
+    "listens_elsewhere",
+    "killing",
+    "exited",
+    "spawn_failed",
+    "failed",
+    "stopping",
+    "stopping_now",
+    "reload_begun",
+    "reload_refused",
+    "reload_done",
+    "reload_called_off",
+    "check_begun",
+    "check_passed",
+    "check_failed",
+    "holding",
+    "restarting",
+    "scaled",
+    "scale_refused",
+    "ended",
+    "added",
+];
+
+/// What to say of it; `None` where nothing is worth a word.
+pub(super) fn words(notice: &Notice) -> Option<Said> {
+    let said = match notice {
+        Notice::Started { .. }
+        | Notice::Ready { .. }
+        | Notice::NotReady { .. }
+        | Notice::ListensNowhere { .. }
+        | Notice::ListensElsewhere { .. }
+        | Notice::Killing { .. } => of_worker(notice)?,
+        Notice::Exited { instance, pid, reason, killer, lived, next, .. } => {
+            exited((*reason, *killer), *lived, *next).of(*instance).pid(*pid)
+        }
+        Notice::SpawnFailed { .. } | Notice::Failed { .. } => of_instance(notice)?,
+        Notice::ReloadBegun { .. }
+        | Notice::ReloadRefused
+        | Notice::ReloadDone { .. }
+        | Notice::ReloadCalledOff { .. }
+        | Notice::CheckBegun { .. }
+        | Notice::CheckPassed { .. }
+        | Notice::CheckFailed { .. } => of_reload(notice)?,
+        Notice::Stopping { .. }
+        | Notice::StoppingNow { .. }
+        | Notice::Holding { .. }
+        | Notice::Restarting { .. }
+        | Notice::Scaled { .. }
+        | Notice::ScaleRefused { .. }
+        | Notice::Ended { .. } => of_app(notice)?,
+    };
+    Some(said)
+}
+
+/// Why a reload, a check or a start came to nothing.
+pub(super) fn why_called_off(why: &CalledOff) -> String {
+    match why {
+        CalledOff::Exited(reason) => format!("the new worker ended with {reason} before it was ready"),
+        CalledOff::SpawnFailed(failure) => failure.message.clone(),
+        CalledOff::TimedOut(limit) => format!("the new worker was not ready within {}", Human(*limit)),
+        CalledOff::Stopping => "the app is stopping".to_owned(),
+        CalledOff::Overtaken => "another order came in between".to_owned(),
+    }
+}
+
+/// Notices on one living worker.
+fn of_worker(notice: &Notice) -> Option<Said> {
+    let said = match notice {
+        Notice::Started { instance, generation, pid, .. } => {
+            let mut said = Said::new(Level::DEBUG, "started", "worker started").of(*instance).pid(*pid);
+            said.generation = Some(*generation);
+            said
+        }
+        Notice::Ready { instance, pid, after, .. } => {
+            let mut said = Said::new(Level::INFO, "ready", "worker ready").of(*instance).pid(*pid);
+            said.after = Some(Human(*after).to_string());
+            said
+        }
+        Notice::NotReady { instance, pid, after, .. } => not_ready(*after).of(*instance).pid(*pid),
+        Notice::ListensNowhere { instance, pid, port, .. } => silence(*port).of(*instance).pid(*pid),
+        Notice::ListensElsewhere { instance, pid, found, wanted, .. } => {
+            other_port(*found, *wanted).of(*instance).pid(*pid)
+        }
+        Notice::Killing { instance, pid, after, .. } => {
+            let text = format!("worker has not ended {} after it was asked to: killing it", Human(*after));
+            Said::new(Level::WARN, "killing", text).of(*instance).pid(*pid)
+        }
+        _ => return None,
+    };
+    Some(said)
+}
+
+fn not_ready(after: Duration) -> Said {
+    let text = format!(
+        "worker has not said that it is ready after {} (`process.send('ready')`, or sd_notify's READY=1); still waiting",
+        Human(after)
+    );
+    Said::new(Level::WARN, "not_ready", text)
+}
+
+fn silence(port: u16) -> Said {
+    let text =
+        format!("the app listens on nothing after 10 s: the platform expects it on PORT, which is {port}");
+    Said::new(Level::WARN, "listens_nowhere", text)
+}
+
+fn other_port(found: u16, wanted: u16) -> Said {
+    let text = format!(
+        "the app listens on port {found}, but the platform expects it on PORT, which is {wanted}: let it listen on \
+         the port that the environment variable PORT names"
+    );
+    Said::new(Level::WARN, "listens_elsewhere", text)
+}
+
+fn exited((reason, killer): (ExitReason, Killer), lived: Duration, next: Next) -> Said {
+    let how = match (reason, killer) {
+        (_, Killer::OutOfMemory) => "killed by the kernel: out of memory".to_owned(),
+        (ExitReason::Code(_), _) => format!("exited with {reason}").replace("with exit code", "with code"),
+        (ExitReason::Signal(_), _) => format!("ended by {reason}"),
+    };
+    let is_asked_elsewhere = matches!(reason, ExitReason::Signal(Signal::TERM | Signal::INT | Signal::QUIT));
+    let then = if is_asked_elsewhere { String::new() } else { next_step(next) };
+    let level = match next {
+        // A platform that ends everything signals the workers as well, and our turn comes in a moment.
+        Next::Restart { .. } if is_asked_elsewhere => Level::INFO,
+        Next::Nothing | Next::Replaced => Level::INFO,
+        Next::Restart { .. } | Next::KeepOld => Level::WARN,
+        Next::GiveUp => Level::ERROR,
+    };
+    let mut said = Said::new(level, "exited", format!("worker {how}{then}{}", hint(reason, next)));
+    said.lived = Some(Human(lived).to_string());
+    said
+}
+
+/// Said on the first such end only.
+fn hint(reason: ExitReason, next: Next) -> &'static str {
+    match (reason, next) {
+        (ExitReason::Code(0), Next::Restart { unstable: 1, .. }) => {
+            "; a job that is to end by itself is run with `--no-autorestart`"
+        }
+        _ => "",
+    }
+}
+
+fn next_step(next: Next) -> String {
+    match next {
+        Next::Restart { delay, unstable: 0, .. } => format!(", restarting in {}", Human(delay)),
+        Next::Restart { delay, unstable, max_unstable } => {
+            format!(", restarting in {} (unstable start {unstable} of {max_unstable})", Human(delay))
+        }
+        Next::GiveUp | Next::Nothing => String::new(),
+        Next::KeepOld => ", the old one goes on".to_owned(),
+        Next::Replaced => ", its successor is starting".to_owned(),
+    }
+}
+
+/// Notices on instances without a worker.
+fn of_instance(notice: &Notice) -> Option<Said> {
+    match notice {
+        Notice::SpawnFailed { instance, failure, next, .. } => {
+            let text = format!("cannot start a worker: {}{}", failure.message, next_step(*next));
+            Some(Said::new(Level::ERROR, "spawn_failed", text).of(*instance))
+        }
+        // A single failure, such as a program that is not there, has said it all.
+        Notice::Failed { starts: 1, .. } => None,
+        Notice::Failed { instance, starts } => {
+            let text = format!("instance failed: {starts} unstable starts in a row, giving it up");
+            Some(Said::new(Level::ERROR, "failed", text).of(*instance))
+        }
+        _ => None,
+    }
+}
+
+fn of_reload(notice: &Notice) -> Option<Said> {
+    let mut said = match notice {
+        Notice::ReloadBegun { .. } => Said::new(Level::INFO, "reload_begun", "reloading"),
+        Notice::ReloadRefused => Said::new(
+            Level::WARN,
+            "reload_refused",
+            "reload refused: one is under way, or there is nothing to reload",
+        ),
+        Notice::ReloadDone { .. } => Said::new(Level::INFO, "reload_done", "reloaded"),
+        Notice::ReloadCalledOff { instance, why, .. } => {
+            let text = format!("reload called off, the old workers go on: {}", why_called_off(why));
+            Said::new(Level::ERROR, "reload_called_off", text).of(*instance)
+        }
+        Notice::CheckBegun { .. } => {
+            Said::new(Level::INFO, "check_begun", "checking: booting one new worker")
+        }
+        Notice::CheckPassed { .. } => {
+            Said::new(Level::INFO, "check_passed", "check passed: the new worker was ready, and is discarded")
+        }
+        Notice::CheckFailed { instance, why } => {
+            let text = format!("check failed, nothing was changed: {}", why_called_off(why));
+            Said::new(Level::ERROR, "check_failed", text).of(*instance)
+        }
+        _ => return None,
+    };
+    match notice {
+        Notice::ReloadBegun { generation, instances } => {
+            (said.generation, said.instances) = (Some(*generation), Some(*instances));
+        }
+        Notice::ReloadDone { generation, took } => {
+            (said.generation, said.took) = (Some(*generation), Some(Human(*took).to_string()));
+        }
+        Notice::CheckPassed { took } => said.took = Some(Human(*took).to_string()),
+        _ => {}
+    }
+    Some(said)
+}
+
+/// Notices on the app as a whole.
+fn of_app(notice: &Notice) -> Option<Said> {
+    let said = match notice {
+        Notice::Stopping { reason, workers } => {
+            let text = match reason {
+                StopReason::Signal(signal) => format!("{signal} received, stopping"),
+                StopReason::OutputClosed => "nobody reads standard output any more, stopping".to_owned(),
+                StopReason::Removed => "told to end, stopping".to_owned(),
+            };
+            Said { workers: Some(*workers), ..Said::new(Level::INFO, "stopping", text) }
+        }
+        Notice::StoppingNow { signal } => {
+            Said::new(Level::WARN, "stopping_now", format!("{signal} received again, killing all workers"))
+        }
+        Notice::Holding { instances } => Said {
+            instances: Some(*instances),
+            ..Said::new(Level::INFO, "holding", "told to stop, stopping")
+        },
+        Notice::Restarting { generation, instances } => {
+            let said = Said::new(Level::INFO, "restarting", "restarting");
+            Said { generation: Some(*generation), instances: Some(*instances), ..said }
+        }
+        Notice::Scaled { from, to } => {
+            Said { from: Some(*from), to: Some(*to), ..Said::new(Level::INFO, "scaled", "scaled") }
+        }
+        Notice::ScaleRefused { at } => {
+            Said::new(Level::WARN, "scale_refused", format!("not scaled: {at} is as far as it goes"))
+        }
+        Notice::Ended { verdict, status } => Said { status: Some(*status), ..ended(*verdict) },
+        _ => return None,
+    };
+    Some(said)
+}
+
+fn ended(verdict: Verdict) -> Said {
+    let (level, text) = match verdict {
+        Verdict::Drained => (Level::INFO, "stopped"),
+        Verdict::Killed => (Level::WARN, "stopped, but not every worker ended by itself"),
+        Verdict::Failed => (Level::ERROR, "the app has failed"),
+        Verdict::Completed => (Level::INFO, "every worker has ended"),
+    };
+    Said::new(level, "ended", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short_and_exact_enough() {
+        for (millis, text) in
+            [(0, "0ms"), (350, "350ms"), (12_340, "12.3s"), (245_000, "4m 5s"), (7_500_000, "2h 5m")]
+        {
+            assert_eq!(Human(Duration::from_millis(millis)).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_job_is_told_of_its_option_once() {
+        let next = |unstable| Next::Restart { delay: Duration::from_millis(100), unstable, max_unstable: 16 };
+        assert!(hint(ExitReason::Code(0), next(1)).contains("--no-autorestart"));
+        assert_eq!(hint(ExitReason::Code(0), next(2)), "");
+        assert_eq!(hint(ExitReason::Code(3), next(1)), "");
+    }
+
+    #[test]
+    fn what_happens_next_is_said() {
+        let delay = Duration::from_millis(100);
+        assert_eq!(
+            next_step(Next::Restart { delay, unstable: 3, max_unstable: 16 }),
+            ", restarting in 100ms (unstable start 3 of 16)"
+        );
+        assert_eq!(
+            next_step(Next::Restart { delay, unstable: 0, max_unstable: 16 }),
+            ", restarting in 100ms"
+        );
+    }
+
+    #[test]
+    fn an_end_that_somebody_else_asked_for_is_no_warning() {
+        let next = Next::Restart { delay: Duration::ZERO, unstable: 0, max_unstable: 16 };
+        let said = exited((ExitReason::Signal(Signal::TERM), Killer::Unknown), Duration::ZERO, next);
+        assert_eq!((said.level, said.text.as_str()), (Level::INFO, "worker ended by SIGTERM"));
+        let said = exited((ExitReason::Code(3), Killer::Unknown), Duration::ZERO, next);
+        assert_eq!(
+            (said.level, said.text.as_str()),
+            (Level::WARN, "worker exited with code 3, restarting in 0ms")
+        );
+    }
+}
