@@ -12,6 +12,7 @@ pub mod exit;
 pub mod handover;
 pub mod listener;
 pub mod logs;
+pub mod metrics;
 pub mod process;
 pub mod spec;
 pub mod supervisor;

@@ -24,6 +24,10 @@ const PURE: &[&str] = &[
     "logs/line.rs",
     "logs/history.rs",
     "logs/state.rs",
+    "metrics/proc.rs",
+    "metrics/rate.rs",
+    "metrics/tree.rs",
+    "metrics/usage.rs",
 ];
 
 /// What a pure file never names.
@@ -48,8 +52,12 @@ const LAYERS: &[(&str, u8)] = &[
     ("logs/line", 1),
     ("logs/history", 1),
     ("logs/state", 1),
+    ("metrics/proc", 1),
+    ("metrics/rate", 1),
     ("metrics/render", 1),
     ("api", 1),
+    ("metrics/tree", 1),
+    ("metrics/usage", 1),
     ("tui/state", 1),
     ("tui/view", 1),
     ("sys", 2),
