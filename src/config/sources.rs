@@ -96,12 +96,7 @@ impl Sources {
     /// Whether a directory of PATH has an executable file called `name`.
     #[must_use]
     pub fn in_path(&self, name: &OsStr) -> bool {
-        if name.is_empty() || name.as_encoded_bytes().contains(&b'/') {
-            return false;
-        }
-        let path =
-            self.environment.get(OsStr::new("PATH")).map_or(OsStr::new(DEFAULT_PATH), OsString::as_os_str);
-        std::env::split_paths(path).any(|directory| is_executable(&directory.join(name)))
+        find_in_path(self.environment.get(OsStr::new("PATH")).map(OsString::as_os_str), name).is_some()
     }
 
     /// Resolves `invocation` with what was found.
@@ -141,6 +136,16 @@ fn cpus_by_affinity() -> Option<NonZeroU32> {
 /// The library finds out by other ways as well, but reads the cgroup again for its own idea of a quota, and takes its time.
 fn cpus_by_library() -> NonZeroU32 {
     u32::try_from(num_cpus::get()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+}
+
+/// The first executable file called `name` in the directories of PATH, or of what the C library takes for it.
+pub(crate) fn find_in_path(path: Option<&OsStr>, name: &OsStr) -> Option<PathBuf> {
+    if name.is_empty() || name.as_encoded_bytes().contains(&b'/') {
+        return None;
+    }
+    let mut candidates =
+        std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH))).map(|directory| directory.join(name));
+    candidates.find(|candidate| is_executable(candidate))
 }
 
 fn is_executable(path: &Path) -> bool {
