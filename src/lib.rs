@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod driver;
 pub mod exit;
+pub mod facts;
 pub mod handover;
 pub mod listener;
 pub mod logs;
