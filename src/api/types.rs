@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::text::Text;
 
+/// Somebody is there: `GET /v1/ping`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PongView {
+    pub version: String,
+    pub pid: i32,
+}
+
 /// The runtime itself: `GET /v1/runtime`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RuntimeView {

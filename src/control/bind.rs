@@ -92,7 +92,7 @@ pub fn bind(candidates: &[Candidate]) -> Result<Bound, BindError> {
     Err(BindError::Nowhere(refused))
 }
 
-fn open_home(path: &Path) -> Result<File, BindError> {
+pub(super) fn open_home(path: &Path) -> Result<File, BindError> {
     if let Some(above) = path.parent() {
         // What is wrong shows when the directory itself is made.
         let _shows_below = fs::create_dir_all(above);

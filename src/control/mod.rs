@@ -1,13 +1,42 @@
 //! The control socket: HTTP with JSON, for the command line, the dashboards and `curl --unix-socket`.
+//! docs/control-api.md is the user's view.
 //!
 //! | file | subject |
 //! | --- | --- |
-//! | `place` | where the socket is |
-//! | `bind` | puts it there, safely |
-//! | `find` | looks for those of others |
+//! | `place`, `bind`, `find` | where the socket is; puts it there, safely; looks for those of others |
 //! | `peer` | who is at the other end |
+//! | `server` | takes connections, within limits, and ends them |
+//! | `refusal`, `stall` | clients that are not served; clients that do not read |
+//! | `routes` | from a request to its answer |
+//! | `router`, `query`, `target`, `order` | pure: what a request's line, target and body mean |
+//! | `reading`, `changing`, `save` | the answers |
+//! | `answer`, `feed`, `request` | JSON and server-sent events; bodies of requests |
+//! | `figures`, `history`, `secrets` | what processes use; past events; what is not shown |
+//!
+//! It holds no state of the runtime: everything is asked of the driver, through its `Handle`.
 
+mod answer;
 pub mod bind;
+mod changing;
+mod feed;
+mod figures;
 pub mod find;
+mod history;
+mod order;
 pub mod peer;
 pub mod place;
+mod query;
+mod reading;
+mod refusal;
+mod request;
+mod router;
+mod routes;
+#[cfg(test)]
+mod samples;
+pub mod save;
+mod secrets;
+mod server;
+mod stall;
+mod target;
+
+pub use server::{Options, Server};

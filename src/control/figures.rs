@@ -1,0 +1,104 @@
+//! The figures and facts that the driver does not know: what processes use, and what the apps' files say.
+//!
+//! They are read from /proc and from files, which blocks, so it is done in a thread beside the loop, for one client
+//! after the other, and only when somebody asks.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::api::types::{AppView, InstanceView, MachineView, RuntimeView};
+use crate::metrics::sampler::{Detail, Sampler};
+use crate::metrics::usage::{Key, TreeUsage};
+use crate::process::Pid;
+use crate::spec::{AppId, WorkerId};
+
+/// Two samples that are less far apart tell nothing of the CPU.
+const BETWEEN_SAMPLES: Duration = Duration::from_millis(260);
+
+/// Takes the figures. Cheap to copy.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Figures {
+    sampler: Arc<Mutex<Sampler>>,
+    /// One at a time: several threads would only wait for each other.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Figures {
+    /// Fills in what processes use. Takes a moment longer where a worker is looked at for the first time in a minute, since
+    /// its share of a CPU needs two looks.
+    pub(super) async fn fill_apps(&self, apps: &mut [AppView]) {
+        let workers = workers(apps);
+        if workers.is_empty() {
+            return;
+        }
+        let _turn = self.turn.lock().await;
+        let mut usages = self.sample(&workers).await;
+        if usages.values().any(|usage| usage.cpu_percent.is_none()) {
+            tokio::time::sleep(BETWEEN_SAMPLES).await;
+            usages = self.sample(&workers).await;
+        }
+        for app in apps {
+            let app_id = app.app_id;
+            for view in &mut app.instances {
+                if let Some(usage) = key(app_id, view).and_then(|(key, _)| usages.get(&key)) {
+                    view.cpu_percent = usage.cpu_percent;
+                    view.memory_bytes = usage.memory.map(|memory| memory.bytes);
+                    view.processes = Some(usage.processes);
+                }
+            }
+        }
+    }
+
+    /// Fills in what the runtime itself uses, and where it runs.
+    pub(super) async fn fill_runtime(&self, runtime: &mut RuntimeView) {
+        let _turn = self.turn.lock().await;
+        let machine =
+            self.in_thread(|sampler| (sampler.machine(), kernel_word("hostname"), kernel_word("osrelease")));
+        let Some((machine, host, kernel)) = machine.await else { return };
+        runtime.memory_bytes = machine.ourselves.map(|memory| memory.bytes);
+        let view = &mut runtime.machine;
+        *view = MachineView {
+            host: view.host.take().or(host),
+            kernel: view.kernel.take().or(kernel),
+            architecture: std::env::consts::ARCH.to_owned(),
+            memory_total_bytes: view.memory_total_bytes.or(machine.memory_total),
+            memory_available_bytes: view.memory_available_bytes.or(machine.memory_available),
+            load: view.load.or(machine.load),
+            ..view.clone()
+        };
+    }
+
+    async fn sample(&self, workers: &[(Key, Pid)]) -> BTreeMap<Key, TreeUsage> {
+        let workers = workers.to_vec();
+        self.in_thread(move |sampler| sampler.sample(&workers, Detail::Brief)).await.unwrap_or_default()
+    }
+
+    /// `None` where it panicked, which costs nobody more than these figures.
+    async fn in_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Sampler) -> T + Send + 'static,
+    ) -> Option<T> {
+        let sampler = self.sampler.clone();
+        let work = move || work(&mut sampler.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::task::spawn_blocking(work).await.ok()
+    }
+}
+
+fn workers(apps: &[AppView]) -> Vec<(Key, Pid)> {
+    apps.iter().flat_map(|app| app.instances.iter().filter_map(|view| key(app.app_id, view))).collect()
+}
+
+/// A worker is told from others by its pid: should it be used again, the sampler sees that from the time of its start.
+fn key(app_id: u32, view: &InstanceView) -> Option<(Key, Pid)> {
+    let pid = view.pid.filter(|pid| *pid > 0)?;
+    let worker = WorkerId(u32::try_from(pid).ok()?);
+    Some((Key { app: AppId(app_id), worker }, Pid::new(pid)))
+}
+
+fn kernel_word(name: &str) -> Option<String> {
+    let text = fs::read_to_string(Path::new("/proc/sys/kernel").join(name)).ok()?;
+    Some(text.trim().to_owned()).filter(|word| !word.is_empty())
+}

@@ -1,0 +1,259 @@
+//! From the body of a request to a change that the driver knows. Pure.
+
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroU32;
+use std::os::unix::ffi::OsStrExt;
+
+use serde::de::DeserializeOwned;
+
+use super::query::{bad_request, several};
+use crate::api::routes::{self, Route};
+use crate::api::types::{
+    Environment, Operation, Problem, ReloadRequest, RestartRequest, ScaleRequest, SignalRequest, StartRequest,
+};
+use crate::config::values::MOST_INSTANCES;
+use crate::driver::handle::{Change, Parallel, ScaleTo};
+use crate::process::Signal;
+
+/// An environment as the driver takes it.
+type Variables = Vec<(OsString, OsString)>;
+
+/// The change that a request to `route` asks for.
+///
+/// # Errors
+/// When the body is not what the route takes, with all that is wrong. Also when the route is none of a change to apps.
+pub(super) fn change(route: Route, body: &[u8]) -> Result<Change, Problem> {
+    match route {
+        routes::START => nothing(body).map(|()| Change::Start),
+        routes::STOP => nothing(body).map(|()| Change::Stop),
+        routes::DELETE => nothing(body).map(|()| Change::Delete),
+        routes::RESET => nothing(body).map(|()| Change::Reset),
+        routes::FLUSH => nothing(body).map(|()| Change::Flush),
+        routes::RESTART => {
+            let request: RestartRequest = or_default(body)?;
+            Ok(Change::Restart { environment: environment(request.environment)? })
+        }
+        routes::RELOAD => reload(or_default(body)?),
+        routes::SCALE => {
+            let request: ScaleRequest = read(body)?;
+            let accepted = || {
+                format!(
+                    "`to`: found `{}`, accepted: a number from 1 to {MOST_INSTANCES}, `+1`, `-1`",
+                    request.to
+                )
+            };
+            scale_to(&request.to).map(Change::Scale).ok_or_else(|| bad_request(accepted()))
+        }
+        routes::SIGNAL => {
+            let request: SignalRequest = read(body)?;
+            let accepted = || {
+                format!(
+                    "`signal`: found `{}`, accepted: a signal such as `USR2`, `SIGUSR2` or `12`",
+                    request.signal
+                )
+            };
+            Signal::parse(&request.signal).map(Change::Signal).ok_or_else(|| bad_request(accepted()))
+        }
+        _ => Err(bad_request("this changes no app")),
+    }
+}
+
+/// Whether a change is of whole apps only.
+pub(super) fn needs_whole_app(change: &Change) -> bool {
+    matches!(change, Change::Delete | Change::Scale(_))
+}
+
+/// What the change is called.
+pub(super) fn operation(change: &Change) -> Operation {
+    match change {
+        Change::Start => Operation::Start,
+        Change::Stop => Operation::Stop,
+        Change::Restart { .. } => Operation::Restart,
+        Change::Reload { .. } => Operation::Reload,
+        Change::Check { .. } => Operation::Check,
+        Change::Delete => Operation::Delete,
+        Change::Scale(_) => Operation::Scale,
+        Change::Signal(_) => Operation::Signal,
+        Change::Reset => Operation::Reset,
+        Change::Flush => Operation::Flush,
+    }
+}
+
+/// The app that is to be added.
+///
+/// # Errors
+/// When the body is not such a request.
+pub(super) fn start(body: &[u8]) -> Result<StartRequest, Problem> {
+    let request: StartRequest = read(body)?;
+    let nul = |word: &OsString| word.as_bytes().contains(&0);
+    let mut problems = of_variables(&variables(request.environment.clone()));
+    if request.words.is_empty() {
+        problems.push("`words`: found none, accepted: at least a COMMAND or a FILE".to_owned());
+    }
+    if request.words.iter().cloned().map(OsString::from).any(|word| nul(&word))
+        || nul(&request.directory.clone().into())
+    {
+        problems.push("a word or the directory has a NUL character in it".to_owned());
+    }
+    several(problems)?;
+    Ok(request)
+}
+
+/// The body as JSON.
+///
+/// # Errors
+/// Where and why it cannot be read.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if body.trim_ascii().is_empty() {
+        return Err(bad_request("a body in JSON is wanted; docs/control-api.md shows it"));
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| bad_request(format!("the body cannot be read as JSON: {error}")))
+}
+
+/// The body as JSON; what is left out is as by default, and so is all where there is no body.
+pub(super) fn or_default<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
+    if body.trim_ascii().is_empty() { Ok(T::default()) } else { read(body) }
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// A body that may be absent or `{}`.
+pub(super) fn nothing(body: &[u8]) -> Result<(), Problem> {
+    or_default(body).map(|Nothing {}| ())
+}
+
+fn reload(request: ReloadRequest) -> Result<Change, Problem> {
+    let variables = request.environment.map(variables);
+    let mut problems = variables.as_ref().map(|variables| of_variables(variables)).unwrap_or_default();
+    let parallel = match request.parallel.as_deref() {
+        None => Some(Parallel::Number(NonZeroU32::MIN)),
+        Some("all") => Some(Parallel::All),
+        Some(text) => count(text).map(Parallel::Number),
+    };
+    if parallel.is_none() {
+        let found = request.parallel.unwrap_or_default();
+        problems.push(format!(
+            "`parallel`: found `{found}`, accepted: a number from 1 to {MOST_INSTANCES}, `all`"
+        ));
+    }
+    several(problems)?;
+    Ok(match parallel {
+        Some(parallel) if !request.dry_run => Change::Reload { parallel, environment: variables },
+        Some(_) | None => Change::Check { environment: variables },
+    })
+}
+
+fn scale_to(text: &str) -> Option<ScaleTo> {
+    if let Some(more) = text.strip_prefix('+') {
+        return count(more).map(|more| ScaleTo::More(more.get()));
+    }
+    match text.strip_prefix('-') {
+        Some(fewer) => count(fewer).map(|fewer| ScaleTo::Fewer(fewer.get())),
+        None => count(text).map(ScaleTo::Exactly),
+    }
+}
+
+fn count(text: &str) -> Option<NonZeroU32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|count: &NonZeroU32| digits && count.get() <= MOST_INSTANCES)
+}
+
+fn environment(environment: Option<Environment>) -> Result<Option<Variables>, Problem> {
+    let Some(variables) = environment.map(variables) else { return Ok(None) };
+    several(of_variables(&variables))?;
+    Ok(Some(variables))
+}
+
+fn variables(environment: Environment) -> Variables {
+    environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+/// What would make no environment: the kernel takes `NAME=value`, ended by NUL.
+fn of_variables(variables: &[(OsString, OsString)]) -> Vec<String> {
+    let is_wrong = |name: &OsStr, value: &OsStr| {
+        let name = name.as_bytes();
+        name.is_empty() || name.contains(&b'=') || name.contains(&0) || value.as_bytes().contains(&0)
+    };
+    let wrong = variables.iter().filter(|(name, value)| is_wrong(name, value));
+    wrong.map(|(name, _)| format!("`environment`: `{}` is no variable", name.to_string_lossy())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_absent_body_means_the_defaults() {
+        let one = Parallel::Number(NonZeroU32::MIN);
+        assert_eq!(change(routes::RELOAD, b"").unwrap(), Change::Reload { parallel: one, environment: None });
+        assert_eq!(change(routes::RESTART, b" \n").unwrap(), Change::Restart { environment: None });
+        assert_eq!(change(routes::STOP, b"{}").unwrap(), Change::Stop);
+    }
+
+    #[test]
+    fn bodies_become_changes() {
+        let reload = change(routes::RELOAD, br#"{"parallel":"all","environment":[["A",[255]]]}"#).unwrap();
+        let Change::Reload { parallel: Parallel::All, environment: Some(variables) } = reload else {
+            panic!("{reload:?}")
+        };
+        assert_eq!(variables, [("A".into(), OsStr::from_bytes(&[255]).to_owned())]);
+        assert_eq!(
+            change(routes::RELOAD, br#"{"dry_run":true}"#).unwrap(),
+            Change::Check { environment: None }
+        );
+        let scale = |to: &str| change(routes::SCALE, format!(r#"{{"to":"{to}"}}"#).as_bytes());
+        assert_eq!(scale("4").unwrap(), Change::Scale(ScaleTo::Exactly(NonZeroU32::new(4).unwrap())));
+        assert_eq!(scale("+2").unwrap(), Change::Scale(ScaleTo::More(2)));
+        assert_eq!(scale("-1").unwrap(), Change::Scale(ScaleTo::Fewer(1)));
+        let signal = change(routes::SIGNAL, br#"{"signal":"SIGHUP"}"#).unwrap();
+        assert_eq!(signal, Change::Signal(Signal::HUP));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let told = |route, body: &str| {
+            let problem = change(route, body.as_bytes()).unwrap_err();
+            assert_eq!(problem.code, "bad_request");
+            format!("{} {:?}", problem.message, problem.details)
+        };
+        insta::assert_snapshot!([
+            told(routes::SCALE, ""),
+            told(routes::SCALE, r#"{"to":"0"}"#),
+            told(routes::SCALE, r#"{"to":"++1"}"#),
+            told(routes::SIGNAL, r#"{"signal":"NOPE"}"#),
+            told(routes::STOP, r#"{"force":true}"#),
+            told(routes::RELOAD, r#"{"parallel":"many","environment":[["A=B","c"],["","d"]]}"#),
+            told(routes::RESTART, r#"{"environment":[["A","\u0000"]]}"#),
+            told(routes::RELOAD, "{"),
+        ].join("\n"), @r#"
+        a body in JSON is wanted; docs/control-api.md shows it []
+        `to`: found `0`, accepted: a number from 1 to 1024, `+1`, `-1` []
+        `to`: found `++1`, accepted: a number from 1 to 1024, `+1`, `-1` []
+        `signal`: found `NOPE`, accepted: a signal such as `USR2`, `SIGUSR2` or `12` []
+        the body cannot be read as JSON: unknown field `force`, there are no fields at line 1 column 8 []
+        3 things are wrong with the request ["`environment`: `A=B` is no variable", "`environment`: `` is no variable", "`parallel`: found `many`, accepted: a number from 1 to 1024, `all`"]
+        `environment`: `A` is no variable ["`environment`: `A` is no variable"]
+        the body cannot be read as JSON: EOF while parsing an object at line 1 column 1 []
+        "#);
+    }
+
+    #[test]
+    fn an_app_to_be_added_needs_words() {
+        let body = br#"{"words":["a.js"],"directory":"/srv","environment":[["A","b"]]}"#;
+        assert_eq!(start(body).unwrap().environment.len(), 1);
+        let problem = start(br#"{"words":[],"directory":"/\u0000","environment":[["=","b"]]}"#).unwrap_err();
+        assert_eq!(problem.details.len(), 3, "{problem:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(at in 0..routes::ALL.len(), body: Vec<u8>) {
+            let _ = change(routes::ALL[at], &body);
+            let _ = start(&body);
+        }
+    }
+}

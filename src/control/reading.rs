@@ -1,0 +1,107 @@
+//! Answers that change nothing.
+
+use std::collections::VecDeque;
+
+use hyper::StatusCode;
+
+use super::answer::{self, Answer, Result};
+use super::feed::{Events, Feed, Filter, Lines};
+use super::history::KEPT;
+use super::query::Query;
+use super::routes::Context;
+use super::{secrets, target};
+use crate::api::types::{EnvironmentView, PongView};
+use crate::driver::handle::{LogQuery, Question};
+use crate::logs::Stream;
+use crate::spec::{AppId, InstanceId};
+
+/// How many lines are sent where no number is said: pm2's.
+const LINES: usize = 15;
+/// More than the driver keeps of a usual app, and an answer of bearable size.
+const MOST_LINES: usize = 10_000;
+/// How many past events are sent where no number is said and none are waited for.
+const PAST_EVENTS: usize = 100;
+
+pub(super) fn ping() -> Answer {
+    let pid = std::process::id().cast_signed();
+    answer::json(StatusCode::OK, &PongView { version: env!("CARGO_PKG_VERSION").to_owned(), pid })
+}
+
+pub(super) async fn runtime(context: &Context) -> Result<Answer> {
+    let mut view = context.handle.ask(|reply| Question::Runtime { reply }).await?;
+    context.figures.fill_runtime(&mut view).await;
+    view.socket.clone_from(&context.place);
+    Ok(answer::json(StatusCode::OK, &view))
+}
+
+pub(super) async fn apps(context: &Context, text: &str) -> Result<Answer> {
+    let (targets, apps) = context.resolve(text).await?;
+    let mut meant = target::select(&targets, apps);
+    context.figures.fill_apps(&mut meant).await;
+    Ok(answer::json(StatusCode::OK, &meant))
+}
+
+/// One environment an app: those of its instances differ in little more than their numbers.
+pub(super) async fn environment(context: &Context, text: &str, reveal: bool) -> Result<Answer> {
+    let (targets, apps) = context.resolve(text).await?;
+    let mut found = Vec::new();
+    for wanted in &targets {
+        let app = apps.iter().find(|app| app.app_id == wanted.app.0);
+        let Some((app, view)) = app.and_then(|app| Some((app, target::first_instance(wanted, app)?))) else {
+            continue;
+        };
+        let (app_id, instance) = (AppId(app.app_id), InstanceId(view.instance));
+        let question = |reply| Question::Environment { app: app_id, instance, reply };
+        // It may be gone since.
+        if let Some(variables) = context.handle.ask(question).await? {
+            let variables = secrets::shown(variables, reveal);
+            found.push(EnvironmentView { app: app.name.clone(), id: view.id, variables });
+        }
+    }
+    Ok(answer::json(StatusCode::OK, &found))
+}
+
+pub(super) async fn logs(context: &Context, mut query: Query, as_stream: bool) -> Result<Answer> {
+    let wanted = query.text("target");
+    let lines = query.number("lines", MOST_LINES).unwrap_or(LINES);
+    let stream = query.word("stream", &[("out", Stream::Stdout), ("err", Stream::Stderr)]);
+    let follow = query.flag("follow");
+    query.finish()?;
+    let targets = match wanted.as_deref() {
+        None => None,
+        Some(text) => Some(context.resolve(text).await?.0),
+    };
+    let as_stream = as_stream || follow == Some(true);
+    let follow = follow.unwrap_or(as_stream);
+    let question = |reply| Question::Logs { query: LogQuery { targets, stream, lines, follow }, reply };
+    let (past, to_come) = context.handle.ask(question).await?;
+    if !as_stream {
+        return Ok(answer::json(StatusCode::OK, &past));
+    }
+    let to_come = to_come.filter(|_| follow);
+    Ok(answer::stream(Feed::Lines(Lines { past: past.into(), to_come, closing: context.closing.clone() })))
+}
+
+pub(super) async fn events(context: &Context, mut query: Query, as_stream: bool) -> Result<Answer> {
+    let wanted = query.text("target");
+    let follow = query.flag("follow").unwrap_or(as_stream);
+    let last = query.number("last", KEPT).unwrap_or(if follow { 0 } else { PAST_EVENTS });
+    query.finish()?;
+    let apps = match wanted.as_deref() {
+        None => None,
+        Some(text) => {
+            let (targets, apps) = context.resolve(text).await?;
+            Some(target::names(&targets, &apps))
+        }
+    };
+    // First, so that none falls between the past ones and those to come; what is in both is left out of these.
+    let to_come = context.handle.events();
+    let filter = Filter { apps, after: context.history.newest(), without: Vec::new() };
+    let past: VecDeque<_> =
+        context.history.last(last, |event| Filter { after: None, ..filter.clone() }.wants(event));
+    if !follow {
+        let past: Vec<_> = past.iter().map(AsRef::as_ref).collect::<Vec<&crate::api::types::EventView>>();
+        return Ok(answer::json(StatusCode::OK, &past));
+    }
+    Ok(answer::stream(Feed::Events(Events { past, to_come, filter, closing: context.closing.clone() })))
+}

@@ -1,0 +1,90 @@
+//! From a request to its answer: finds the route and calls what answers it.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use tokio::sync::watch;
+
+use super::answer::{self, Answer, Result};
+use super::figures::Figures;
+use super::history::History;
+use super::query::Query;
+use super::router::{self, Found, Missed};
+use super::{changing, reading, request, save};
+use crate::api::routes;
+use crate::api::types::AppView;
+use crate::driver::handle::{Ended, Handle, Question, Target};
+
+/// What answering takes.
+pub(super) struct Context {
+    pub(super) handle: Handle,
+    pub(super) history: History,
+    pub(super) figures: Figures,
+    pub(super) home: PathBuf,
+    /// Where the socket is, in words.
+    pub(super) place: String,
+    /// Turns true when the runtime ends.
+    pub(super) closing: watch::Receiver<bool>,
+}
+
+impl Context {
+    /// All apps, as the driver knows them.
+    pub(super) async fn apps(&self) -> std::result::Result<Vec<AppView>, Ended> {
+        self.handle.ask(|reply| Question::Apps { reply }).await
+    }
+
+    /// What `text` means, with all apps.
+    pub(super) async fn resolve(&self, text: &str) -> Result<(Vec<Target>, Vec<AppView>)> {
+        let apps = self.apps().await?;
+        Ok((super::target::resolve(text, &apps)?, apps))
+    }
+}
+
+/// Answers a request.
+pub(super) async fn answer(context: Rc<Context>, request: Request<Incoming>) -> Answer {
+    match router::find(request.method().as_str(), request.uri().path()) {
+        Ok(found) => dispatch(context, found, request).await.unwrap_or_else(answer::error),
+        Err(Missed::Method { allowed }) => answer::not_allowed(&allowed),
+        Err(Missed::Path(problem)) => answer::error(problem),
+    }
+}
+
+async fn dispatch(context: Rc<Context>, found: Found, request: Request<Incoming>) -> Result<Answer> {
+    let as_stream = request::wants_stream(&request);
+    let mut query = Query::parse(request.uri().query());
+    let Found { route, target } = found;
+    let context = context.as_ref();
+    match route {
+        routes::LOGS => return reading::logs(context, query, as_stream).await,
+        routes::EVENTS => return reading::events(context, query, as_stream).await,
+        routes::ENVIRONMENT => {
+            let reveal = query.flag("reveal").unwrap_or(false);
+            query.finish()?;
+            return reading::environment(context, &target, reveal).await;
+        }
+        _ => query.finish()?,
+    }
+    match route {
+        routes::PING => Ok(reading::ping()),
+        routes::RUNTIME => reading::runtime(context).await,
+        routes::APPS => reading::apps(context, "all").await,
+        routes::SHOW => reading::apps(context, &target).await,
+        routes::SAVE => save::save(context).await,
+        _ => {
+            let body = request::body(request.into_body()).await?;
+            change(context, Found { route, target }, &body, as_stream).await
+        }
+    }
+}
+
+async fn change(context: &Context, found: Found, body: &[u8], as_stream: bool) -> Result<Answer> {
+    let work = match found.route {
+        routes::KILL => changing::kill(context, body)?,
+        routes::UPDATE => changing::update(context, body)?,
+        routes::ADD => changing::add(context, body).await?,
+        route => changing::change(context, route, &found.target, body).await?,
+    };
+    if as_stream { Ok(work.stream()) } else { work.answer().await }
+}

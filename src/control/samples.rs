@@ -1,0 +1,86 @@
+//! Apps for the tests of this module.
+
+use std::collections::BTreeMap;
+
+use crate::api::types::{
+    AppView, EventView, ExecMode, InstanceView, InterpreterView, ListenerView, LogFilesView, LogStream,
+    LogView, Status,
+};
+
+/// An app with `instances` instances, of which the first has the number `100 × app_id`.
+pub(super) fn app(app_id: u32, name: &str, instances: u32) -> AppView {
+    AppView {
+        app_id,
+        name: name.to_owned(),
+        namespace: "default".to_owned(),
+        version: Some("1.2.3".to_owned()),
+        status: Status::Online,
+        command: vec!["node".to_owned(), "server.js".to_owned()],
+        script: Some("/srv/server.js".to_owned()),
+        directory: "/srv".to_owned(),
+        interpreter: Some(InterpreterView { program: "node".to_owned(), path: None, version: None }),
+        share: "cluster".to_owned(),
+        exec_mode: ExecMode::Cluster,
+        user: "app".to_owned(),
+        watching: false,
+        created_at_ms: 1,
+        generation: 1,
+        reloading: None,
+        instances: (0..instances).map(|instance| self::instance(app_id * 100 + instance, instance)).collect(),
+        listeners: vec![ListenerView {
+            address: "tcp 0.0.0.0:3000".to_owned(),
+            instance: None,
+            waiting: Some(0),
+        }],
+        logs: LogFilesView::default(),
+        git: None,
+        settings: Vec::new(),
+        metrics: BTreeMap::new(),
+        actions: Vec::new(),
+    }
+}
+
+fn instance(id: u32, instance: u32) -> InstanceView {
+    InstanceView {
+        id,
+        instance,
+        status: Status::Online,
+        pid: None,
+        generation: 1,
+        uptime_ms: Some(5000),
+        restarts: 0,
+        unstable_starts: 0,
+        cpu_percent: None,
+        memory_bytes: None,
+        processes: None,
+        next_start_in_ms: None,
+        last_exit: None,
+    }
+}
+
+/// An event of `app`.
+pub(super) fn event(seq: u64, app: &str) -> EventView {
+    EventView {
+        seq,
+        at_ms: 1_700_000_000_000 + seq,
+        level: "info".to_owned(),
+        kind: "ready".to_owned(),
+        app: Some(app.to_owned()),
+        id: Some(0),
+        pid: Some(42),
+        message: "worker ready".to_owned(),
+    }
+}
+
+/// A line of `app`.
+pub(super) fn line(app: &str, text: &str) -> LogView {
+    LogView {
+        at_ms: 1_700_000_000_000,
+        app: Some(app.to_owned()),
+        id: Some(0),
+        instance: Some(0),
+        pid: Some(42),
+        stream: LogStream::Out,
+        text: text.to_owned(),
+    }
+}
