@@ -38,5 +38,7 @@ mod secrets;
 mod server;
 mod stall;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use server::{Options, Server};
