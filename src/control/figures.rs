@@ -4,12 +4,14 @@
 //! after the other, and only when somebody asks.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::api::types::{AppView, InstanceView, MachineView, RuntimeView};
+use crate::api::types::{AppView, GitView, InstanceView, InterpreterView, MachineView, RuntimeView};
+use crate::facts::gather::{App, gather};
 use crate::metrics::sampler::{Detail, Sampler};
 use crate::metrics::usage::{Key, TreeUsage};
 use crate::process::Pid;
@@ -71,6 +73,21 @@ impl Figures {
         };
     }
 
+    /// Fills in what the apps' files say. `paths` are the PATHs of the apps' environments.
+    pub(super) async fn fill_facts(&self, apps: &mut Vec<AppView>, paths: Vec<Option<OsString>>) {
+        let _turn = self.turn.lock().await;
+        let mut filled = apps.clone();
+        let work = move || {
+            for (app, path) in filled.iter_mut().zip(paths) {
+                fill_facts(app, path.as_deref());
+            }
+            filled
+        };
+        if let Ok(filled) = tokio::task::spawn_blocking(work).await {
+            *apps = filled;
+        }
+    }
+
     async fn sample(&self, workers: &[(Key, Pid)]) -> BTreeMap<Key, TreeUsage> {
         let workers = workers.to_vec();
         self.in_thread(move |sampler| sampler.sample(&workers, Detail::Brief)).await.unwrap_or_default()
@@ -87,6 +104,28 @@ impl Figures {
     }
 }
 
+/// What the driver knows already stays.
+fn fill_facts(app: &mut AppView, path: Option<&OsStr>) {
+    let Some(program) = app.command.first() else { return };
+    let facts = gather(&App {
+        program: OsStr::new(program),
+        script: app.script.as_deref().map(Path::new),
+        directory: Path::new(&app.directory),
+        path,
+    });
+    let interpreter = facts.interpreter.map(|found| InterpreterView {
+        program: program.clone(),
+        path: Some(found.path),
+        version: found.version,
+    });
+    let git = facts.git.and_then(|git| {
+        Some(GitView { branch: git.branch, revision: git.revision?.full, remote: git.remote })
+    });
+    app.version = app.version.take().or(facts.version.map(|version| version.version));
+    app.interpreter = app.interpreter.take().or(interpreter);
+    app.git = app.git.take().or(git);
+}
+
 fn workers(apps: &[AppView]) -> Vec<(Key, Pid)> {
     apps.iter().flat_map(|app| app.instances.iter().filter_map(|view| key(app.app_id, view))).collect()
 }
@@ -101,4 +140,40 @@ fn key(app_id: u32, view: &InstanceView) -> Option<(Key, Pid)> {
 fn kernel_word(name: &str) -> Option<String> {
     let text = fs::read_to_string(Path::new("/proc/sys/kernel").join(name)).ok()?;
     Some(text.trim().to_owned()).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn what_the_files_say_is_filled_in_where_the_driver_knows_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        let node = directory.path().join("node");
+        fs::write(directory.path().join("package.json"), r#"{"version":"4.5.6"}"#).unwrap();
+        fs::write(&node, "").unwrap();
+        let mut app = AppView {
+            version: None,
+            interpreter: None,
+            directory: text(directory.path()),
+            script: None,
+            command: vec![text(&node)],
+            ..samples::app(0, "web", 1)
+        };
+        fill_facts(&mut app, None);
+        assert_eq!(app.version.as_deref(), Some("4.5.6"));
+        assert_eq!(app.interpreter.as_ref().unwrap().path.as_deref(), node.to_str());
+        app.version = Some("known".to_owned());
+        fill_facts(&mut app, None);
+        assert_eq!(app.version.as_deref(), Some("known"));
+    }
+
+    #[test]
+    fn a_worker_without_a_pid_is_not_looked_for() {
+        let mut app = samples::app(3, "web", 2);
+        app.instances[1].pid = Some(42);
+        assert_eq!(workers(&[app]), [(Key { app: AppId(3), worker: WorkerId(42) }, Pid::new(42))]);
+    }
 }

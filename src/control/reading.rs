@@ -1,6 +1,7 @@
 //! Answers that change nothing.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 
 use hyper::StatusCode;
 
@@ -10,7 +11,7 @@ use super::history::KEPT;
 use super::query::Query;
 use super::routes::Context;
 use super::{secrets, target};
-use crate::api::types::{EnvironmentView, PongView};
+use crate::api::types::{AppView, EnvironmentView, EventView, PongView};
 use crate::driver::handle::{LogQuery, Question};
 use crate::logs::Stream;
 use crate::spec::{AppId, InstanceId};
@@ -38,7 +39,20 @@ pub(super) async fn apps(context: &Context, text: &str) -> Result<Answer> {
     let (targets, apps) = context.resolve(text).await?;
     let mut meant = target::select(&targets, apps);
     context.figures.fill_apps(&mut meant).await;
+    let mut paths = Vec::new();
+    for app in &meant {
+        paths.push(path(context, app).await?);
+    }
+    context.figures.fill_facts(&mut meant, paths).await;
     Ok(answer::json(StatusCode::OK, &meant))
+}
+
+/// The PATH of an app's environment.
+async fn path(context: &Context, app: &AppView) -> Result<Option<OsString>> {
+    let Some(instance) = app.instances.first().map(|view| InstanceId(view.instance)) else { return Ok(None) };
+    let question = |reply| Question::Environment { app: AppId(app.app_id), instance, reply };
+    let variables = context.handle.ask(question).await?.unwrap_or_default();
+    Ok(variables.into_iter().find(|(name, _)| name == "PATH").map(|(_, value)| value))
 }
 
 /// One environment an app: those of its instances differ in little more than their numbers.
@@ -100,7 +114,7 @@ pub(super) async fn events(context: &Context, mut query: Query, as_stream: bool)
     let past: VecDeque<_> =
         context.history.last(last, |event| Filter { after: None, ..filter.clone() }.wants(event));
     if !follow {
-        let past: Vec<_> = past.iter().map(AsRef::as_ref).collect::<Vec<&crate::api::types::EventView>>();
+        let past: Vec<&EventView> = past.iter().map(AsRef::as_ref).collect();
         return Ok(answer::json(StatusCode::OK, &past));
     }
     Ok(answer::stream(Feed::Events(Events { past, to_come, filter, closing: context.closing.clone() })))
