@@ -1,6 +1,7 @@
 //! The command line: what people type, and what they are answered.
 
 pub mod args;
+mod control;
 mod outputs;
 mod plan;
 pub mod run;

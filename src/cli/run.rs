@@ -5,10 +5,12 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::{self, Request};
+use super::control::{self, Wiring};
 use super::outputs;
 use super::plan::{self, Interception};
 use super::surroundings;
@@ -25,6 +27,9 @@ use crate::sys::{guard, low_fds, subreaper};
 
 /// The first word by which a runtime without apps is started, for the background: `pmr-runtime daemon HOME`.
 pub const DAEMON: &str = "daemon";
+
+/// How long the last answers on the control socket may take to be taken.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// The whole program. Returns the status to exit with.
 #[must_use]
@@ -123,13 +128,21 @@ async fn supervise(
         Job::App(_) => None,
         Job::Daemon(home) => Some(home.clone()),
     };
-    let (_handle, end) = handle();
+    let (handle, end) = handle();
+    let wiring = Wiring { events: handle.events(), handle, home: home.clone() };
     let surroundings = surroundings::of(sources, interception, home);
     let mut driver = Driver::new(surroundings, signals, outputs, reserved, end);
+    // A mere init is for its program alone.
+    let is_open = !plan.as_ref().is_some_and(|plan| plan.app.is_init());
     if let Some(plan) = plan {
         driver.add(surroundings::first_definition(), plan, None).map_err(system("open log files"))?;
     }
-    driver.run().await.map_err(system("run the event loop"))
+    let server = if is_open { control::open(wiring, &mut driver) } else { None };
+    let status = driver.run().await.map_err(system("run the event loop"));
+    if let Some(server) = server {
+        server.finish(LAST_ANSWERS).await;
+    }
+    status
 }
 
 /// The start line and everything that a person should know before the first worker starts.

@@ -102,11 +102,17 @@ fn remove(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::types::Grammar;
     use std::os::unix::fs::MetadataExt;
 
     fn app(directory: &str) -> StartRequest {
         let text = |text: &str| crate::api::text::Text::Utf8(text.to_owned());
-        StartRequest { words: vec![text("a.js")], directory: text(directory), environment: Vec::new() }
+        StartRequest {
+            words: vec![text("a.js")],
+            grammar: Grammar::default(),
+            directory: text(directory),
+            environment: Vec::new(),
+        }
     }
 
     fn read(path: &Path) -> Vec<StartRequest> {

@@ -89,6 +89,7 @@ impl Launch {
         let mark = launch.mark.clone();
         launch
             .env("PATH", fixtures::search_path())
+            .env("PMR_HOME", home.join(".pmr"))
             .env("HOME", home)
             .env("LANG", "C.UTF-8")
             .env(MARK, mark)
