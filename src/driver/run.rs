@@ -25,7 +25,7 @@ use crate::logs::{Closed, Outputs, Stream, WorkerLogs};
 use crate::process::{Pid, Signal};
 use crate::spec::{AppId, OnHup, WorkerId, WorkerKey};
 use crate::supervisor::{Event, Uptime};
-use crate::sys::signals::Signals;
+use crate::sys::signals::{Arrived, Signals};
 
 /// How many messages of each kind may wait for the loop. While it is full, a worker that floods us waits.
 const MESSAGES_WAITING: usize = 256;
@@ -67,7 +67,7 @@ struct Inboxes {
 
 /// One thing that happened.
 enum Happened {
-    Signals(Vec<Signal>),
+    Signals(Vec<Arrived>),
     Closed(Stream),
     Asked(WorkerKey, Asked),
     Said(WorkerKey, Said),
@@ -204,8 +204,12 @@ impl Driver {
     }
 
     /// A platform that ends everything at once signals the workers too: our own signal comes before their deaths.
-    fn on_signals(&mut self, signals: &[Signal]) {
-        for &signal in signals.iter().filter(|signal| **signal != Signal::CHLD) {
+    fn on_signals(&mut self, arrived: &[Arrived]) {
+        for &Arrived { signal, origin } in arrived.iter().filter(|arrived| arrived.signal != Signal::CHLD) {
+            if self.is_for_terminal_owner(origin) {
+                self.pass_to_terminal_owner(signal);
+                continue;
+            }
             self.ending |= matches!(signal, Signal::TERM | Signal::INT | Signal::QUIT);
             for app in self.apps.values_mut() {
                 if signal != Signal::HUP || app.can_reload() {
@@ -216,7 +220,7 @@ impl Driver {
         if self.shared.suspending.take() {
             self.suspend();
         }
-        if signals.contains(&Signal::CHLD) {
+        if arrived.iter().any(|arrived| arrived.signal == Signal::CHLD) {
             self.reap();
         }
     }

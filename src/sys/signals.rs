@@ -24,6 +24,8 @@ use crate::process::{Pid, Signal};
 
 /// A bit for each signal that has arrived and was not yet taken; signal n is bit n - 1.
 static PENDING: AtomicU64 = AtomicU64::new(0);
+/// The same for those that came from the keyboard.
+static TYPED: AtomicU64 = AtomicU64::new(0);
 
 /// Signals left alone: two that cannot be caught, those that mean a fault in ourselves, and two that belong to the C
 /// library's threads.
@@ -91,7 +93,8 @@ fn arrived(number: i32, info: &libc::siginfo_t, owner: u32, pipe: i32) {
     if number == libc::SIGPIPE && sent_by(info) == owner {
         return; // Our own write to a closed pipe; the write itself reports it.
     }
-    PENDING.fetch_or(1 << (number - 1), Ordering::SeqCst);
+    let kind = if is_typed(number, info) { &TYPED } else { &PENDING };
+    kind.fetch_or(1 << (number - 1), Ordering::SeqCst);
     // SAFETY: write(2) is async-signal-safe, the descriptor lives for ever, the buffer is one static byte. A full
     // pipe is fine: the reader is awake then.
     let _wakes = unsafe { libc::write(pipe, b"!".as_ptr().cast(), 1) };
@@ -103,10 +106,31 @@ fn die_as_the_program_would(number: i32) {
     let _unknown = signal_hook::low_level::emulate_default_handler(number);
 }
 
+/// Ctrl-C, Ctrl-\ or Ctrl-Z on the terminal in whose foreground we are.
+fn is_typed(number: i32, info: &libc::siginfo_t) -> bool {
+    matches!(number, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP) && info.si_code == libc::SI_KERNEL
+}
+
 fn sent_by(info: &libc::siginfo_t) -> u32 {
     // SAFETY: for a signal the kernel or kill(2) sent, the pid field of the union is set; any bit pattern is a valid int.
     let pid = unsafe { info.si_pid() };
     u32::try_from(pid).unwrap_or(0)
+}
+
+/// A signal that has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrived {
+    pub signal: Signal,
+    pub origin: Origin,
+}
+
+/// Where a signal came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing but a key on our terminal.
+    Keyboard,
+    /// A process, or the kernel on another occasion.
+    Elsewhere,
 }
 
 /// The event loop's end: signals as they come.
@@ -130,7 +154,7 @@ impl Signals {
     ///
     /// # Errors
     /// When the pipe cannot be watched.
-    pub async fn next(&mut self) -> io::Result<Vec<Signal>> {
+    pub async fn next(&mut self) -> io::Result<Vec<Arrived>> {
         loop {
             let taken = take_pending();
             if !taken.is_empty() {
@@ -146,9 +170,13 @@ impl Signals {
     }
 }
 
-fn take_pending() -> Vec<Signal> {
-    let bits = PENDING.swap(0, Ordering::SeqCst);
-    (1..=i32::from(Signal::MAX)).filter(|n| bits & (1 << (n - 1)) != 0).filter_map(Signal::from_raw).collect()
+fn take_pending() -> Vec<Arrived> {
+    let sent = PENDING.swap(0, Ordering::SeqCst);
+    let typed = TYPED.swap(0, Ordering::SeqCst);
+    let has = |bits: u64, n: i32| bits & (1 << (n - 1)) != 0;
+    let arrived = (1..=i32::from(Signal::MAX)).filter(|n| has(sent | typed, *n));
+    let origin = |n| if has(sent, n) { Origin::Elsewhere } else { Origin::Keyboard };
+    arrived.filter_map(|n| Some(Arrived { signal: Signal::from_raw(n)?, origin: origin(n) })).collect()
 }
 
 /// Whether anybody was there to get a signal.
