@@ -1,20 +1,28 @@
-// Loaded into Node workers by pmr-runtime (NODE_OPTIONS --require). It changes one thing, and only in a process that
-// has called `listen`: SIGTERM, SIGINT and SIGQUIT, where the app has no handler of its own for them, no longer cut off
-// the requests being answered. The process takes no new connections, finishes its answers, and ends. An app with
-// handlers of its own is left to them.
+// Loaded into Node workers by pmr-runtime (NODE_OPTIONS --require). It changes how a process that has called `listen`
+// stops, and nothing else. SIGTERM, SIGINT and SIGQUIT, where the app has no handler of its own for them, no longer cut
+// off the requests being answered: the process takes no new connections, finishes its answers, and ends. And a server that
+// is closed because of such a signal, by the app or by us, parts with its clients so that none loses a request.
 'use strict';
 
-// How often idle keep-alive connections are closed while a server drains. Node closes those that idle when `close` is
-// called, but not those that become idle later; Node 18 closes none.
+// A connection that a stop finds open, or that has had its answer since, is closed once nothing has come over it for so
+// long: a request that was on its way to us is answered, and the answer says that it is the last.
+const QUIET_MS = 200;
 const SWEEP_MS = 20;
 // What the app does after its last answer may take so long; then what keeps it (a pool, a timer) keeps it no more.
 const GRACE_MS = 500;
+// The highest number of a stream: GOAWAY with it takes no request back that the client has sent.
+const ANY_STREAM = 2 ** 31 - 1;
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'];
 
 // Servers that were told to listen; and those that were closed since and may still have connections.
 const open = new Set();
 const closing = new Set();
+// Servers that part with their clients; the sessions of HTTP/2 ones.
+const parting = new Set();
+const sessions = new WeakMap();
+// What had come over a connection when it was last looked at, and since when.
+const seen = new WeakMap();
 // The signal that is being handed to the app; that has come at all; that we drain for.
 let delivering = null;
 let signalled = false;
@@ -27,6 +35,7 @@ let watching = false;
 const isMainThread = process.chdir.disabled !== true;
 
 if (isMainThread) {
+  watchSignals();
   trackServers(require('net').Server.prototype);
   if (process.connected) passOverSecondFarewell();
 }
@@ -52,17 +61,29 @@ function trackServers(prototype) {
   const { listen, close } = prototype;
   prototype.listen = function (...args) {
     closing.delete(this);
+    parting.delete(this);
     forgetDrained();
     open.add(this);
+    // HTTP/2 servers alone have settings; only some versions of Node keep a list of their sessions.
+    if (typeof this.updateSettings === 'function' && !sessions.has(this)) trackSessions(this);
     holdSignals();
     return Reflect.apply(listen, this, args);
   };
   prototype.close = function (callback) {
     if (open.delete(this)) closing.add(this);
     const result = Reflect.apply(close, this, arguments);
-    if (signalled) sweep();
+    if (signalled) part(this);
     return result;
   };
+}
+
+function trackSessions(server) {
+  const alive = new Set();
+  sessions.set(server, alive);
+  server.on('session', (session) => {
+    alive.add(session);
+    session.once('close', () => alive.delete(session));
+  });
 }
 
 // Not before a server listens: a program that serves nothing, such as a job that its parent ends by a signal, must end
@@ -78,18 +99,29 @@ function holdAgain(signal) {
   if (SIGNALS.includes(signal) && signal !== delivering && draining === null) hold(signal);
 }
 
+// Node binds `process.emit` as it is when a signal gets its first listener, the app's or ours. So ours stands there for
+// that moment only, and we hear of the signal before any listener.
+function watchSignals() {
+  let restore = null;
+  process.prependListener('newListener', (name) => {
+    if (!SIGNALS.includes(name)) return;
+    const own = Object.getOwnPropertyDescriptor(process, 'emit');
+    const { emit } = process;
+    process.emit = (event, ...rest) => (event === name ? arrived(name, rest) : Reflect.apply(emit, process, [event, ...rest]));
+    restore = () => (own ? Object.defineProperty(process, 'emit', own) : delete process.emit);
+  });
+  process.on('newListener', () => {
+    restore?.();
+    restore = null;
+  });
+}
+
 // A listener makes Node take the signal over from the kernel. Taken out of the table behind Node's back, it leaves the
-// signal taken over, and libraries that count listeners see none of ours. Node binds `process.emit` as it is when a
-// signal gets its first listener, so ours stands there for that moment only.
+// signal taken over, and libraries that count listeners see none of ours.
 function hold(signal) {
   if (process.listenerCount(signal) > 0) return;
   const nothing = () => {};
-  const own = Object.getOwnPropertyDescriptor(process, 'emit');
-  const { emit } = process;
-  process.emit = (event, ...rest) => (event === signal ? arrived(signal, rest) : Reflect.apply(emit, process, [event, ...rest]));
   process.on(signal, nothing);
-  if (own) Object.defineProperty(process, 'emit', own);
-  else delete process.emit;
   const table = process._events;
   if (table[signal] === nothing) {
     delete table[signal];
@@ -100,13 +132,10 @@ function hold(signal) {
 function arrived(signal, rest) {
   const before = delivering;
   delivering = signal;
+  if (!signalled) expectFarewell();
   try {
-    if (process.emit(signal, ...rest)) {
-      // The app's own handler decides when to close its servers; from then on their idle connections need not stay.
-      signalled = true;
-      if (closing.size > 0) sweep();
-      return true;
-    }
+    // The app's own handler decides when to close its servers.
+    if (process.emit(signal, ...rest)) return true;
     if (draining === null) drainOrDie(signal);
     return false;
   } finally {
@@ -114,11 +143,23 @@ function arrived(signal, rest) {
   }
 }
 
+// From now on a server that is closed parts with its clients in peace. Node's own `close` would cut off idle connections,
+// those too over which a request is just coming in.
+function expectFarewell() {
+  signalled = true;
+  for (const server of [...open, ...closing]) {
+    if (typeof server.closeIdleConnections === 'function') {
+      const value = function closeIdleConnections() { part(this); };
+      Object.defineProperty(server, 'closeIdleConnections', { value, configurable: true, writable: true });
+    }
+  }
+  for (const server of closing) part(server);
+}
+
 // A process that serves nothing any more ends by the signal, as it would without us.
 function drainOrDie(signal) {
   forgetDrained();
   draining = signal;
-  signalled = true;
   if (open.size + closing.size === 0) return die();
   const { worker } = require('cluster');
   // Says that we leave of our own accord; else Node would end the process with its channel.
@@ -137,24 +178,77 @@ function die() {
   process.kill(process.pid, draining);
 }
 
+function part(server) {
+  if (parting.has(server)) return;
+  parting.add(server);
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) {
+    if (server.listenerCount(event) > 0) server.prependListener(event, makeLast);
+  }
+  for (const { socket } of connectionsOf(server)) {
+    if (socket?._httpMessage) makeLast(null, socket._httpMessage);
+  }
+  for (const session of sessions.get(server) ?? []) partFromSession(session);
+  sweep();
+}
+
+// Node answers with `Connection: close`, unless the answer has begun. HTTP/2 knows no such thing.
+function makeLast(request, response) {
+  if (!response.headersSent && response.shouldKeepAlive) response.shouldKeepAlive = false;
+}
+
+function partFromSession(session) {
+  if (session.closed || session.destroyed) return;
+  session.goaway(0, ANY_STREAM);
+  setTimeout(() => session.close(), QUIET_MS).unref();
+}
+
+// What has arrived is read between the timer and the look.
 function sweep() {
   if (timer !== null) return;
-  timer = setInterval(() => {
-    for (const server of closing) {
-      if (typeof server.closeIdleConnections === 'function') server.closeIdleConnections();
-    }
-    forgetDrained();
-    if (closing.size > 0) return;
-    clearInterval(timer);
-    timer = null;
-    if (draining !== null) setTimeout(die, GRACE_MS).unref();
-  }, SWEEP_MS);
+  look();
+  timer = setInterval(() => setImmediate(look), SWEEP_MS);
   timer.unref();
+}
+
+function look() {
+  for (const server of parting) closeQuiet(server);
+  forgetDrained();
+  if (parting.size > 0 || timer === null) return;
+  clearInterval(timer);
+  timer = null;
+  if (draining !== null) setTimeout(die, GRACE_MS).unref();
+}
+
+function closeQuiet(server) {
+  const idle = new Set(server[listKey(server)]?.idle());
+  for (const connection of connectionsOf(server)) {
+    const { socket } = connection;
+    // Node does not count one as idle that has never asked.
+    const asks = socket._httpMessage || socket.writableLength > 0 || !(idle.has(connection) || socket.bytesRead === 0);
+    const before = seen.get(socket);
+    if (asks || before?.bytesRead !== socket.bytesRead) {
+      seen.set(socket, { bytesRead: socket.bytesRead, since: Date.now() });
+    } else if (Date.now() - before.since >= QUIET_MS) {
+      socket.destroySoon();
+    }
+  }
+}
+
+// The HTTP/1 connections that a server holds, upgraded ones excepted.
+function connectionsOf(server) {
+  const list = server[listKey(server)];
+  return typeof list?.all === 'function' ? list.all().filter(({ socket }) => socket) : [];
+}
+
+function listKey(server) {
+  return Object.getOwnPropertySymbols(server).find(({ description }) => description === 'http.server.connections');
 }
 
 function forgetDrained() {
   for (const server of closing) {
-    if (isDrained(server)) closing.delete(server);
+    if (!isDrained(server)) continue;
+    closing.delete(server);
+    parting.delete(server);
   }
 }
 
@@ -163,7 +257,6 @@ function forgetDrained() {
 function isDrained(server) {
   if (server.listening) return false;
   if (server._connections === 0) return true;
-  const symbol = Object.getOwnPropertySymbols(server).find(({ description }) => description === 'http.server.connections');
-  const list = symbol === undefined ? undefined : server[symbol];
-  return typeof list?.all === 'function' && list.all().length === 0;
+  const served = listKey(server) !== undefined || sessions.has(server);
+  return served && connectionsOf(server).length === 0 && !sessions.get(server)?.size;
 }

@@ -215,6 +215,12 @@ impl Group {
         order.filter(|&(_, &at)| at < self.wanted && wants(at)).map(|(index, _)| index).collect()
     }
 
+    /// The socket of `instance`, if it is retired and still open.
+    pub(super) fn retired(&self, instance: InstanceId) -> Option<&Socket> {
+        let position = usize::try_from(instance.0).unwrap_or(usize::MAX);
+        self.sockets.get(position).filter(|_| position >= self.wanted)
+    }
+
     /// Whether sockets are retired, but still open.
     pub(super) fn has_retired(&self) -> bool {
         self.sockets.len() > self.wanted

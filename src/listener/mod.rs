@@ -27,5 +27,5 @@ mod unix;
 
 pub use address::{Address, OnlyV6};
 pub use error::ListenError;
-pub use registry::{Handed, Listeners, Ours, Status};
+pub use registry::{Handed, Listeners, Ours, Retired, Status};
 pub use socket::Blocking;

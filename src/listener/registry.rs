@@ -14,6 +14,7 @@ use super::error::ListenError;
 use super::group::{Group, Terms};
 use super::socket::Blocking;
 use crate::spec::InstanceId;
+use crate::sys::socket::tcp_queue;
 
 /// How many addresses are shared.
 pub(super) const MOST_ADDRESSES: usize = 64;
@@ -46,6 +47,18 @@ pub struct Ours<'a> {
     pub address: &'a Address,
     /// Whose it is; `None` where all instances share it.
     pub instance: Option<InstanceId>,
+}
+
+/// A socket that gets no new connections.
+#[derive(Debug, Clone)]
+pub struct Retired(Rc<OwnedFd>);
+
+impl Retired {
+    /// Whether all that had come before has been accepted.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        !matches!(tcp_queue(&self.0), Ok(Some(queue)) if queue.waiting > 0)
+    }
 }
 
 /// How one socket stands, for logs and snapshots.
@@ -232,6 +245,13 @@ impl Listeners {
     pub fn has_room_for(&self, address: &Address) -> bool {
         let key = address.key();
         self.groups.len() < MOST_ADDRESSES || self.groups.iter().any(|group| *group.key() == key)
+    }
+
+    /// The sockets of `instance`, which was scaled away, in which connections may wait that only its worker can accept.
+    #[must_use]
+    pub fn retired(&self, instance: InstanceId) -> Vec<Retired> {
+        let sockets = self.groups.iter().filter_map(|group| group.retired(instance));
+        sockets.map(|socket| Retired(Rc::clone(socket.fd()))).collect()
     }
 
     /// Closes sockets of instances that were scaled away, once nobody waits in them, and mends what a worker did to ours
