@@ -65,3 +65,25 @@ fn listening_nowhere_for_ten_seconds_is_told() {
     told(&runtime, &["listen", &port.to_string()]);
     runtime.stops();
 }
+
+/// Plain servers that all bind the port by themselves.
+#[test]
+fn workers_that_take_the_port_from_one_another_are_told_of_the_remedy() {
+    for (way, parts) in [
+        ("none", ["`--share none`", "drop that option"]),
+        ("reuseport", ["SO_REUSEPORT", "drop that option"]),
+        ("activation", ["LISTEN_FDS", "Drop that option"]),
+    ] {
+        for server in servers() {
+            let share = ["--share".into(), way.into()];
+            let launch = Launch::new(share.into_iter().chain(server)).port(free_port()).workers(2);
+            let mut runtime = launch.spawn();
+            told(&runtime, &parts);
+            runtime.stops();
+            let stderr = runtime.stderr.text();
+            let lines = words::ours(&stderr);
+            let times = lines.iter().filter(|line| line.contains(parts[1])).count();
+            assert_eq!(times, 1, "{stderr}");
+        }
+    }
+}

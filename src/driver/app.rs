@@ -1,9 +1,11 @@
 //! One app of the runtime: its supervisor, its workers and its sockets.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::clock;
+use super::collision;
 use super::order::Pending;
 use super::plan::Plan;
 use super::shared::Shared;
@@ -66,7 +68,11 @@ impl App {
     ) -> Self {
         let (supervisor, first) = Supervisor::new(&plan.app, clock::seed());
         let instances = plan.app.instances.get();
-        let whose = Rc::new(Whose { name: plan.app.name.clone(), is_init: plan.app.is_init() });
+        let whose = Rc::new(Whose {
+            name: plan.app.name.clone(),
+            is_init: plan.app.is_init(),
+            collision: Cell::new(collision::remedy(plan.way, instances)),
+        });
         Self {
             id,
             whose,

@@ -14,6 +14,7 @@
 mod advice;
 mod app;
 mod clock;
+mod collision;
 mod death;
 mod end;
 pub mod handle;

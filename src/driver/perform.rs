@@ -53,7 +53,12 @@ impl App {
         if queues.is_empty() {
             self.ask_to_end(worker, signal);
         } else {
-            tokio::task::spawn_local(let_drain(self.key(worker), signal, queues, self.shared.questions.clone()));
+            tokio::task::spawn_local(let_drain(
+                self.key(worker),
+                signal,
+                queues,
+                self.shared.questions.clone(),
+            ));
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! One task does, in the order of the notices, because a worker's last lines come before the word of its end.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::Level;
 
 use super::clock;
+use super::collision;
 use super::words::{Said, words};
 use crate::api::types::EventView;
 use crate::logs::WorkerLogs;
@@ -35,6 +37,17 @@ pub(super) struct Whose {
     pub(super) name: String,
     /// A mere init speaks only of what its exit status cannot tell.
     pub(super) is_init: bool,
+    /// What to do about a port that is taken, where that is of our making, until it is said.
+    pub(super) collision: Cell<Option<&'static str>>,
+}
+
+impl Whose {
+    fn explain(&self, logs: &WorkerLogs) {
+        if let Some(remedy) = self.collision.get().filter(|_| collision::is_told_in(&logs.tail())) {
+            self.collision.set(None);
+            tracing::error!(app = self.name, "{remedy}");
+        }
+    }
 }
 
 /// Who tells.
@@ -74,6 +87,9 @@ impl Teller {
             && let Some(logs) = logs
         {
             quote(logs);
+        }
+        if let (Notice::Exited { .. }, Some(logs)) = (notice, logs) {
+            app.explain(logs);
         }
     }
 
