@@ -58,6 +58,17 @@ fn a_web_socket_does_not_keep_a_drained_server() {
     ends("upgraded", BY_THE_SIGNAL, "");
 }
 
+/// Browsers open connections in advance. Node itself would wait for a minute.
+#[test]
+fn a_client_that_never_asks_does_not_keep_a_drained_server() {
+    ends("silent", Some(0), "hung up\n");
+}
+
+#[test]
+fn a_request_that_comes_while_the_app_closes_its_server_is_answered_and_is_the_last() {
+    ends("asked", Some(0), "Connection: close\n");
+}
+
 #[test]
 fn it_drains_after_the_apps_handler_was_removed() {
     ends("removed", Some(0), "");
