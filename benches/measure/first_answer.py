@@ -52,8 +52,8 @@ VARIANTS = [
 ]
 
 
-def measure(binary, quick, report):
-    rounds = 11 if quick else 101
+def measure(binary, options, report):
+    rounds = 11 if options.quick else 101
     report.title("First answer, from the start of the process")
     times = {variant.name: [] for variant in VARIANTS}
     for variant in VARIANTS:

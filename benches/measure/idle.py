@@ -39,9 +39,9 @@ ROWS = [
 ]
 
 
-def measure(binary, quick, report):
+def measure(binary, options, report):
     report.title("Idle, two workers")
-    rounds = 1 if quick else 3
+    rounds = 1 if options.quick else 3
     columns, rows = [], []
     for name, command in VARIANTS.items():
         watched = [watch(binary, command) for _ in range(rounds)]

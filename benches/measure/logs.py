@@ -36,8 +36,8 @@ VARIANTS = [
 ]
 
 
-def measure(binary, quick, report):
-    rounds = 1 if quick else 5
+def measure(binary, options, report):
+    rounds = 1 if options.quick else 5
     report.title(f"{TOTAL / 1e9:.2f} GB of log lines of 100 bytes, in writes of 60 kB")
     found = {variant.name: [] for variant in VARIANTS}
     for _ in range(rounds):
