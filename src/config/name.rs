@@ -3,6 +3,11 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use super::values;
+
+/// The name where the words hold none that can be shown.
+const NAMELESS: &str = "app";
+
 /// A program that runs scripts, and what may stand before the script on its command line.
 struct Interpreter {
     /// A trailing version, as in `python3.12`, does not count.
@@ -54,14 +59,23 @@ const INTERPRETERS: [Interpreter; 8] = [
     Interpreter { names: &["lua"], with_value: &["-l"], code: &["-e"], verbs: &[] },
 ];
 
-/// The name of the app that `program` with `arguments` runs.
+/// The name of the app that `program` with `arguments` runs, as good as one that is given: it stands before log lines.
 #[must_use]
 pub fn default_name(program: &OsStr, arguments: &[OsString]) -> String {
     let base = Path::new(program).file_name().unwrap_or(program);
-    script(&base.to_string_lossy(), arguments)
+    let base = base.to_string_lossy();
+    script(&base, arguments)
         .map(|script| without_extension(Path::new(script)))
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| base.to_string_lossy().into_owned())
+        .into_iter()
+        .chain([base.into_owned()])
+        .map(|name| visible(&name))
+        .find(|name| values::name(name).is_ok())
+        .unwrap_or_else(|| NAMELESS.to_owned())
+}
+
+/// A file's name may hold anything; what is no text was replaced by the same character.
+fn visible(name: &str) -> String {
+    name.replace(char::is_control, "\u{fffd}")
 }
 
 fn script<'a>(program: &str, arguments: &'a [OsString]) -> Option<&'a OsStr> {
@@ -113,6 +127,20 @@ mod tests {
         ] {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             assert_eq!(default_name(&words[0], &words[1..]), name, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_never_empty_and_never_tears_a_log_line() {
+        for (program, script, name) in [
+            ("", None, "app"),
+            (" ", None, "app"),
+            ("node", Some(" .js"), "node"),
+            ("node", Some("a\nb\u{1b}[31m.js"), "a\u{fffd}b\u{fffd}[31m"),
+            ("\r\n", None, "\u{fffd}\u{fffd}"),
+        ] {
+            let words: Vec<OsString> = script.into_iter().map(OsString::from).collect();
+            assert_eq!(default_name(OsStr::new(program), &words), name, "{program:?} {script:?}");
         }
     }
 }
