@@ -141,8 +141,11 @@ impl<'line> JsonLine<'line> {
     /// message to `out`.
     #[must_use]
     pub fn begin(line: &'line [u8], part: Part, label: &Label, time: &str, out: &mut Vec<u8>) -> Self {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = match part {
+            Part::Last => without_end(line),
+            // A carriage return that does not end the line belongs to it.
+            Part::More => line,
+        };
         let by_stream = match label.stream {
             Stream::Stdout => Level::Known("info"),
             Stream::Stderr => Level::Known("error"),
@@ -195,6 +198,11 @@ impl<'line> JsonLine<'line> {
             (Body::Text(_), Part::More) => br#","partial":true,"message":""#,
         }
     }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// Writes `bytes` as the inside of a JSON string. What is not UTF-8 becomes U+FFFD.

@@ -89,17 +89,31 @@ impl Lines {
     }
 
     fn let_go<'chunk>(&mut self, chunk: &'chunk [u8], gather: Gather) -> Due<'chunk> {
-        let head = std::mem::take(&mut self.rest);
+        let mut head = std::mem::take(&mut self.rest);
         if gather == Gather::Whole {
             self.mid_line = true;
             return Due { head, body: chunk };
         }
-        // A part is turned into text on its own, so a character must not be cut in two.
-        let (body, begun_char) = chunk.split_at(chunk.len() - unfinished_char(chunk));
+        // A part is turned into text on its own, so neither a character nor CR LF must be cut in two, not even one whose
+        // bytes came in several chunks.
+        let begun = unfinished(&[last(&head), last(chunk)].concat());
+        let (body, begun_here) = chunk.split_at(chunk.len() - begun.min(chunk.len()));
         self.mid_line = false;
-        self.rest.extend_from_slice(begun_char);
+        self.rest = head.split_off(head.len() - (begun - begun_here.len()));
+        self.rest.extend_from_slice(begun_here);
         Due { head, body }
     }
+}
+
+/// As many bytes from the end as a character that is not complete can have.
+fn last(bytes: &[u8]) -> &[u8] {
+    &bytes[bytes.len().saturating_sub(3)..]
+}
+
+/// How many bytes at the end are the beginning of a UTF-8 character that is not complete, or may be that of a CR LF
+/// (0 to 3).
+fn unfinished(bytes: &[u8]) -> usize {
+    if bytes.ends_with(b"\r") { 1 } else { unfinished_char(bytes) }
 }
 
 /// How many bytes at the end are the beginning of a UTF-8 character that is not complete (0 to 3).
@@ -157,6 +171,26 @@ mod tests {
         assert_eq!(all(&lines.feed(&[b"ab", &euro[..2]].concat(), Gather::Parts, 2)), b"ab");
         assert_eq!(all(&lines.feed(&[&euro[2..], b"c"].concat(), Gather::Parts, 2)), "€c".as_bytes());
         assert!(!lines.is_mid_line());
+    }
+
+    #[test]
+    fn parts_of_a_long_line_do_not_cut_a_character_that_comes_byte_by_byte() {
+        let mut lines = Lines::default();
+        let mut parts = Vec::new();
+        for byte in "ab😀c".as_bytes().chunks(1) {
+            parts.push(all(&lines.feed(byte, Gather::Parts, 0)));
+        }
+        parts.push(lines.take_rest());
+        assert!(parts.iter().all(|part| str::from_utf8(part).is_ok()), "{parts:?}");
+        assert_eq!(parts.concat(), "ab😀c".as_bytes());
+    }
+
+    #[test]
+    fn parts_of_a_long_line_do_not_cut_its_end() {
+        let mut lines = Lines::default();
+        assert_eq!(all(&lines.feed(b"50%\r", Gather::Parts, 2)), b"50%");
+        assert_eq!(all(&lines.feed(b"100%\r", Gather::Parts, 2)), b"\r100%");
+        assert_eq!(all(&lines.feed(b"\n", Gather::Parts, 2)), b"\r\n");
     }
 
     #[test]

@@ -48,6 +48,13 @@ fn times_are_utc_with_milliseconds() {
 }
 
 #[test]
+fn a_part_of_a_line_keeps_a_carriage_return_at_its_end() {
+    let part: Value = serde_json::from_str(&object(b"50%\r", Part::More)).unwrap();
+    assert_eq!(part["message"], "50%\r");
+    assert_eq!(parsed(b"100%\r\n")["message"], "100%");
+}
+
+#[test]
 fn a_line_becomes_an_object() {
     assert_eq!(
         object(b"said \"hi\"\t\\\r\n", Part::Last),
