@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::world::{Life, World, secs, spec};
+use super::happening::Happening;
+use super::world::{World, secs, spec};
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{AfterExit, AppSpec, InstanceId, OnHup, ReadySign, RestartDelay, WorkerId};
 use crate::supervisor::{
@@ -17,23 +18,6 @@ use crate::supervisor::{
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig { cases: default.cases.max(1000), failure_persistence: None, ..default }
-}
-
-/// Something that happens. The number chooses among the workers that it can happen to.
-#[derive(Debug, Clone)]
-enum Happening {
-    Pass(Duration),
-    Jump,
-    Exit(usize, ExitReason, Survivors),
-    GroupGone(usize),
-    Listen(usize, Option<u16>),
-    Ready(usize),
-    Signal(Signal),
-    Order(Command),
-    OutputClosed,
-    FailNextSpawn(u8),
-    /// An event about a worker that is gone.
-    Stale(usize),
 }
 
 fn signals(numbers: &'static [i32]) -> impl Strategy<Value = Signal> {
@@ -117,97 +101,6 @@ prop_compose! {
         spec.readiness.port = port;
         spec.on_hup = if forward { OnHup::Forward } else { OnHup::Reload };
         spec
-    }
-}
-
-impl World {
-    fn choose(&self, n: usize, wanted: impl Fn(Life, Life) -> bool) -> Option<u32> {
-        let fits = self.processes.iter().filter(|(_, process)| wanted(process.leader, process.group));
-        let ids: Vec<_> = fits.map(|(id, _)| id.0).collect();
-        (!ids.is_empty()).then(|| ids[n % ids.len()])
-    }
-
-    fn happen(&mut self, happening: Happening) {
-        let alive = |leader, _| leader == Life::Alive;
-        match happening {
-            Happening::Pass(span) => self.pass(span),
-            Happening::Jump => {
-                self.jump();
-            }
-            Happening::Exit(n, reason, survivors) => {
-                if let Some(worker) = self.choose(n, alive) {
-                    self.exit_leaving(worker, reason, survivors);
-                }
-            }
-            Happening::GroupGone(n) => {
-                if let Some(worker) = self.choose(n, |leader, group| leader != group) {
-                    self.group_gone(worker);
-                }
-            }
-            Happening::Listen(n, port) => {
-                if let Some(worker) = self.choose(n, alive) {
-                    self.tell(Event::Listening { worker: WorkerId(worker), listen: Listen { port } });
-                }
-            }
-            Happening::Ready(n) => {
-                if let Some(worker) = self.choose(n, alive) {
-                    self.say_ready(worker);
-                }
-            }
-            Happening::Signal(signal) => self.signal(signal),
-            Happening::Order(command) if self.exits.is_empty() => self.order(command),
-            // It would bring back what is over.
-            Happening::Order(_) => {}
-            Happening::OutputClosed => self.tell(Event::OutputClosed),
-            Happening::FailNextSpawn(status) => self.failing_spawns.push_back(status),
-            Happening::Stale(n) => {
-                if let Some(worker) = self.choose(n, |_, group| group == Life::Over) {
-                    self.group_gone_again(WorkerId(worker));
-                }
-            }
-        }
-    }
-
-    fn group_gone_again(&mut self, worker: WorkerId) {
-        let (reason, killer, survivors) = (ExitReason::Code(0), Killer::Unknown, Survivors::Some);
-        self.tell(Event::Exited { worker, reason, killer, survivors });
-        self.tell(Event::GroupGone { worker });
-        self.tell(Event::Ready { worker });
-    }
-
-    /// Everyone does what is asked of it, each in its own way: a third ends when asked, a third when killed, and a
-    /// third is never heard of again.
-    fn die(&mut self) {
-        let group_of_dead = |world: &Self| world.choose(0, |leader, group| leader != group);
-        while let Some(worker) = group_of_dead(self) {
-            self.group_gone(worker);
-        }
-        for id in self.live() {
-            let process = &self.processes[&id];
-            match id.0 % 3 {
-                0 if process.asked => self.exit(id.0, ExitReason::Code(0)),
-                0 | 1 if process.killed => self.exit(id.0, ExitReason::Signal(Signal::KILL)),
-                _ => {}
-            }
-        }
-    }
-
-    /// All workers are well-behaved from now on.
-    fn behave(&mut self) {
-        for _ in 0..200 {
-            let before = self.processes.len();
-            for id in self.live() {
-                self.listen(id.0, 5000);
-                self.say_ready(id.0);
-                if self.processes[&id].asked && self.processes[&id].leader == Life::Alive {
-                    self.exit(id.0, ExitReason::Code(0));
-                }
-            }
-            if !self.jump() && self.processes.len() == before {
-                return;
-            }
-        }
-        panic!("it never comes to rest: {:?}", self.supervisor);
     }
 }
 

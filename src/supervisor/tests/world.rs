@@ -81,7 +81,7 @@ pub(super) struct World {
     start_limit: usize,
     stopping: bool,
     count: u32,
-    told: Vec<String>,
+    told: Vec<Action>,
     orders: u64,
     open_orders: BTreeSet<Ticket>,
     /// Whether the last order was one that stops who serves.
@@ -171,10 +171,9 @@ impl World {
             assert!(self.exits.is_empty(), "after the end: {action:?}");
             // What no order asked for is of no interest to it.
             if !matches!(action, Action::Adopt { ticket: None, .. }) {
-                self.told.push(words(&action));
+                self.told.push(action.clone());
             }
             queue.extend(self.carry_out(action));
-            self.check();
         }
     }
 
@@ -213,6 +212,7 @@ impl World {
         let process =
             Process { instance, leader, group, ready: false, late: false, asked: false, killed: false };
         assert!(self.processes.insert(worker, process).is_none(), "w{worker} was used before");
+        self.check();
         let pid = Pid::new(i32::try_from(worker.0).unwrap() + 100);
         self.supervisor.handle(self.now, Event::Spawned { worker, pid })
     }
@@ -255,7 +255,7 @@ impl World {
         self.processes.values().filter(move |process| process.instance == instance).filter(lives)
     }
 
-    /// What must hold at any time.
+    /// What must hold at any time. Nothing but a spawn adds to what is counted here.
     fn check(&self) {
         let mut residents = BTreeMap::new();
         for process in
@@ -350,12 +350,11 @@ impl World {
     /// Compares all that was asked and said since the last time.
     #[track_caller]
     pub(super) fn expect(&mut self, expected: &[&str]) {
-        let told = std::mem::take(&mut self.told);
-        assert_eq!(told, expected);
+        assert_eq!(self.told(), expected);
     }
 
     /// Takes all that was asked and said since the last time.
     pub(super) fn told(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.told)
+        std::mem::take(&mut self.told).iter().map(words).collect()
     }
 }
