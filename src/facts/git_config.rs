@@ -13,7 +13,7 @@ struct Entry {
 }
 
 /// The address of the remote that `branch` follows, else that of `origin`, else the first there is.
-pub(super) fn remote(content: &[u8], branch: Option<&str>) -> Option<String> {
+pub fn remote(content: &[u8], branch: Option<&str>) -> Option<String> {
     let entries = parse(&String::from_utf8_lossy(content));
     let find = |section: &str, subsection: &str, key: &str| {
         let same =

@@ -4,7 +4,7 @@ use super::known::showable;
 
 /// A kind of such a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manifest {
+pub enum Manifest {
     Package,
     Pyproject,
     Cargo,
@@ -13,9 +13,9 @@ pub(super) enum Manifest {
 
 impl Manifest {
     /// In the order in which they are looked for.
-    pub(super) const ALL: [Self; 4] = [Self::Package, Self::Pyproject, Self::Cargo, Self::Composer];
+    pub const ALL: [Self; 4] = [Self::Package, Self::Pyproject, Self::Cargo, Self::Composer];
 
-    pub(super) fn file_name(self) -> &'static str {
+    pub fn file_name(self) -> &'static str {
         match self {
             Self::Package => "package.json",
             Self::Pyproject => "pyproject.toml",
@@ -25,7 +25,7 @@ impl Manifest {
     }
 
     /// The one that belongs to scripts with this extension.
-    pub(super) fn of_scripts(extension: &str) -> Option<Self> {
+    pub fn of_scripts(extension: &str) -> Option<Self> {
         match extension {
             "js" | "cjs" | "mjs" | "ts" | "cts" | "mts" | "jsx" | "tsx" => Some(Self::Package),
             "py" => Some(Self::Pyproject),
@@ -35,7 +35,7 @@ impl Manifest {
     }
 
     /// The version in such a file. `None` where it has none, or is not what its name says.
-    pub(super) fn version(self, content: &[u8]) -> Option<String> {
+    pub fn version(self, content: &[u8]) -> Option<String> {
         match self {
             Self::Package | Self::Composer => json(content),
             Self::Pyproject => toml(content, &[&["project", "version"], &["tool", "poetry", "version"]]),

@@ -8,11 +8,11 @@
 mod checkout;
 mod file;
 pub mod gather;
-mod git_config;
+pub mod git_config;
 pub mod interpreter;
 pub mod known;
-mod manifest;
-mod refs;
-mod remote;
+pub mod manifest;
+pub mod refs;
+pub mod remote;
 pub mod running;
 mod version;

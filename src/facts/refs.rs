@@ -4,14 +4,14 @@ use super::known::Revision;
 
 /// What HEAD, or a ref, says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
+pub enum Target {
     Revision(Revision),
     /// The name of another ref, which is safe to be taken for a path: it begins with `refs/` and leads nowhere else.
     Ref(String),
 }
 
 /// Reads HEAD or the file of a ref.
-pub(super) fn target(content: &[u8]) -> Option<Target> {
+pub fn target(content: &[u8]) -> Option<Target> {
     let text = std::str::from_utf8(content).ok()?.trim();
     match text.strip_prefix("ref:") {
         Some(name) => ref_name(name.trim()).map(Target::Ref),
@@ -20,13 +20,13 @@ pub(super) fn target(content: &[u8]) -> Option<Target> {
 }
 
 /// The branch that a ref is.
-pub(super) fn branch(name: &str) -> Option<&str> {
+pub fn branch(name: &str) -> Option<&str> {
     // Where git keeps its refs in another way ("reftable"), HEAD holds this in place of a name.
     name.strip_prefix("refs/heads/").filter(|branch| *branch != ".invalid")
 }
 
 /// Looks a ref up in packed-refs, whose lines are a hash, a space and a name.
-pub(super) fn packed(content: &[u8], name: &str) -> Option<Revision> {
+pub fn packed(content: &[u8], name: &str) -> Option<Revision> {
     let hash = content.split(|&byte| byte == b'\n').find_map(|line| {
         let hash = line.trim_ascii_end().strip_suffix(name.as_bytes())?.strip_suffix(b" ")?;
         std::str::from_utf8(hash).ok()
@@ -35,7 +35,7 @@ pub(super) fn packed(content: &[u8], name: &str) -> Option<Revision> {
 }
 
 /// Where the directory of a worktree or a submodule is, from its `.git` file.
-pub(super) fn git_directory(content: &[u8]) -> Option<&[u8]> {
+pub fn git_directory(content: &[u8]) -> Option<&[u8]> {
     let path = content.strip_prefix(b"gitdir:")?.trim_ascii();
     (!path.is_empty() && !path.contains(&0)).then_some(path)
 }

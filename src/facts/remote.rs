@@ -6,7 +6,7 @@
 use super::known::showable;
 
 /// The address as it may be shown. The name of an ssh user stays, since it is no secret (it is mostly `git`).
-pub(super) fn without_credentials(url: &str) -> Option<String> {
+pub fn without_credentials(url: &str) -> Option<String> {
     let url = showable(url)?;
     match url.split_once("://") {
         Some((scheme, rest)) => with_scheme(scheme, rest),
