@@ -22,7 +22,7 @@ mod error;
 mod group;
 mod registry;
 mod socket;
-mod steer;
+pub mod steer;
 mod unix;
 
 pub use address::{Address, OnlyV6};

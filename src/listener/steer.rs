@@ -25,7 +25,8 @@ const MAX_INSTRUCTIONS: usize = 4096;
 
 /// The program that spreads connections at random over the sockets with these `indexes`; `None` where there are none,
 /// or where they lie so scattered (over 1300 runs) that the program would be longer than the kernel accepts.
-pub(super) fn program(indexes: &BTreeSet<u32>) -> Option<Vec<Instruction>> {
+#[must_use]
+pub fn program(indexes: &BTreeSet<u32>) -> Option<Vec<Instruction>> {
     let count = u32::try_from(indexes.len()).ok().filter(|&count| count > 0)?;
     let mut program = vec![plain(LOAD, RANDOM), plain(MODULO, count)];
     let runs = runs(indexes);

@@ -9,7 +9,7 @@
 //! Whatever is not a TCP or Unix-domain stream socket, binds port 0, or cannot be had by us goes on untouched, so that
 //! the program sees just what it would have seen without us. The worker waits for each answer, so none may block.
 
-mod sockaddr;
+pub mod sockaddr;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 /// An address that we understand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Requested {
+pub enum Requested {
+    /// TCP or UDP.
     Inet(SocketAddr),
     /// A Unix-domain socket with a file.
     Path(PathBuf),
@@ -16,7 +17,8 @@ pub(super) enum Requested {
 }
 
 /// `None` for other families, an address that is too short, and Unix sockets that ask for a name to be chosen.
-pub(super) fn parse(bytes: &[u8]) -> Option<Requested> {
+#[must_use]
+pub fn parse(bytes: &[u8]) -> Option<Requested> {
     let (family, rest) = bytes.split_first_chunk::<2>()?;
     match i32::from(u16::from_ne_bytes(*family)) {
         libc::AF_INET => inet(rest),

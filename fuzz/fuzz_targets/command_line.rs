@@ -1,0 +1,46 @@
+//! Any command line: our options are read, and the app's words are never touched.
+//!
+//! An input is the words, with a NUL between two, as in /proc/PID/cmdline; a file exists if its name has no `!`.
+
+#![no_main]
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use libfuzzer_sys::fuzz_target;
+use pmr_runtime::cli::args::{Request, UsageError, parse};
+use pmr_runtime::config::raw::Invocation;
+
+fuzz_target!(|data: &[u8]| {
+    let words = data.split(|&byte| byte == 0).map(|word| OsStr::from_bytes(word).to_owned());
+    let argv: Vec<OsString> = [OsString::from("pmr-runtime")].into_iter().chain(words).collect();
+    let is_file = |_: Option<&_>, file: &std::path::Path| !file.as_os_str().as_bytes().contains(&b'!');
+    match parse(argv.clone(), &is_file) {
+        Ok(Request::Run(invocation)) => keeps_the_apps_words(&argv, &invocation),
+        Ok(Request::Help(text) | Request::Version(text)) => assert!(text.contains("pmr-runtime")),
+        Err(error) => says_what_is_wrong(&argv, &error),
+    }
+});
+
+fn keeps_the_apps_words(argv: &[OsString], invocation: &Invocation) {
+    let Invocation { command, arguments, start, .. } = invocation;
+    let tail = &argv[argv.len() - arguments.len()..];
+    assert_eq!(tail, arguments);
+    let before = &argv[..argv.len() - arguments.len()];
+    assert!(before[1..].contains(command));
+    assert!(!*start || before.iter().any(|word| word == "start"));
+    // Our options come before the command, or between a file and `--`.
+    if !*start && before.last() != Some(command) {
+        let file = before.iter().rposition(|word| word == command).expect("the command is one of the words");
+        assert!(arguments.is_empty() || before.last().is_some_and(|word| word == "--"), "{argv:?}");
+        assert!(before.len() > file);
+    }
+}
+
+fn says_what_is_wrong(argv: &[OsString], error: &UsageError) {
+    let (text, hint) = (error.to_string(), error.hint());
+    assert!(!text.is_empty());
+    if argv.iter().all(|word| !word.as_bytes().contains(&b'\n')) {
+        assert!(!text.contains('\n') && !hint.is_some_and(|hint| hint.contains('\n')), "{text:?}");
+    }
+}

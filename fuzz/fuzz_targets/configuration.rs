@@ -1,0 +1,264 @@
+//! Any settings on any machine: either all is well, or every problem names the setting that it is about.
+//!
+//! An input is lines. `PORT=80` is a variable, `instances=4` an option, `@memory=1073741824` the machine, and
+//! `command=node` and `argument=x` are the app's words.
+
+#![no_main]
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroU32;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use pmr_runtime::config::cgroup::CpuQuota;
+use pmr_runtime::config::problem::{Origin, Problem, Warning};
+use pmr_runtime::config::raw::{Flags, Invocation};
+use pmr_runtime::config::resolve::{ResolveError, World, resolve};
+use pmr_runtime::config::settings::Settings;
+use pmr_runtime::config::values::{self, MOST_INSTANCES};
+use pmr_runtime::config::{duration, setting};
+use pmr_runtime::spec::RestartDelay;
+
+const YEAR: Duration = Duration::from_secs(8760 * 3600);
+
+/// The variables that are no option's twin, and may still be wrong.
+const PLAIN_VARIABLES: [&str; 7] = [
+    "PORT",
+    "WEB_CONCURRENCY",
+    "WEB_CONCURRENCY_SET_BY",
+    "WEB_MEMORY",
+    "MEMORY_AVAILABLE",
+    "DYNO",
+    "KUBERNETES_SERVICE_HOST",
+];
+
+fuzz_target!(|data: &[u8]| {
+    let given = Given::read(data);
+    let flags = given.invocation.flags.clone();
+    let environment = given.environment.clone();
+    match given.resolve() {
+        Ok(settings) => {
+            is_sound(&settings);
+            has_its_origins(&settings, &flags, &environment);
+        }
+        Err(ResolveError::Problems(problems)) => {
+            assert!(!problems.is_empty());
+            problems.iter().for_each(|problem| names_its_setting(problem, &flags, &environment));
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    if let Ok(text) = str::from_utf8(data) {
+        text.lines().for_each(durations_are_exact);
+    }
+});
+
+/// What was given: by the user, and by the machine.
+struct Given {
+    invocation: Invocation,
+    environment: BTreeMap<OsString, OsString>,
+    affinity: NonZeroU32,
+    quota: Option<CpuQuota>,
+    memory: Option<u64>,
+    container: bool,
+    terminal: bool,
+}
+
+impl Given {
+    fn read(data: &[u8]) -> Self {
+        let invocation = Invocation {
+            flags: Flags::default(),
+            command: "node".into(),
+            arguments: Vec::new(),
+            start: false,
+        };
+        let mut given = Self {
+            invocation,
+            environment: BTreeMap::new(),
+            affinity: NonZeroU32::MIN,
+            quota: None,
+            memory: None,
+            container: false,
+            terminal: false,
+        };
+        data.split(|&byte| byte == b'\n').for_each(|line| given.read_line(line));
+        given
+    }
+
+    fn read_line(&mut self, line: &[u8]) {
+        let at = line.iter().position(|&byte| byte == b'=').unwrap_or(line.len());
+        let (name, value) =
+            (&line[..at], OsStr::from_bytes(line.get(at + 1..).unwrap_or_default()).to_owned());
+        if let Some(name) = name.strip_prefix(b"@") {
+            self.read_machine(name, value.to_str().unwrap_or_default());
+        } else if let Some(flag) = self.flag(name) {
+            *flag = Some(value);
+        } else {
+            match name {
+                b"no-autorestart" => self.invocation.flags.no_autorestart = true,
+                b"wait-ready" => self.invocation.flags.wait_ready = true,
+                b"start" => self.invocation.start = true,
+                b"command" => self.invocation.command = value,
+                b"argument" => self.invocation.arguments.push(value),
+                _ => drop(self.environment.insert(OsStr::from_bytes(name).to_owned(), value)),
+            }
+        }
+    }
+
+    fn read_machine(&mut self, name: &[u8], value: &str) {
+        match name {
+            b"cpus" => self.affinity = value.parse().unwrap_or(NonZeroU32::MIN),
+            b"memory" => self.memory = value.parse().ok(),
+            b"quota" => {
+                let (quota, period) = value.split_once(' ').unwrap_or((value, "100000"));
+                self.quota = CpuQuota::new(quota.parse().unwrap_or(0), period.parse().unwrap_or(0));
+            }
+            b"container" => self.container = true,
+            b"terminal" => self.terminal = true,
+            _ => {}
+        }
+    }
+
+    fn flag(&mut self, name: &[u8]) -> Option<&mut Option<OsString>> {
+        let flags = &mut self.invocation.flags;
+        Some(match name {
+            b"instances" => &mut flags.instances,
+            b"name" => &mut flags.name,
+            b"kill-timeout" => &mut flags.kill_timeout,
+            b"kill-signal" => &mut flags.kill_signal,
+            b"max-restarts" => &mut flags.max_restarts,
+            b"min-uptime" => &mut flags.min_uptime,
+            b"restart-delay" => &mut flags.restart_delay,
+            b"exp-backoff-restart-delay" => &mut flags.exp_backoff_restart_delay,
+            b"listen-timeout" => &mut flags.listen_timeout,
+            b"cwd" => &mut flags.cwd,
+            b"log-format" => &mut flags.log_format,
+            b"share" => &mut flags.share,
+            b"on-hup" => &mut flags.on_hup,
+            b"log-level" => &mut flags.log_level,
+            _ => return None,
+        })
+    }
+
+    fn resolve(self) -> Result<Settings, ResolveError> {
+        let world = World {
+            environment: self.environment,
+            affinity: self.affinity,
+            quota: self.quota,
+            memory_limit: self.memory,
+            container: self.container,
+            on_terminal: self.terminal,
+            in_path: &|name| !name.as_bytes().contains(&b'!'),
+            is_file: &|_, file| file.extension().is_some() && !file.as_os_str().as_bytes().contains(&b'?'),
+            is_directory: &Path::is_absolute,
+        };
+        resolve(self.invocation, world)
+    }
+}
+
+fn is_sound(settings: &Settings) {
+    let app = &settings.app;
+    assert!(values::name(&app.name).is_ok(), "{:?}", app.name);
+    assert!((1..=MOST_INSTANCES).contains(&app.instances.get()));
+    assert_eq!(app.instances, settings.sizing.instances);
+    assert_eq!(app.start_limit, settings.cpus);
+    assert!(app.stop.timeout <= YEAR && app.restart.min_uptime <= YEAR);
+    assert!((Duration::from_nanos(1)..=YEAR).contains(&app.readiness.timeout));
+    assert_ne!(app.restart.max_unstable, 0);
+    match app.restart.delay {
+        RestartDelay::Fixed(delay) => assert!(delay <= YEAR),
+        RestartDelay::Exponential { first, cap } => assert!(!first.is_zero() && first <= cap && cap <= YEAR),
+    }
+    assert_ne!(settings.port, Some(0));
+    let start_line = settings.sizing.to_string();
+    assert!(start_line.starts_with(&format!("{} instance", app.instances)), "{start_line}");
+    for warning in &settings.warnings {
+        if let Warning::UnknownVariable { name, nearest } = warning {
+            assert!(name.starts_with("PMR_"));
+            assert!(nearest.is_none_or(|nearest| setting::ALL.iter().any(|known| known.variable == nearest)));
+        }
+    }
+}
+
+/// A flag goes before its variable, and a variable before the default.
+fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<OsString, OsString>) {
+    let flagged = [
+        (setting::INSTANCES, flags.instances.is_some()),
+        (setting::NAME, flags.name.is_some()),
+        (setting::KILL_TIMEOUT, flags.kill_timeout.is_some()),
+        (setting::KILL_SIGNAL, flags.kill_signal.is_some()),
+        (setting::AUTORESTART, flags.no_autorestart),
+        (setting::MAX_RESTARTS, flags.max_restarts.is_some()),
+        (setting::MIN_UPTIME, flags.min_uptime.is_some()),
+        (setting::RESTART_DELAY, flags.restart_delay.is_some()),
+        (setting::EXP_BACKOFF_RESTART_DELAY, flags.exp_backoff_restart_delay.is_some()),
+        (setting::WAIT_READY, flags.wait_ready),
+        (setting::LISTEN_TIMEOUT, flags.listen_timeout.is_some()),
+        (setting::CWD, flags.cwd.is_some()),
+        (setting::LOG_FORMAT, flags.log_format.is_some()),
+        (setting::SHARE, flags.share.is_some()),
+        (setting::ON_HUP, flags.on_hup.is_some()),
+        (setting::LOG_LEVEL, flags.log_level.is_some()),
+    ];
+    assert_eq!(settings.origins.len(), flagged.len());
+    for (setting, is_flagged) in flagged {
+        let by_variable =
+            environment.get(OsStr::new(setting.variable)).is_some_and(|value| !value.is_empty());
+        let expected = match (is_flagged, by_variable) {
+            (true, _) => Origin::Flag(setting.flag),
+            (false, true) => Origin::Variable(setting.variable),
+            (false, false) => Origin::Default,
+        };
+        assert_eq!(settings.origins.get(setting.name), Some(&expected));
+    }
+    assert_eq!(&settings.app.command.environment, environment, "the app gets what we were given");
+}
+
+fn names_its_setting(problem: &Problem, flags: &Flags, environment: &BTreeMap<OsString, OsString>) {
+    let text = problem.to_string();
+    let origins = match problem {
+        Problem::Unacceptable { origin, found, accepted } => {
+            assert!(text.contains(found.as_str()) && text.contains(accepted.0));
+            vec![origin]
+        }
+        Problem::NotUtf8 { origin, found } => {
+            assert!(text.contains(found.as_str()) && found.contains('\u{fffd}'));
+            vec![origin]
+        }
+        Problem::Conflict { one, other } => vec![one, other],
+    };
+    for origin in origins {
+        assert!(text.contains(&format!("`{origin}`")));
+        match origin {
+            Origin::Flag(name) => {
+                assert!(setting::ALL.iter().any(|setting| setting.flag == *name));
+                assert_ne!(*flags, Flags::default());
+            }
+            Origin::Variable(name) => {
+                let twin = setting::ALL.iter().any(|setting| setting.variable == *name);
+                assert!(twin || PLAIN_VARIABLES.contains(name));
+                assert!(environment.contains_key(OsStr::new(name)));
+            }
+            Origin::Default => panic!("a default is never wrong: {text}"),
+        }
+    }
+}
+
+/// Held against floating-point numbers, which are not exact but simple.
+fn durations_are_exact(line: &str) {
+    let text = line.split_once('=').map_or(line, |(_, value)| value);
+    let Ok(read) = duration::parse(text) else { return };
+    assert_eq!(duration::parse_positive(text).is_ok(), !read.is_zero());
+    let number = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let unit = match &text[number.len()..] {
+        "" | "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        other => panic!("{other} is no unit"),
+    };
+    let seconds: f64 = number.parse::<f64>().expect("a number") * unit;
+    assert!((read.as_secs_f64() - seconds).abs() <= 2e-9 + seconds * 1e-12, "{text}: {read:?}");
+}
