@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides anything. EINTR is retried here and nowhere else.
 
+pub mod background;
 pub mod channel;
 pub mod filter;
 pub mod guard;
@@ -11,6 +12,7 @@ pub mod low_fds;
 pub mod notification;
 pub mod notify;
 pub mod passing;
+pub mod probe;
 pub mod reap;
 pub mod reuseport;
 pub mod signals;
