@@ -10,6 +10,9 @@ use std::path::Path;
 const PURE: &[&str] = &[
     "supervisor/",
     "api/",
+    "cli/render/",
+    "control/call.rs",
+    "control/sse.rs",
     "process.rs",
     "spec.rs",
     "config/cgroup.rs",

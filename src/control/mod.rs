@@ -13,11 +13,23 @@
 //! | `answer`, `feed`, `request` | JSON and server-sent events; bodies of requests |
 //! | `figures`, `history`, `secrets` | what processes use; past events; what is not shown |
 //!
+//! And for who asks:
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `choose` | which of the runtimes that were found is meant |
+//! | `client`, `call` | asks it, with a time limit; a request on its way |
+//! | `sse` | pure: bytes of an event stream → messages |
+//! | `users` | names of users |
+//!
 //! It holds no state of the runtime: everything is asked of the driver, through its `Handle`.
 
 mod answer;
 pub mod bind;
+pub mod call;
 mod changing;
+pub mod choose;
+pub mod client;
 mod feed;
 mod figures;
 pub mod find;
@@ -36,9 +48,11 @@ mod samples;
 pub mod save;
 mod secrets;
 mod server;
+pub mod sse;
 mod stall;
 mod target;
 #[cfg(test)]
 mod tests;
+pub mod users;
 
 pub use server::{Options, Server};
