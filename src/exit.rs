@@ -2,7 +2,6 @@
 //!
 //! docs/exit-codes.md explains the table to operators.
 
-use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io;
 
@@ -93,17 +92,24 @@ pub fn render(error: &Error) -> String {
     if let Error::Usage(UsageError::NoCommand { help }) = error {
         return help.clone();
     }
+    let details: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+    words(error, &details, error.hint().as_deref())
+}
+
+/// What failed, its details, its causes, the remedy.
+#[must_use]
+pub fn words(error: &dyn std::error::Error, details: &[String], hint: Option<&str>) -> String {
     let mut text = format!("error: {error}\n");
     let mut line = |line: String| writeln!(text, "{line}").expect("a String takes every write");
-    for problem in error.problems() {
-        line(format!("  {problem}"));
+    for detail in details {
+        line(format!("  {detail}"));
     }
     let mut cause = error.source();
     while let Some(error) = cause {
         line(format!("caused by: {error}"));
         cause = error.source();
     }
-    if let Some(hint) = error.hint() {
+    if let Some(hint) = hint {
         line(format!("hint: {hint}"));
     }
     text

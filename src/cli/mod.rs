@@ -4,5 +4,7 @@ pub mod args;
 mod control;
 mod outputs;
 mod plan;
+mod render;
 pub mod run;
 mod surroundings;
+mod verbs;

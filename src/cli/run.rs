@@ -14,6 +14,7 @@ use super::control::{self, Wiring};
 use super::outputs;
 use super::plan::{self, Interception};
 use super::surroundings;
+use super::verbs;
 use crate::config::settings::Settings;
 use crate::config::sources::Sources;
 use crate::driver::handle::handle;
@@ -37,6 +38,10 @@ pub fn main() -> ExitCode {
     if is_guard() {
         guard::run();
         return ExitCode::SUCCESS;
+    }
+    // Before any handler is installed: Ctrl-C ends a client as it ends any program.
+    if let Some(status) = verbs::run() {
+        return status;
     }
     // First of all, since the kernel drops a signal that a PID 1 has no handler for.
     let installed = signals::install();

@@ -1,0 +1,248 @@
+//! `pmr show`: all that is known of an app, in sections. Pure.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::colour::{Colours, Paint};
+use super::human;
+use super::list::mode;
+use super::table::{Cell, Column, Side, Table, harmless};
+use crate::api::types::{AppView, ExitView, GitView, InstanceView, ListenerView, RuntimeView};
+
+/// All of `app`. `runtime` tells what time it is there.
+pub(in crate::cli) fn render(app: &AppView, runtime: &RuntimeView, colours: Colours) -> String {
+    let now = runtime.started_at_ms.saturating_add(runtime.uptime_ms);
+    let mut text = section("App", &pairs(&about(app)), colours);
+    text += &section("Instances", &instances(&app.instances, now, colours), colours);
+    text += &section("Listeners", &rows(&app.listeners.iter().map(listener).collect::<Vec<_>>()), colours);
+    let settings = app.settings.iter();
+    let settings = settings.map(|it| vec![it.name.clone(), it.value.clone(), format!("({})", it.origin)]);
+    text += &section("Settings", &rows(&settings.collect::<Vec<_>>()), colours);
+    text += &section("Git", &pairs(&app.git.as_ref().map(git).unwrap_or_default()), colours);
+    let metrics = app.metrics.iter();
+    let metrics = metrics.map(|(name, it)| {
+        vec![name.clone(), format!("{} {}", human::figure(it.value), it.unit).trim_end().to_owned()]
+    });
+    text += &section("Metrics", &rows(&metrics.collect::<Vec<_>>()), colours);
+    let actions = app.actions.iter().map(|action| vec![action.clone()]);
+    text + &section("Actions", &rows(&actions.collect::<Vec<_>>()), colours)
+}
+
+/// Nothing of a section that has nothing to say.
+fn section(title: &str, body: &str, colours: Colours) -> String {
+    if body.is_empty() {
+        return String::new();
+    }
+    format!("{}\n{body}\n", colours.paint(Paint::Bold, title))
+}
+
+fn about(app: &AppView) -> Vec<(&'static str, Option<String>)> {
+    let generation = match app.reloading {
+        Some(next) => format!("{} (a reload is bringing in {next})", app.generation),
+        None => app.generation.to_string(),
+    };
+    let log = |file: &Option<String>| {
+        Some(file.clone().unwrap_or_else(|| "none: lines go to the runtime's own output".to_owned()))
+    };
+    vec![
+        ("name", Some(app.name.clone())),
+        ("status", Some(app.status.to_string())),
+        ("app id", Some(app.app_id.to_string())),
+        ("namespace", Some(app.namespace.clone())),
+        ("version", app.version.clone()),
+        ("command", Some(command(&app.command))),
+        ("script", app.script.clone()),
+        ("directory", Some(app.directory.clone())),
+        (
+            "interpreter",
+            app.interpreter.as_ref().map(|it| it.path.clone().unwrap_or_else(|| it.program.clone())),
+        ),
+        ("its version", app.interpreter.as_ref().and_then(|it| it.version.clone())),
+        ("mode", Some(mode(app).to_owned())),
+        ("user", Some(app.user.clone())),
+        ("watching", Some(if app.watching { "enabled" } else { "disabled" }.to_owned())),
+        ("generation", Some(generation)),
+        ("created at", Some(human::moment(app.created_at_ms))),
+        ("output log", log(&app.logs.out)),
+        ("error log", log(&app.logs.error)),
+    ]
+}
+
+/// As a shell would have to be given it.
+pub(in crate::cli) fn command(words: &[String]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    quoted.join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn instances(instances: &[InstanceView], now: u64, colours: Colours) -> String {
+    if instances.is_empty() {
+        return String::new();
+    }
+    let (left, right) = (Side::Left, Side::Right);
+    let columns = [
+        ("id", right),
+        ("pid", right),
+        ("status", left),
+        ("uptime", right),
+        ("↺", right),
+        ("unstable", right),
+        ("generation", right),
+        ("cpu", right),
+        ("mem", right),
+        ("processes", right),
+        ("last exit", left),
+    ];
+    let columns = columns.into_iter().map(|(title, side)| Column { title, side }).collect();
+    let rows = instances.iter().map(|instance| cells(instance, now)).collect();
+    Table::new(columns, rows).render(colours)
+}
+
+fn cells(it: &InstanceView, now: u64) -> Vec<Cell> {
+    let or_dash = |text: Option<String>| Cell::new(text.unwrap_or_else(|| "-".to_owned()));
+    let status = match it.next_start_in_ms {
+        Some(millis) => format!("{} (next start in {})", it.status, human::took(millis)),
+        None => it.status.to_string(),
+    };
+    vec![
+        Cell::new(it.id.to_string()),
+        or_dash(it.pid.map(|pid| pid.to_string())),
+        Cell::painted(status, Paint::of(it.status)),
+        or_dash(it.uptime_ms.map(human::uptime)),
+        Cell::new(it.restarts.to_string()),
+        Cell::new(it.unstable_starts.to_string()),
+        Cell::new(it.generation.to_string()),
+        or_dash(it.cpu_percent.map(human::percent)),
+        or_dash(it.memory_bytes.map(human::bytes)),
+        or_dash(it.processes.map(|count| count.to_string())),
+        or_dash(it.last_exit.as_ref().map(|exit| last_exit(exit, now))),
+    ]
+}
+
+/// `exit code 3, 6s ago`.
+fn last_exit(exit: &ExitView, now: u64) -> String {
+    format!("{}, {} ago", exit.reason, human::uptime(now.saturating_sub(exit.at_ms)))
+}
+
+fn listener(it: &ListenerView) -> Vec<String> {
+    let whose = it.instance.map_or("all instances".to_owned(), |number| format!("instance {number}"));
+    let waiting = it.waiting.map_or(String::new(), |count| format!("{count} waiting"));
+    vec![it.address.clone(), whose, waiting]
+}
+
+fn git(it: &GitView) -> Vec<(&'static str, Option<String>)> {
+    vec![
+        ("branch", it.branch.clone()),
+        ("revision", Some(it.revision.clone())),
+        ("remote", it.remote.clone()),
+    ]
+}
+
+/// Names and values, one pair a line; what is not known is left out.
+pub(super) fn pairs(pairs: &[(&str, Option<String>)]) -> String {
+    let known = pairs.iter().filter_map(|(name, value)| Some(vec![(*name).to_owned(), value.clone()?]));
+    rows(&known.collect::<Vec<_>>())
+}
+
+/// Lines of words, which stand below each other.
+fn rows(rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|word| harmless(word)).collect()).collect();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |index: usize| rows.iter().filter_map(|row| row.get(index)).map(|it| it.width()).max();
+    let widths: Vec<usize> = (0..columns).map(|index| width(index).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let padded = row
+            .iter()
+            .zip(&widths)
+            .map(|(word, width)| format!("  {word}{}", " ".repeat(width - word.width())));
+        padded.collect::<String>().trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn everything_is_shown_in_sections() {
+        insta::assert_snapshot!(render(&samples::apps()[0], &samples::runtime(), Colours::Off), @r"
+        App
+          name         web
+          status       online
+          app id       0
+          namespace    default
+          version      1.4.2
+          command      node server.js '--title=my app'
+          script       /app/server.js
+          directory    /app
+          interpreter  /usr/bin/node
+          its version  v20.20.2
+          mode         cluster
+          user         node
+          watching     disabled
+          generation   3 (a reload is bringing in 4)
+          created at   2026-08-08T11:00:00Z
+          output log   /home/node/.pmr/logs/web-out.log
+          error log    none: lines go to the runtime's own output
+
+        Instances
+        ┌────┬──────┬────────┬────────┬───┬──────────┬────────────┬──────┬─────────┬───────────┬─────────────────────┐
+        │ id │  pid │ status │ uptime │ ↺ │ unstable │ generation │  cpu │     mem │ processes │ last exit           │
+        ├────┼──────┼────────┼────────┼───┼──────────┼────────────┼──────┼─────────┼───────────┼─────────────────────┤
+        │  0 │ 4000 │ online │     2h │ 0 │        0 │          3 │ 9.5% │ 104.0mb │         1 │ -                   │
+        │  1 │ 4001 │ online │     5s │ 3 │        0 │          3 │ 100% │  52.0mb │         2 │ exit code 3, 6s ago │
+        └────┴──────┴────────┴────────┴───┴──────────┴────────────┴──────┴─────────┴───────────┴─────────────────────┘
+
+        Listeners
+          tcp 0.0.0.0:3000    all instances  2 waiting
+          unix /run/app.sock  instance 1
+
+        Settings
+          instances     2    (WEB_CONCURRENCY)
+          kill-timeout  25s  (default)
+
+        Git
+          branch    main
+          revision  5fe83f6c0ffee
+          remote    https://example.com/web.git
+
+        Metrics
+          event loop lag  1.25 ms
+
+        Actions
+          heapdump
+        ");
+    }
+
+    #[test]
+    fn what_is_unknown_is_left_out() {
+        let text = render(&samples::app(5, "bare"), &samples::runtime(), Colours::Off);
+        for title in ["Instances", "Listeners", "Settings", "Git", "Metrics", "Actions"] {
+            assert!(!text.contains(title), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_back_off_says_when_it_is_over() {
+        let mut app = samples::app(5, "web");
+        let waiting = InstanceView { next_start_in_ms: Some(1_500), ..samples::instance(4, 0) };
+        app.instances = vec![waiting];
+        let text = render(&app, &samples::runtime(), Colours::Off);
+        assert!(text.contains("online (next start in 1.5s)"), "{text}");
+    }
+
+    #[test]
+    fn a_command_is_quoted_as_a_shell_needs_it() {
+        let words = ["node", "a b", "", "it's", "--x=1"].map(str::to_owned);
+        assert_eq!(command(&words), r"node 'a b' '' 'it'\''s' --x=1");
+    }
+}

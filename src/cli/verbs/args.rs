@@ -1,0 +1,448 @@
+//! The grammar of `pmr VERB …`. Only types; each verb's work is in a file of its own.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::cli::render::sort::Order;
+
+const AFTER_HELP: &str = "\
+TARGET is the name of an app, the number of an instance, a namespace, `all`, or /a regular expression/.
+`pmr help VERB` shows a verb's options and an example.
+
+Exit status: 0 done, 1 not done or unknown, 2 wrong words.";
+
+/// `pmr VERB …`
+#[derive(Debug, Parser)]
+#[command(
+    name = "pmr",
+    bin_name = "pmr",
+    version,
+    about = "Talks to a running pmr-runtime, or begins one in the background",
+    after_help = AFTER_HELP,
+    subcommand_value_name = "VERB",
+    subcommand_help_heading = "Verbs",
+    disable_version_flag = true,
+    max_term_width = 110
+)]
+pub(in crate::cli) struct CommandLine {
+    #[command(flatten)]
+    pub(super) common: Common,
+
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Common {
+    /// The runtime's home or its socket [env: PMR_HOME]
+    #[arg(long, value_name = "DIR|SOCKET", global = true)]
+    pub(super) home: Option<PathBuf>,
+}
+
+/// The verbs. Aliases are pm2's.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Adds an app, or starts one that was stopped; begins a runtime for it
+    #[command(override_usage = START_USAGE, after_help = START_EXAMPLES)]
+    Start(Start),
+
+    /// Asks workers to end; the app stays in the list
+    #[command(after_help = "Example:\n  pmr stop web")]
+    Stop(Change),
+
+    /// Stops, then starts again; `reload` does so without a gap
+    #[command(after_help = "Example:\n  pmr restart web --update-env")]
+    Restart(Restart),
+
+    /// Replaces workers one by one by new ones, without a gap
+    #[command(after_help = RELOAD_EXAMPLES)]
+    Reload(Reload),
+
+    /// Stops an app and forgets it
+    #[command(visible_aliases = ["del", "rm"], after_help = "Example:\n  pmr delete jobs")]
+    Delete(Change),
+
+    /// Sets how many instances an app has
+    #[command(after_help = "Examples:\n  pmr scale web 4\n  pmr scale web +2\n  pmr scale web -1")]
+    Scale(Scale),
+
+    /// Shows all instances in a table
+    #[command(visible_aliases = ["ls", "l", "status", "ps"], after_help = "Example:\n  pmr list --sort memory:desc")]
+    List(List),
+
+    /// Shows all instances as JSON, in pm2's form
+    Jlist(Nothing),
+
+    /// As `jlist`, indented
+    Prettylist(Nothing),
+
+    /// Shows all that is known of an app
+    #[command(visible_aliases = ["describe", "desc", "info"], after_help = "Example:\n  pmr show web")]
+    Show(Show),
+
+    /// Shows the last lines of logs, then those that come
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(Logs),
+
+    /// Opens a dashboard in the terminal
+    #[command(visible_aliases = ["dash", "dashboard"])]
+    Monit(Nothing),
+
+    /// Sends a signal to the first process of each worker
+    #[command(visible_alias = "sendSignal", after_help = "Example:\n  pmr signal USR2 web")]
+    Signal(Signal),
+
+    /// Sets the counters of restarts to zero
+    #[command(after_help = "Example:\n  pmr reset all")]
+    Reset(Change),
+
+    /// Empties log files and forgets the lines that were kept
+    #[command(after_help = "Example:\n  pmr flush web")]
+    Flush(Flush),
+
+    /// Shows the environment of workers, without values that look secret
+    #[command(after_help = "Example:\n  pmr env 0 --reveal")]
+    Env(Env),
+
+    /// Prints the numbers of an app's instances
+    #[command(after_help = "Example:\n  pmr id web")]
+    Id(Id),
+
+    /// Prints process ids, one a line: those of an app's workers, or of all
+    #[command(after_help = "Example:\n  kill -USR2 $(pmr pid web)")]
+    Pid(Pid),
+
+    /// Asks whether the runtime answers
+    Ping(Json),
+
+    /// Shows what happens, as it happens
+    #[command(after_help = "Example:\n  pmr events --json")]
+    Events(Json),
+
+    /// Stops all apps and ends the runtime
+    Kill(Progress),
+
+    /// Writes down which apps there are, for `resurrect`
+    #[command(visible_alias = "dump")]
+    Save(Progress),
+
+    /// Starts the apps that were saved
+    Resurrect(Resurrect),
+
+    /// Installs a systemd unit that brings the saved apps back at boot
+    #[command(after_help = "Example:\n  pmr save && sudo pmr startup --user $USER")]
+    Startup(Startup),
+
+    /// Removes what `startup` has installed
+    Unstartup(Startup),
+
+    /// Prints the versions of this program and of the runtime
+    Version(Json),
+
+    /// Puts a new executable into the place of the running one; workers go on
+    #[command(after_help = "Example:\n  pmr update --executable /opt/pmr-runtime-new")]
+    Update(Update),
+
+    /// Prints all that belongs into a report of a problem, without secrets
+    Report(Nothing),
+
+    /// Prints a script that completes verbs and options in a shell
+    #[command(after_help = "Example:\n  pmr completion bash > /etc/bash_completion.d/pmr")]
+    Completion(Completion),
+}
+
+const START_USAGE: &str = "\
+pmr start [OPTIONS] FILE|PROGRAM [APP OPTIONS] [-- ARGS...]
+       pmr start [OPTIONS] TARGET";
+
+const START_EXAMPLES: &str = "\
+APP OPTIONS are those of `pmr-runtime --help`: `-i 4`, `--name web`, …
+
+Examples:
+  pmr start server.js -i 4 --name web     a new app, with this directory and environment
+  pmr start npm --name web -- start       the words of the program itself stand after --
+  pmr start web                           one that was stopped";
+
+const RELOAD_EXAMPLES: &str = "\
+Where a new worker does not become ready, the reload is called off and the old workers go on.
+
+Examples:
+  pmr reload web
+  pmr reload web --dry-run && pmr reload web --parallel 2";
+
+const LOGS_EXAMPLES: &str = "\
+Times are UTC; FMT is strftime's (%H:%M:%S) or pm2's (HH:mm:ss).
+
+Examples:
+  pmr logs web --lines 100
+  pmr logs --err --json --nostream";
+
+/// How `pmr logs --timestamp` writes times.
+pub(super) const DEFAULT_TIMES: &str = "%Y-%m-%dT%H:%M:%S";
+
+/// A result may be wanted by a program.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Json {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// How much is told of something that takes its time.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Progress {
+    /// Print the verdict as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Tell what happens even where standard error is no terminal
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Nothing {}
+
+#[derive(Debug, Args)]
+pub(super) struct Start {
+    #[command(flatten)]
+    pub(super) progress: Progress,
+
+    /// Accepted for the sake of `pmr-runtime start --daemon`
+    #[arg(short, long, hide = true)]
+    pub(super) daemon: bool,
+
+    /// What to run, with its options and words; or what was stopped
+    #[arg(value_name = "WORDS", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(super) words: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Change {
+    #[command(flatten)]
+    pub(super) progress: Progress,
+
+    /// Which
+    #[arg(value_name = "TARGET", required = true)]
+    pub(super) targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Restart {
+    #[command(flatten)]
+    pub(super) change: Change,
+
+    /// Give the new workers the environment of this command
+    #[arg(short = 'a', long)]
+    pub(super) update_env: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Reload {
+    #[command(flatten)]
+    pub(super) change: Change,
+
+    /// How many instances at a time [default: 1]
+    #[arg(long, value_name = "N|all")]
+    pub(super) parallel: Option<String>,
+
+    /// Boot one new worker, say how it went, and discard it
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Give the new workers the environment of this command
+    #[arg(short = 'a', long)]
+    pub(super) update_env: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Scale {
+    #[command(flatten)]
+    pub(super) progress: Progress,
+
+    /// Which app
+    #[arg(value_name = "APP")]
+    pub(super) app: String,
+
+    /// How many, or how many more or fewer
+    #[arg(value_name = "N|+N|-N", allow_hyphen_values = true)]
+    pub(super) to: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    pub(super) json: Json,
+
+    /// Order by name, namespace, id, pid, memory, cpu, status, uptime or restarts
+    #[arg(long, value_name = "FIELD[:asc|desc]", default_value = "name", hide_default_value = true)]
+    pub(super) sort: Order,
+
+    /// Show it again every second
+    #[arg(short, long, conflicts_with = "json")]
+    pub(super) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    pub(super) json: Json,
+
+    /// Which
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Logs {
+    /// Whose; all, and the runtime's own, where absent
+    #[arg(value_name = "TARGET")]
+    pub(super) target: Option<String>,
+
+    /// How many of the last lines come first
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 15)]
+    pub(super) lines: usize,
+
+    /// Nothing but the lines
+    #[arg(long, conflicts_with_all = ["json", "timestamp"])]
+    pub(super) raw: bool,
+
+    /// Print each line as JSON
+    #[arg(long, conflicts_with_all = ["timestamp", "highlight"])]
+    pub(super) json: bool,
+
+    /// Only what was written to standard error
+    #[arg(long, conflicts_with = "out")]
+    pub(super) err: bool,
+
+    /// Only what was written to standard output
+    #[arg(long)]
+    pub(super) out: bool,
+
+    /// The time before each line [default of FMT: %Y-%m-%dT%H:%M:%S]
+    #[arg(long, value_name = "FMT", num_args = 0..=1, default_missing_value = DEFAULT_TIMES)]
+    pub(super) timestamp: Option<String>,
+
+    /// Make a word stand out
+    #[arg(long, value_name = "WORD")]
+    pub(super) highlight: Option<String>,
+
+    /// End after the last lines
+    #[arg(long)]
+    pub(super) nostream: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Signal {
+    #[command(flatten)]
+    pub(super) progress: Progress,
+
+    /// USR2, SIGUSR2 or 12
+    #[arg(value_name = "SIGNAL")]
+    pub(super) signal: String,
+
+    /// Which
+    #[arg(value_name = "TARGET", required = true)]
+    pub(super) targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Flush {
+    #[command(flatten)]
+    pub(super) progress: Progress,
+
+    /// Which [default: all]
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Env {
+    #[command(flatten)]
+    pub(super) json: Json,
+
+    /// Which
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+
+    /// Show secret values, too
+    #[arg(long)]
+    pub(super) reveal: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Id {
+    #[command(flatten)]
+    pub(super) json: Json,
+
+    /// Which app
+    #[arg(value_name = "NAME")]
+    pub(super) target: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Pid {
+    #[command(flatten)]
+    pub(super) json: Json,
+
+    /// Which app [default: all]
+    #[arg(value_name = "NAME")]
+    pub(super) target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resurrect {
+    #[command(flatten)]
+    pub(super) progress: Progress,
+
+    /// Wait for the runtime rather than begin one
+    #[arg(long, hide = true)]
+    pub(super) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Startup {
+    /// Only show the unit
+    #[arg(long)]
+    pub(super) print: bool,
+
+    /// Whose apps they are [default: the caller's]
+    #[arg(short, long, value_name = "USER")]
+    pub(super) user: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Update {
+    #[command(flatten)]
+    pub(super) progress: Progress,
+
+    /// The new one [default: the running one's file, as it is now]
+    #[arg(long, value_name = "PATH")]
+    pub(super) executable: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completion {
+    /// For which shell
+    #[arg(value_name = "bash|zsh|fish|elvish|powershell", hide_possible_values = true)]
+    pub(super) shell: Shell,
+}
+
+/// The whole grammar.
+pub(super) fn grammar() -> clap::Command {
+    CommandLine::command()
+}
+
+/// Every word that is a verb: names and aliases.
+#[cfg(test)]
+pub(super) fn verbs() -> Vec<String> {
+    let grammar = grammar();
+    let own = grammar.get_subcommands().flat_map(|verb| {
+        std::iter::once(verb.get_name().to_owned()).chain(verb.get_all_aliases().map(str::to_owned))
+    });
+    own.chain(["help".to_owned()]).collect()
+}

@@ -1,0 +1,156 @@
+//! A runtime that stays when we go: begun by `pmr start` and `pmr resurrect` where there is none.
+
+use std::ffi::OsStr;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::error::VerbError;
+use super::session::Session;
+use crate::cli::run::DAEMON;
+use crate::control::choose::{ChooseError, choose};
+use crate::control::client::Client;
+use crate::control::place::Surroundings;
+use crate::sys::background::{self, Background};
+
+/// It takes tens of milliseconds; more only where the machine is overloaded.
+const READY_WITHIN: Duration = Duration::from_secs(15);
+/// Nothing tells us when the socket is there.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How much of what it said is shown when it ends at once.
+const LAST_WORDS: usize = 20;
+
+/// Why there is no runtime in the background.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BackgroundError {
+    #[error("cannot use `{}` as the home of a runtime", .path.display())]
+    Home {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot start the runtime `{}`", .program.display())]
+    Start {
+        program: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the runtime that was begun in the background ended at once ({how}); it said:")]
+    Ended { how: String, last_words: Vec<String> },
+    #[error("the runtime that was begun in the background does not answer after {} s; it said:", READY_WITHIN.as_secs())]
+    Silent { last_words: Vec<String> },
+}
+
+impl BackgroundError {
+    /// What the runtime said.
+    pub(super) fn last_words(&self) -> &[String] {
+        match self {
+            Self::Ended { last_words, .. } | Self::Silent { last_words } => last_words,
+            Self::Home { .. } | Self::Start { .. } => &[],
+        }
+    }
+}
+
+/// The runtime that is meant; where there is none, one that is begun for this.
+pub(super) async fn find_or_begin(session: &Session) -> Result<Client, VerbError> {
+    match choose(&session.around).await {
+        Err(error) if error.is_nobody() => begin(session).await,
+        outcome => Ok(outcome?),
+    }
+}
+
+async fn begin(session: &Session) -> Result<Client, VerbError> {
+    let home = session.directory.join(session.around.background_home());
+    let open = || open_log(&home).map_err(|source| BackgroundError::Home { path: home.clone(), source });
+    // Two, since what the runtime writes moves the place in its own.
+    let (mut log, theirs) = (open()?, open()?);
+    let mut process = launch(&home, &theirs)?;
+    let around = Surroundings { home: Some(home.clone()), ..session.around.clone() };
+    let outcome = tokio::time::timeout(READY_WITHIN, answering(&mut process, &around)).await;
+    let last_words = |log: &mut File| last_lines(log).unwrap_or_default();
+    match outcome {
+        Ok(Ok(client)) => {
+            session
+                .output
+                .tell(&format!("began a runtime in the background, with its home at {}\n", home.display()));
+            Ok(client)
+        }
+        Ok(Err(Trouble::Ended(how))) => {
+            Err(BackgroundError::Ended { how, last_words: last_words(&mut log) }.into())
+        }
+        Ok(Err(Trouble::Choose(error))) => Err(error.into()),
+        Err(_elapsed) => Err(BackgroundError::Silent { last_words: last_words(&mut log) }.into()),
+    }
+}
+
+/// The log, to be written at its end, and read from where the end is now.
+fn open_log(home: &Path) -> io::Result<File> {
+    let logs = home.join("logs");
+    // Logs and what was saved hold environments.
+    DirBuilder::new().recursive(true).mode(0o700).create(&logs)?;
+    let mut log =
+        OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(logs.join("pmr.log"))?;
+    log.seek(SeekFrom::End(0))?;
+    Ok(log)
+}
+
+fn launch(home: &Path, log: &File) -> Result<Background, BackgroundError> {
+    let program = std::env::current_exe()
+        .map_err(|source| BackgroundError::Start { program: "/proc/self/exe".into(), source })?;
+    let words = [OsStr::new(DAEMON), home.as_os_str()];
+    background::start(&program, &words, home, log)
+        .map_err(|source| BackgroundError::Start { program, source })
+}
+
+enum Trouble {
+    Ended(String),
+    Choose(ChooseError),
+}
+
+async fn answering(process: &mut Background, around: &Surroundings) -> Result<Client, Trouble> {
+    loop {
+        match choose(around).await {
+            Ok(client) => return Ok(client),
+            Err(error) if error.is_nobody() => {}
+            Err(error) => return Err(Trouble::Choose(error)),
+        }
+        if let Some(status) = process.ended().ok().flatten() {
+            return Err(Trouble::Ended(status.to_string()));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// The last lines of what was written since the log was opened.
+fn last_lines(log: &mut File) -> io::Result<Vec<String>> {
+    let mut bytes = Vec::new();
+    log.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut lines: Vec<String> = text.lines().rev().take(LAST_WORDS).map(str::to_owned).collect();
+    lines.reverse();
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn only_what_the_new_runtime_said_is_shown() {
+        let home = tempfile::tempdir().unwrap();
+        let mut earlier = open_log(home.path()).unwrap();
+        earlier.write_all(b"of an earlier one\n").unwrap();
+        let mut log = open_log(home.path()).unwrap();
+        // Of another process, hence with an offset of its own.
+        let mut theirs = open_log(home.path()).unwrap();
+        for number in 0..30 {
+            writeln!(theirs, "line {number}").unwrap();
+        }
+        let lines = last_lines(&mut log).unwrap();
+        assert_eq!((lines.len(), lines[0].as_str(), lines[19].as_str()), (20, "line 10", "line 29"));
+    }
+}

@@ -1,0 +1,125 @@
+//! The verbs that change something: each is a request, what happens meanwhile, and a verdict.
+
+use super::args::{Change, Flush, Progress, Reload, Restart, Scale, Signal, Update};
+use super::error::VerbError;
+use super::session::{Session, text};
+use crate::api::routes::{self, Route};
+use crate::api::types::{
+    Outcome, ReloadRequest, RestartRequest, ScaleRequest, SignalRequest, UpdateRequest, Verdict,
+};
+use crate::cli::render::{colour::Colours, verdict};
+use crate::control::call::Call;
+use crate::control::client::Client;
+use crate::exit;
+
+/// The verdict is not that all is well.
+const NOT_DONE: u8 = 1;
+
+pub(super) async fn stop(session: &Session, change: Change) -> Result<u8, VerbError> {
+    for_each(session, change, routes::STOP, |call| call).await
+}
+
+pub(super) async fn delete(session: &Session, change: Change) -> Result<u8, VerbError> {
+    for_each(session, change, routes::DELETE, |call| call).await
+}
+
+pub(super) async fn reset(session: &Session, change: Change) -> Result<u8, VerbError> {
+    for_each(session, change, routes::RESET, |call| call).await
+}
+
+pub(super) async fn restart(session: &Session, restart: Restart) -> Result<u8, VerbError> {
+    let environment = restart.update_env.then(|| session.environment());
+    let body = RestartRequest { environment };
+    for_each(session, restart.change, routes::RESTART, |call| call.body(&body)).await
+}
+
+pub(super) async fn reload(session: &Session, reload: Reload) -> Result<u8, VerbError> {
+    let environment = reload.update_env.then(|| session.environment());
+    let body = ReloadRequest { parallel: reload.parallel, dry_run: reload.dry_run, environment };
+    for_each(session, reload.change, routes::RELOAD, |call| call.body(&body)).await
+}
+
+pub(super) async fn scale(session: &Session, scale: Scale) -> Result<u8, VerbError> {
+    let call = Call::to(routes::SCALE).target(&scale.app).body(&ScaleRequest { to: scale.to });
+    alone(session, scale.progress, call).await
+}
+
+pub(super) async fn signal(session: &Session, signal: Signal) -> Result<u8, VerbError> {
+    let body = SignalRequest { signal: signal.signal };
+    let change = Change { progress: signal.progress, targets: signal.targets };
+    for_each(session, change, routes::SIGNAL, |call| call.body(&body)).await
+}
+
+pub(super) async fn flush(session: &Session, flush: Flush) -> Result<u8, VerbError> {
+    let targets = if flush.targets.is_empty() { vec!["all".to_owned()] } else { flush.targets };
+    let change = Change { progress: flush.progress, targets };
+    for_each(session, change, routes::FLUSH, |call| call).await
+}
+
+pub(super) async fn kill(session: &Session, progress: Progress) -> Result<u8, VerbError> {
+    alone(session, progress, Call::to(routes::KILL)).await
+}
+
+pub(super) async fn save(session: &Session, progress: Progress) -> Result<u8, VerbError> {
+    alone(session, progress, Call::to(routes::SAVE)).await
+}
+
+pub(super) async fn update(session: &Session, update: Update) -> Result<u8, VerbError> {
+    // The runtime may be in another directory.
+    let executable = update.executable.map(|path| text(session.directory.join(path).as_os_str()));
+    let call = Call::to(routes::UPDATE).body(&UpdateRequest { executable });
+    alone(session, update.progress, call).await
+}
+
+async fn alone(session: &Session, progress: Progress, call: Call) -> Result<u8, VerbError> {
+    let client = session.client().await?;
+    operate(session, &client, &[call], progress).await
+}
+
+async fn for_each(
+    session: &Session,
+    change: Change,
+    route: Route,
+    finish: impl Fn(Call) -> Call,
+) -> Result<u8, VerbError> {
+    let client = session.client().await?;
+    let calls: Vec<Call> =
+        change.targets.iter().map(|target| finish(Call::to(route).target(target))).collect();
+    operate(session, &client, &calls, change.progress).await
+}
+
+/// Sends the requests, one after the other, tells what happens, and gives the status.
+pub(super) async fn operate(
+    session: &Session,
+    client: &Client,
+    calls: &[Call],
+    progress: Progress,
+) -> Result<u8, VerbError> {
+    let output = &session.output;
+    let tells = progress.verbose || output.told_on_terminal;
+    let mut verdicts = Vec::new();
+    for call in calls {
+        let outcome = client.change(call, |event| {
+            if tells {
+                output.tell(&verdict::progress(event, output.colours_of_told()));
+            }
+        });
+        let outcome = outcome.await?;
+        if !progress.json {
+            output.print(&words(&outcome.verdicts, output.colours))?;
+        }
+        verdicts.extend(outcome.verdicts);
+    }
+    let outcome = Outcome { verdicts };
+    if progress.json {
+        output.print_json(&outcome)?;
+    }
+    Ok(if outcome.is_ok() { exit::OK } else { NOT_DONE })
+}
+
+fn words(verdicts: &[Verdict], colours: Colours) -> String {
+    if verdicts.is_empty() {
+        return "nothing to do: no app is meant\n".to_owned();
+    }
+    verdicts.iter().map(|it| verdict::render(it, colours)).collect()
+}

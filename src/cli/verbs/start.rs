@@ -1,0 +1,64 @@
+//! `pmr start`: a new app, or one that was stopped; and a runtime for it, where there is none.
+
+use std::ffi::OsString;
+
+use super::args::Start;
+use super::error::VerbError;
+use super::session::{Session, text};
+use super::{background, change};
+use crate::api::routes;
+use crate::api::types::{AppView, Grammar, StartRequest};
+use crate::control::call::Call;
+
+pub(super) async fn start(session: &Session, start: Start) -> Result<u8, VerbError> {
+    let client = background::find_or_begin(session).await?;
+    let known = match start.words.as_slice() {
+        [word] => word.to_str().filter(|word| !word.starts_with('-')),
+        _ => None,
+    };
+    let known = match known {
+        Some(word) if is_known(word, &client.apps().await?) => Some(word),
+        _ => None,
+    };
+    let call = match known {
+        Some(target) => Call::to(routes::START).target(target),
+        None => Call::to(routes::ADD).body(&request(session, &start.words)),
+    };
+    change::operate(session, &client, &[call], start.progress).await
+}
+
+fn request(session: &Session, words: &[OsString]) -> StartRequest {
+    StartRequest {
+        words: words.iter().map(|word| text(word)).collect(),
+        grammar: Grammar::Start,
+        directory: text(session.directory.as_os_str()),
+        environment: session.environment(),
+    }
+}
+
+/// Whether `word` is somebody who is there already, rather than a program.
+fn is_known(word: &str, apps: &[AppView]) -> bool {
+    let number: Option<u32> = word.parse().ok();
+    let is_meant = |app: &AppView| {
+        let has_number = app.instances.iter().any(|instance| Some(instance.id) == number);
+        app.name == word || app.namespace == word || has_number
+    };
+    word == "all" || apps.iter().any(is_meant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::render::samples;
+
+    #[test]
+    fn a_word_is_somebody_where_a_target_of_that_name_is_there() {
+        let apps = samples::apps();
+        for word in ["web", "background", "10", "all"] {
+            assert!(is_known(word, &apps), "{word}");
+        }
+        for word in ["server.js", "3", "we", ""] {
+            assert!(!is_known(word, &apps), "{word}");
+        }
+    }
+}
