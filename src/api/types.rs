@@ -264,6 +264,12 @@ pub struct StartRequest {
     /// After which words they stand; after `start` where it is absent.
     #[serde(default)]
     pub grammar: Grammar,
+    /// The app's name, whatever the words say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How many instances, whatever the words say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<u32>,
     /// Where the client is; the app runs there unless `--cwd` says otherwise.
     pub directory: Text,
     pub environment: Environment,

@@ -10,6 +10,7 @@ use super::args::{self, Request};
 use crate::api::types::{Grammar, Problem, SettingView, StartRequest};
 use crate::config::interpreter;
 use crate::config::problem::Origin;
+use crate::config::setting;
 use crate::config::settings::{LogFormat, Settings};
 use crate::config::sources::Sources;
 use crate::driver::Plan;
@@ -64,7 +65,13 @@ fn read(sources: &Sources, request: &StartRequest) -> Result<Settings, Error> {
     let words = request.words.iter().cloned().map(OsString::from);
     let argv = std::iter::once(OsString::from("pmr-runtime")).chain(start).chain(words);
     match args::parse(argv, &|directory, file| sources.is_file(directory, file))? {
-        Request::Run(invocation) => Ok(sources.resolve(*invocation)?),
+        Request::Run(mut invocation) => {
+            let flags = &mut invocation.flags;
+            flags.name = request.name.as_ref().map(OsString::from).or(flags.name.take());
+            let instances = request.instances.map(|instances| instances.to_string().into());
+            flags.instances = instances.or(flags.instances.take());
+            Ok(sources.resolve(*invocation)?)
+        }
         Request::Help(help) | Request::Version(help) => Err(args::UsageError::NoCommand { help }.into()),
     }
 }
@@ -147,7 +154,11 @@ fn setting_views(settings: &Settings) -> Vec<SettingView> {
     let view = |(name, origin): (&&'static str, &Origin)| SettingView {
         name: (*name).to_owned(),
         value: settings.value_of(name),
-        origin: origin.to_string(),
+        // The number of instances has more sources than an option and its variable; the start line names them.
+        origin: match (*name == setting::INSTANCES.name, origin) {
+            (true, Origin::Default) => settings.sizing.why(),
+            _ => origin.to_string(),
+        },
     };
     settings.origins.iter().map(view).collect()
 }

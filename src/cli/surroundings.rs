@@ -32,6 +32,8 @@ pub(super) fn first_definition() -> StartRequest {
     StartRequest {
         words: std::env::args_os().skip(1).map(|word| Text::from(word.as_os_str())).collect(),
         grammar: Grammar::Run,
+        name: None,
+        instances: None,
         directory: Text::from(directory().as_os_str()),
         environment: std::env::vars_os()
             .map(|(name, value)| (Text::from(name.as_os_str()), Text::from(value.as_os_str())))

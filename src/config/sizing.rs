@@ -161,6 +161,14 @@ fn plural(number: NonZeroU32) -> &'static str {
     if number.get() == 1 { "" } else { "s" }
 }
 
+impl Sizing {
+    /// Why there are so many: `WEB_CONCURRENCY=2`, `auto, 4 CPUs, …`.
+    #[must_use]
+    pub fn why(&self) -> String {
+        self.reason.to_string()
+    }
+}
+
 impl fmt::Display for Sizing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} instance{}: {}", self.instances, plural(self.instances), self.reason)

@@ -119,8 +119,9 @@ impl Sources {
             },
         )?;
         if self.directory.is_some() {
-            let given = settings.app.command.directory.take().unwrap_or_default();
-            settings.app.command.directory = Some(self.seen_from(&given));
+            let given = settings.app.command.directory.take();
+            settings.app.command.directory =
+                given.map_or_else(|| self.directory.clone(), |given| Some(self.seen_from(&given)));
         }
         Ok(settings)
     }

@@ -110,6 +110,8 @@ mod tests {
         StartRequest {
             words: vec![text("a.js")],
             grammar: Grammar::default(),
+            name: None,
+            instances: None,
             directory: text(directory),
             environment: Vec::new(),
         }

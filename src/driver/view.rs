@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use super::app::App;
 use super::clock;
 use super::run::Driver;
-use crate::api::text::Text;
 use crate::api::types::{
-    AppView, ExecMode, ExitView, Grammar, InstanceView, InterpreterView, ListenerView, LogFilesView,
-    MachineView, RuntimeView, StartRequest, Status,
+    AppView, ExecMode, ExitView, InstanceView, InterpreterView, ListenerView, LogFilesView, MachineView,
+    RuntimeView, StartRequest, Status,
 };
 use crate::handover::choose::Way;
 use crate::spec::InstanceId;
@@ -125,19 +124,10 @@ impl App {
 
     /// What starts the app again elsewhere, as it is now.
     pub(super) fn saved(&self) -> StartRequest {
-        let mut saved = self.definition.clone();
-        let name = self.name().to_owned();
-        let instances = self.instances().to_string();
-        // In front of all other words, where our own options stand in both grammars.
-        let options = ["--name".to_owned(), name, "--instances".to_owned(), instances];
-        let at = usize::from(saved.grammar == Grammar::Run && is_start(&saved.words));
-        saved.words.splice(at..at, options.map(Text::Utf8));
-        saved
+        let name = Some(self.name().to_owned());
+        let instances = u32::try_from(self.instances()).ok();
+        StartRequest { name, instances, ..self.definition.clone() }
     }
-}
-
-fn is_start(words: &[Text]) -> bool {
-    words.first() == Some(&Text::Utf8("start".to_owned()))
 }
 
 fn status(state: StateName) -> Status {

@@ -31,6 +31,8 @@ fn request(session: &Session, words: &[OsString]) -> StartRequest {
     StartRequest {
         words: words.iter().map(|word| text(word)).collect(),
         grammar: Grammar::Start,
+        name: None,
+        instances: None,
         directory: text(session.directory.as_os_str()),
         environment: session.environment(),
     }
