@@ -1,7 +1,7 @@
 //! pmr-runtime: runs an unmodified server as a cluster of workers that share one port, in the foreground, as PID 1 or not.
 //!
 //! The layers, from the bottom: words (`process`, `spec`), pure decisions (`supervisor`, parts of `config` and `logs`),
-//! effects (`sys`, `listener`, `handover`, `logs`), wiring (`driver`), surfaces (`cli`). Imports point down only; see
+//! effects (`sys`, `listener`, `handover`, `logs`), wiring (`driver`), surfaces (`cli`, `tui`). Imports point down only; see
 //! docs/ARCHITECTURE.md.
 
 pub mod api;
@@ -21,3 +21,4 @@ pub mod supervisor;
 pub mod sys;
 #[cfg(test)]
 mod tidy;
+pub mod tui;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 /// Files and folders that decide and never do: no I/O, no clock. Those that do not exist (yet) are passed over.
 const PURE: &[&str] = &[
+const PURE: [&str; 13] = [
     "supervisor/",
     "api/",
     "cli/render/",
@@ -36,6 +37,8 @@ const PURE: &[&str] = &[
     "metrics/rate.rs",
     "metrics/tree.rs",
     "metrics/usage.rs",
+    "tui/state/",
+    "tui/view/",
 ];
 
 /// What a pure file never names.
