@@ -15,6 +15,7 @@ pub mod passing;
 pub mod probe;
 pub mod reap;
 pub mod reuseport;
+pub mod screen;
 pub mod signals;
 pub mod socket;
 pub mod spawn;

@@ -19,5 +19,6 @@ pub(crate) mod processes;
 pub(crate) mod runtime;
 pub(crate) mod signals;
 pub(crate) mod terminal;
+pub(crate) mod tmux;
 pub(crate) mod wait;
 pub(crate) mod words;
