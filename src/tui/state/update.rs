@@ -93,6 +93,7 @@ impl State {
                 self.say(MessageKind::Failure, word(verdict));
                 self.show_last_lines(verdict);
             }
+            (None, []) => self.say(MessageKind::Note, "nothing to do: no app is meant"),
             (None, [verdict]) => self.say(MessageKind::Success, word(verdict)),
             (None, verdicts) => {
                 let count = verdicts.len();
