@@ -4,12 +4,13 @@
 //! | --- | --- |
 //! | `state` | what is shown and selected: (state, input) → (state, effects). Pure |
 //! | `view` | a state → a screen of cells → the bytes that bring a terminal there. Pure |
-//! | `source` | what is asked of a runtime |
+//! | `source`, `client` | what is asked of a runtime, and how |
 //! | `screen`, `keyboard` | the terminal itself: taken, and always given back |
 //! | `run` | the loop between keys, the runtime's answers, and the screen |
 //!
 //! It knows the runtime by the words of `api` alone.
 
+mod client;
 mod keyboard;
 pub mod run;
 mod screen;

@@ -9,6 +9,7 @@ use super::startup::StartupError;
 use crate::control::choose::ChooseError;
 use crate::control::client::ClientError;
 use crate::exit;
+use crate::tui::run::MonitError;
 
 /// Not done, or unknown.
 const FAILED: u8 = 1;
@@ -49,6 +50,8 @@ pub(super) enum VerbError {
     },
     #[error(transparent)]
     Startup(#[from] StartupError),
+    #[error(transparent)]
+    Monit(#[from] MonitError<ClientError>),
     #[error(transparent)]
     Closed(#[from] Closed),
 }
@@ -101,6 +104,7 @@ impl VerbError {
                 Some("it may be stopped (Ctrl-Z, a debugger), or the machine overloaded".to_owned())
             }
             Self::Startup(error) => error.hint(),
+            Self::Monit(error) => error.hint().map(str::to_owned),
             _ => None,
         }
     }

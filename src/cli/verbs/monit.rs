@@ -2,12 +2,11 @@
 
 use super::error::VerbError;
 use super::session::Session;
+use crate::tui::run::run;
+use crate::tui::view::look::Look;
 
-/// The dashboard itself comes with `crate::tui::run::run(client)`.
 pub(super) async fn monit(session: &Session) -> Result<u8, VerbError> {
-    let _client = session.client().await?;
-    Err(VerbError::Absent {
-        verb: "monit".to_owned(),
-        why: "is not built yet: use `pmr list --watch` and `pmr logs`",
-    })
+    let client = session.client().await?;
+    let variable = |name: &str| session.variable(name).map(|value| value.to_string_lossy().into_owned());
+    Ok(run(client, Look::of(variable)).await?)
 }
