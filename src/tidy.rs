@@ -8,7 +8,6 @@ use std::path::Path;
 
 /// Files and folders that decide and never do: no I/O, no clock. Those that do not exist (yet) are passed over.
 const PURE: &[&str] = &[
-const PURE: [&str; 13] = [
     "supervisor/",
     "api/",
     "cli/render/",

@@ -17,7 +17,7 @@ use super::state::model::State;
 use super::view::look::Look;
 use crate::exit;
 use crate::process::Signal;
-use crate::sys::signals::{self, Signals, Suspended};
+use crate::sys::signals::{self, Arrived, Signals, Suspended};
 
 /// The screen is not drawn more often: nobody reads faster, and a slow line has to carry it.
 const BETWEEN_SCREENS: Duration = Duration::from_millis(40);
@@ -205,8 +205,8 @@ impl<S: Source> Dashboard<S> {
         });
     }
 
-    fn obey(&mut self, arrived: &[Signal]) -> io::Result<()> {
-        for signal in arrived {
+    fn obey(&mut self, arrived: &[Arrived]) -> io::Result<()> {
+        for Arrived { signal, .. } in arrived {
             match *signal {
                 Signal::TERM | Signal::INT | Signal::HUP | Signal::QUIT => {
                     let number = u8::try_from(signal.as_raw()).unwrap_or(0);
