@@ -1,9 +1,9 @@
 # The runtime as a small image to copy from, and an example app's image that does so.
 #
-#   docker build --target runtime -t pmr-runtime .      one static file, /pmr-runtime, on nothing
+#   docker build --target runtime -t pmr-runtime .      one static file, /pmr-runtime, and a link to it, /pmr, on nothing
 #   docker build --target example -t pmr-example .      examples/node on it
 #
-# In your own Dockerfile:  COPY --from=pmr-runtime /pmr-runtime /usr/local/bin/
+# In your own Dockerfile:  COPY --from=pmr-runtime / /usr/local/bin/
 
 ARG RUST_IMAGE=rust:1-slim-bookworm
 ARG NODE_IMAGE=node:22-slim
@@ -14,18 +14,20 @@ COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 COPY src src
 # The target's name is part of the path (see .cargo/config.toml); one glob fits every architecture.
-RUN cargo build --release --locked && mkdir /out && cp target/*-linux-*/release/pmr-runtime /out/
+RUN cargo build --release --locked && mkdir /out && cp target/*-linux-*/release/pmr-runtime /out/ && \
+  ln -s pmr-runtime /out/pmr
 
 FROM scratch AS runtime
 LABEL org.opencontainers.image.title="pmr-runtime" \
       org.opencontainers.image.description="One small static binary that runs your server on every core, as PID 1" \
       org.opencontainers.image.source="https://github.com/pmr-runtime/pmr-runtime" \
       org.opencontainers.image.licenses="MIT"
-COPY --from=build /out/pmr-runtime /pmr-runtime
+# The file, and its other name, by which it talks to a running runtime.
+COPY --from=build /out/ /
 ENTRYPOINT ["/pmr-runtime"]
 
 FROM ${NODE_IMAGE} AS example
-COPY --from=runtime /pmr-runtime /usr/local/bin/pmr-runtime
+COPY --from=runtime / /usr/local/bin/
 WORKDIR /app
 COPY examples/node/package.json examples/node/server.js ./
 ENV NODE_ENV=production PORT=3000

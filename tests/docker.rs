@@ -72,6 +72,19 @@ fn the_example_image_serves_from_two_workers_is_healthy_and_stops_with_status_0(
 }
 
 #[test]
+fn pmr_operates_a_hardened_container_from_inside() {
+    let Some(engine) = engine::shared() else { return };
+    let (container, port) = run_hardened(&engine, EXAMPLE_IMAGE, &[]);
+    expect_workers(&container, port, 2);
+
+    let list = container.exec(&["pmr", "list"]);
+    assert!(list.contains("2 of 2 instances online"), "{list}");
+    let verdict = container.exec(&["pmr", "reload", "all"]);
+    assert!(verdict.contains("reloaded, 2 instances, generation 2"), "{verdict}");
+    expect_workers(&container, port, 2);
+}
+
+#[test]
 fn docker_stop_takes_as_long_as_the_request_in_flight_which_is_answered() {
     let Some(engine) = engine::shared() else { return };
     let (container, port) = run_hardened(&engine, FIXTURE_IMAGE, &["node", "/app/server.js"]);
@@ -99,9 +112,9 @@ fn a_server_started_by_a_shell_is_a_cluster_too() {
 }
 
 #[test]
-fn the_runtime_image_holds_one_file_that_runs_there_as_runtime_and_as_worker() {
+fn the_runtime_image_holds_one_file_and_a_link_and_runs_there_as_runtime_and_as_worker() {
     let Some(engine) = engine::shared() else { return };
-    assert_eq!(engine.files_of(RUNTIME_IMAGE), ["pmr-runtime"]);
+    assert_eq!(engine.files_of(RUNTIME_IMAGE), ["pmr", "pmr-runtime"]);
 
     let version = engine.docker(&["run", "--rm", "--network=none", RUNTIME_IMAGE, "--version"]);
     assert!(version.contains(env!("CARGO_PKG_VERSION")), "printed {version:?}");

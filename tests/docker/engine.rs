@@ -218,6 +218,12 @@ impl Container {
         self.client.run(&["inspect", "--format", template, &self.id])
     }
 
+    /// What a command prints that is run inside it, and must succeed.
+    #[track_caller]
+    pub(crate) fn exec(&self, command: &[&str]) -> String {
+        self.client.run(&[&["exec", self.id.as_str()], command].concat())
+    }
+
     /// All that it has printed so far, on both streams.
     pub(crate) fn logs(&self) -> String {
         let output = self.client.output(&["logs", &self.id]);

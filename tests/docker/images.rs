@@ -2,7 +2,7 @@
 //! builds. Nothing is fetched; of the Dockerfile, only the stage that compiles is replaced, by the binary under test.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -31,7 +31,10 @@ pub(crate) fn make_all(engine: &Engine) {
 
     fs::write(context.path().join("Dockerfile"), without_compiling(&dockerfile))
         .expect("a fresh directory takes a file");
-    fs::copy(BINARY, context.path().join("pmr-runtime")).expect("the binary can be copied");
+    let out = context.path().join("out");
+    fs::create_dir(&out).expect("a fresh directory takes a directory");
+    fs::copy(BINARY, out.join("pmr-runtime")).expect("the binary can be copied");
+    symlink("pmr-runtime", out.join("pmr")).expect("a fresh directory takes a link");
     copy_tree(&Path::new(REPOSITORY).join("examples/node"), &context.path().join("examples/node"));
     fs::copy(format!("{REPOSITORY}/tests/docker/server.js"), context.path().join("server.js"))
         .expect("the server can be copied");
@@ -65,9 +68,9 @@ fn without_compiling(dockerfile: &str) -> String {
         dockerfile.split_once("\nFROM ${RUST_IMAGE} AS build\n").expect("the first stage compiles");
     let (_, stages) = rest.split_once("\nFROM ").expect("there are more stages");
     format!(
-        "{head}\nFROM scratch AS build\nCOPY pmr-runtime /out/pmr-runtime\n\nFROM {stages}\n\
+        "{head}\nFROM scratch AS build\nCOPY out /out\n\nFROM {stages}\n\
          FROM ${{NODE_IMAGE}} AS fixture\n\
-         COPY --from=runtime /pmr-runtime /usr/local/bin/pmr-runtime\n\
+         COPY --from=runtime / /usr/local/bin/\n\
          COPY server.js /app/server.js\n\
          ENTRYPOINT [\"pmr-runtime\"]\n"
     )
