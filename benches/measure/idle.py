@@ -1,6 +1,8 @@
 """The supervisor with two idle workers: its memory, and how often it wakes up.
 
-Where it has a guard (see src/sys/guard.rs), that one counts too: all figures are sums over both.
+Where it has a guard (see src/sys/guard.rs), that one counts too: all figures but the resident memory, which is given for
+each, are sums over both. Most of what is resident in the guard are pages of the executable, which it shares with the
+supervisor; PSS counts each page once, so it is what both take together.
 """
 
 import os
@@ -23,13 +25,15 @@ VARIANTS = {
     "`node hello.js`": SERVER,
     "`sh -c \"node hello.js; true\"`": ["sh", "-c", f"{' '.join(SERVER)}; true"],
 }
-KEPT = {"VmRSS": (MEMORY, "MB"), "wakes": (WAKE_UPS, "/s")}
+KEPT = {"VmRSS": (MEMORY, "MB"), "Pss": (MEMORY, "MB"), "wakes": (WAKE_UPS, "/s")}
 
 # What is shown, in which row, with which unit.
 ROWS = [
-    ("resident memory (VmRSS)", "VmRSS", " MB"),
+    ("resident memory of the supervisor (VmRSS)", "VmRSS", " MB"),
     ("– within the promise", "kept VmRSS", ""),
-    ("its share of pages that others use too (PSS)", "Pss", " MB"),
+    ("resident memory of the guard (VmRSS)", "guard", " MB"),
+    ("all of ours, shared pages counted once (PSS)", "Pss", " MB"),
+    ("– within the promise", "kept Pss", ""),
     ("not backed by the executable (RssAnon)", "RssAnon", " MB"),
     ("processes of ours", "processes", ""),
     ("threads", "threads", ""),
@@ -96,13 +100,16 @@ def own_processes(pid):
 
 
 def memory(pids):
-    """Megabytes (10^6 bytes) by the kernel's names."""
-    total = {"VmRSS": 0, "RssAnon": 0, "Pss": 0}
-    for pid in pids:
-        text = Path(f"/proc/{pid}/status").read_text() + Path(f"/proc/{pid}/smaps_rollup").read_text()
-        for name in total:
-            total[name] += int(re.search(rf"^{name}:\s+(\d+) kB$", text, re.M)[1]) * 1024 / 1e6
-    return total
+    """Megabytes (10^6 bytes) by the kernel's names; `guard` is the VmRSS of all but the first."""
+    found = [memory_of(pid) for pid in pids]
+    total = {name: sum(one[name] for one in found) for name in found[0]}
+    return total | {"VmRSS": found[0]["VmRSS"], "guard": sum(one["VmRSS"] for one in found[1:])}
+
+
+def memory_of(pid):
+    text = Path(f"/proc/{pid}/status").read_text() + Path(f"/proc/{pid}/smaps_rollup").read_text()
+    kilobytes = lambda name: int(re.search(rf"^{name}:\s+(\d+) kB$", text, re.M)[1])
+    return {name: kilobytes(name) * 1024 / 1e6 for name in ["VmRSS", "RssAnon", "Pss"]}
 
 
 def switches(pids):
