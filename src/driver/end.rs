@@ -19,11 +19,17 @@ impl Driver {
     pub(super) fn note_ends(&mut self) {
         for app in self.apps.values_mut() {
             if let Some(status) = app.unnoted_status.take() {
-                self.statuses.push(status);
+                // It may have ended before, and been started again.
+                self.statuses.retain(|&(id, _)| id != app.id);
+                self.statuses.push((app.id, status));
             }
         }
         let removed: Vec<_> = self.apps.values().filter(|app| app.is_removed()).map(|app| app.id).collect();
         for id in removed {
+            if !self.ending && self.apps.len() > 1 {
+                // Others go on, and the runtime's end will be theirs.
+                self.statuses.retain(|&(ended, _)| ended != id);
+            }
             if let Some(mut app) = self.apps.remove(&id) {
                 app.tell_end();
                 app.outputs.forget(id);

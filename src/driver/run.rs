@@ -40,8 +40,8 @@ pub struct Driver {
     pub(super) ending: bool,
     /// Those who have asked for the end, and when.
     pub(super) killers: Vec<(oneshot::Sender<Verdict>, Uptime)>,
-    /// The statuses of apps that are over, in the order of their ends.
-    pub(super) statuses: Vec<u8>,
+    /// The statuses of apps that are over, in the order of their last ends.
+    pub(super) statuses: Vec<(AppId, u8)>,
     /// How many apps and instances the outputs were arranged for.
     arranged: (usize, usize),
     /// The control socket, for those who ask.
@@ -235,8 +235,8 @@ impl Driver {
             self.tell_ends();
             return None;
         }
-        let failed = self.statuses.iter().rev().find(|status| **status != 0);
-        Some(failed.copied().unwrap_or(0))
+        let failed = self.statuses.iter().rev().find(|(_, status)| *status != 0);
+        Some(failed.map_or(0, |&(_, status)| status))
     }
 
     /// Several apps or instances are told apart by a prefix.

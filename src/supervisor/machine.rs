@@ -221,7 +221,10 @@ impl Supervisor {
         if matches!(self.phase, Phase::Over) {
             return None;
         }
-        if self.instances.iter().all(|instance| matches!(instance.state(), State::Failed)) {
+        let removed = matches!(&self.phase, Phase::Stopping(stop) if stop.is_removal());
+        let all_failed = self.instances.iter().all(|instance| matches!(instance.state(), State::Failed));
+        // Whoever removes an app that has failed knows of it.
+        if all_failed && !removed {
             return Some((Verdict::Failed, if self.ends.last == 0 { 1 } else { self.ends.last }));
         }
         match &self.phase {

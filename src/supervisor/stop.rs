@@ -77,6 +77,11 @@ impl Stop {
         matches!(self.force, Force::Hurried)
     }
 
+    /// Whether the app was asked to be taken out of the runtime.
+    pub(super) fn is_removal(&self) -> bool {
+        self.reason == StopReason::Removed
+    }
+
     /// A worker did not end in time.
     pub(super) fn note_timeout(&mut self) {
         self.force = match self.force {

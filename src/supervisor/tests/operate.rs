@@ -245,6 +245,18 @@ fn a_removed_app_is_answered_when_it_is_over() {
 }
 
 #[test]
+fn an_app_that_has_failed_is_removed_in_peace() {
+    let mut spec = spec(1);
+    spec.restart.max_unstable = 0;
+    let mut world = World::new(&spec);
+    world.exit(1, CRASH);
+    let told = world.told();
+    assert!(told.contains(&"exit 1".to_owned()), "{told:?}");
+    world.order(Command::Remove);
+    world.expect(&["removing 0", "stop listening", "answer 1: done", "ended Drained 0", "exit 0"]);
+}
+
+#[test]
 fn orders_are_refused_or_given_up_while_all_stops() {
     let mut world = World::ready(&spec(1));
     world.order(Command::Scale { to: number(2) });
