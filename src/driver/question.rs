@@ -102,7 +102,7 @@ impl Driver {
     }
 }
 
-fn problem(code: &str, message: &str, hint: Option<String>) -> Problem {
+pub(super) fn problem(code: &str, message: &str, hint: Option<String>) -> Problem {
     Problem { code: code.to_owned(), message: message.to_owned(), hint, details: Vec::new() }
 }
 

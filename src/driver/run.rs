@@ -16,6 +16,7 @@ use super::hear::Asked;
 use super::oom::OomWatch;
 use super::order::in_one_line;
 use super::plan::{Plan, Surroundings};
+use super::question::problem;
 use super::shared::Shared;
 use super::tell::Teller;
 use crate::api::types::{Mode, Problem, StartRequest, Verdict};
@@ -141,7 +142,15 @@ impl Driver {
     ) -> io::Result<()> {
         let id = self.next_app;
         let needs_guard = plan.needs_guard;
-        let outputs = self.shared.outputs_of(&plan)?;
+        let outputs = match self.shared.outputs_of(&plan) {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                let message = format!("cannot open the log files of `{}`: {error}", plan.app.name);
+                // Who asked may have gone.
+                let _heard = reply.map(|reply| reply.send(Err(problem("failed", &message, None))));
+                return Err(error);
+            }
+        };
         self.next_app = AppId(id.0.saturating_add(1));
         let app = App::new(&self.shared, id, outputs, definition, plan);
         let app = self.apps.entry(id).or_insert(app);
