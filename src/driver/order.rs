@@ -18,7 +18,7 @@ use crate::api::types::{Operation, Problem, StartRequest, Verdict};
 use crate::logs::WorkerLogs;
 use crate::process::Signal;
 use crate::spec::{Generation, InstanceId};
-use crate::supervisor::{Answer, Command, Event, Refusal, Scope, Ticket, Uptime};
+use crate::supervisor::{Answer, CalledOff, Command, Event, Refusal, Scope, StateName, Ticket, Uptime};
 use crate::sys::signals::{Delivery, signal_process};
 
 /// The verdicts on several apps, which are reported together.
@@ -45,6 +45,27 @@ pub(super) struct Pending {
     plan: Option<Rc<Plan>>,
     /// What the app is from now on, if all goes well.
     definition: Option<StartRequest>,
+}
+
+/// What an instance does after an order that failed on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// Its worker is ready.
+    Serves,
+    /// It is started again.
+    Tries,
+    /// It is not.
+    GivenUp,
+}
+
+impl After {
+    fn of(state: Option<StateName>) -> Self {
+        match state {
+            Some(StateName::Ready | StateName::Replacing) => Self::Serves,
+            Some(StateName::Failed | StateName::Stopped) | None => Self::GivenUp,
+            Some(_) => Self::Tries,
+        }
+    }
 }
 
 impl Batch {
@@ -261,13 +282,19 @@ impl App {
             Answer::Done => slot.fill(self.verdict(operation, took, Ok(self.done(operation, took)))),
             Answer::Refused(refusal) => slot.fill(self.verdict(operation, took, Err(why_refused(refusal)))),
             Answer::Failed { instance, why } => {
-                let verdict = self.verdict(operation, took, Err(failed(operation, &why_called_off(&why))));
+                let verdict = self.verdict(operation, took, Err(self.failed(operation, instance, &why)));
                 match self.logs_of_failed(instance, &why) {
                     Some(logs) => drop(tokio::task::spawn_local(fill_with_tail(slot, verdict, logs))),
                     None => slot.fill(verdict),
                 }
             }
         }
+    }
+
+    fn failed(&self, operation: Operation, instance: InstanceId, why: &CalledOff) -> String {
+        let snapshot = self.supervisor.snapshot(self.now());
+        let state = snapshot.instances.iter().find(|view| view.instance == instance).map(|view| view.state);
+        failed(operation, After::of(state), &why_called_off(why))
     }
 
     fn done(&self, operation: Operation, took: Duration) -> String {
@@ -323,11 +350,15 @@ async fn fill_with_tail(slot: Slot, mut verdict: Verdict, logs: Rc<WorkerLogs>) 
     slot.fill(verdict);
 }
 
-fn failed(operation: Operation, why: &str) -> String {
-    match operation {
-        Operation::Reload => format!("reload called off, the old workers go on: {why}"),
-        Operation::Check => format!("check failed, nothing was changed: {why}"),
-        _ => format!("{operation} failed, and is tried again by the restart policy: {why}"),
+fn failed(operation: Operation, after: After, why: &str) -> String {
+    match (operation, after) {
+        (Operation::Reload, After::Serves) => format!("reload called off, the old workers go on: {why}"),
+        (Operation::Reload, After::Tries | After::GivenUp) => format!("reload called off: {why}"),
+        (Operation::Check, _) => format!("check failed, nothing was changed: {why}"),
+        (_, After::GivenUp) => format!("{operation} failed, and is not tried again: {why}"),
+        (_, After::Serves | After::Tries) => {
+            format!("{operation} failed, and is tried again by the restart policy: {why}")
+        }
     }
 }
 
@@ -366,4 +397,23 @@ pub(super) fn distinct(targets: Vec<Target>) -> Vec<Target> {
     kept.sort_unstable();
     kept.dedup();
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_goes_on() {
+        let says = |operation, state| failed(operation, After::of(state), "why");
+        let (ready, backoff, given_up) =
+            (Some(StateName::Ready), Some(StateName::Backoff), Some(StateName::Failed));
+        assert_eq!(says(Operation::Reload, ready), "reload called off, the old workers go on: why");
+        assert_eq!(says(Operation::Reload, given_up), "reload called off: why");
+        assert_eq!(says(Operation::Check, ready), "check failed, nothing was changed: why");
+        let tries = "start failed, and is tried again by the restart policy: why";
+        assert_eq!(says(Operation::Start, backoff), tries);
+        assert_eq!(says(Operation::Start, given_up), "start failed, and is not tried again: why");
+        assert_eq!(says(Operation::Scale, None), "scale failed, and is not tried again: why");
+    }
 }
