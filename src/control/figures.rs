@@ -122,7 +122,8 @@ fn fill_facts(app: &mut AppView, path: Option<&OsStr>) {
         Some(GitView { branch: git.branch, revision: git.revision?.full, remote: git.remote })
     });
     app.version = app.version.take().or(facts.version.map(|version| version.version));
-    app.interpreter = app.interpreter.take().or(interpreter);
+    // The driver knows the name alone.
+    app.interpreter = interpreter.or(app.interpreter.take());
     app.git = app.git.take().or(git);
 }
 
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_files_say_is_filled_in_where_the_driver_knows_nothing() {
+    fn what_the_files_say_is_filled_in() {
         let directory = tempfile::tempdir().unwrap();
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         let node = directory.path().join("node");
@@ -156,7 +157,8 @@ mod tests {
         fs::write(&node, "").unwrap();
         let mut app = AppView {
             version: None,
-            interpreter: None,
+            // The driver knows its name.
+            interpreter: Some(InterpreterView { program: "node".to_owned(), path: None, version: None }),
             directory: text(directory.path()),
             script: None,
             command: vec![text(&node)],
