@@ -11,8 +11,8 @@ use crate::api::types::{LogStream, LogView};
 use crate::logs::{Filter, LogLine, Origin, Outputs, Stream, Tap, TapItem};
 use crate::spec::{AppId, InstanceId};
 
-/// How many portions of lines may wait for a client. Behind them, its tap loses lines.
-const PORTIONS_WAITING: usize = 16;
+/// How many portions of lines may wait for a client, beside the bytes that its tap keeps.
+const PORTIONS_WAITING: usize = 2;
 
 /// The numbers of instances in the runtime, for the lines of their workers.
 type Ids = BTreeMap<(AppId, InstanceId), u32>;
@@ -58,7 +58,9 @@ fn ids(driver: &Driver) -> Ids {
 
 fn filter(query: &LogQuery) -> Filter {
     let apps = query.targets.as_ref().map(|targets| targets.iter().map(|target| target.app).collect());
-    Filter { runtime: apps.is_none(), apps, stream: query.stream, ..Filter::default() }
+    // What we say ourselves goes to standard error.
+    let runtime = apps.is_none() && query.stream != Some(Stream::Stdout);
+    Filter { runtime, apps, stream: query.stream, ..Filter::default() }
 }
 
 /// The instances, which the filter does not know apart by app.

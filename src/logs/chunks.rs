@@ -88,6 +88,35 @@ impl Chunks {
         self.append(piece);
     }
 
+    /// Takes the oldest out: no more than `bytes`, and `lines` line ends.
+    pub(super) fn take_front(&mut self, bytes: usize, lines: usize) -> Self {
+        let mut ends = (1..).zip(&self.bytes).take(bytes).filter(|(_, byte)| **byte == b'\n');
+        let mut left = ends.nth(lines - 1).map_or(bytes.min(self.bytes.len()), |(count, _)| count);
+        let mut taken = Self::new(self.bound);
+        while left > 0
+            && let Some(oldest) = self.chunks.front_mut()
+        {
+            let count = oldest.length.min(left);
+            left -= count;
+            taken.bytes.extend(self.bytes.drain(..count));
+            let Chunk { pipe, offset, begins, time, length } = oldest;
+            taken.chunks.push_back(Chunk {
+                pipe: Arc::clone(pipe),
+                offset: *offset,
+                begins: *begins,
+                time: *time,
+                length: count,
+            });
+            if count == *length {
+                self.chunks.pop_front();
+            } else {
+                (*offset, *length) = (*offset + count as u64, *length - count);
+                *begins = taken.bytes.back() == Some(&b'\n');
+            }
+        }
+        taken
+    }
+
     /// All pieces, oldest first. They may be cut elsewhere than they were when they were added.
     pub(super) fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
         let (front, back) = self.bytes.as_slices();
@@ -176,6 +205,27 @@ mod tests {
     fn nothing_costs_nothing() {
         let chunks = Chunks::new(1000);
         assert_eq!((chunks.size(), chunks.bytes.capacity(), chunks.chunks.capacity()), (0, 0, 0));
+    }
+
+    #[test]
+    fn the_oldest_is_taken_out_in_portions() {
+        let (mut chunks, one, two) = (Chunks::new(10_000), pipe(0), pipe(1));
+        chunks.add(Piece { pipe: &one, offset: 0, begins: true, time: 7, bytes: b"a\nbcd\ne" });
+        chunks.add(Piece { pipe: &two, offset: 5, begins: false, time: 8, bytes: b"f\ngh" });
+        let mut take = |bytes, lines| {
+            let taken = chunks.take_front(bytes, lines);
+            let text = |piece: Piece<'_>| {
+                let bytes = String::from_utf8_lossy(piece.bytes).into_owned();
+                (piece.pipe.number, piece.offset, piece.begins, bytes)
+            };
+            taken.pieces().map(text).collect::<Vec<_>>()
+        };
+        assert_eq!(take(100, 1), [(0, 0, true, "a\n".to_owned())]);
+        assert_eq!(take(2, 9), [(0, 2, true, "bc".to_owned())]);
+        assert_eq!(take(100, 2), [(0, 4, false, "d\ne".to_owned()), (1, 5, false, "f\n".to_owned())]);
+        assert_eq!(take(100, 2), [(1, 7, true, "gh".to_owned())]);
+        assert_eq!(take(100, 2), []);
+        assert!(chunks.is_empty() && chunks.size() == 0);
     }
 
     #[test]

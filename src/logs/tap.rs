@@ -13,7 +13,11 @@ use super::chunks::{Chunks, Piece};
 use super::line::{Filter, LogLine};
 
 /// How much waits for a reader.
-const BOUND: usize = 256 * 1024;
+const BOUND: usize = 128 * 1024;
+/// What is made into lines at a time: lines take many times the memory of their bytes, and a reader may not want them yet.
+const PORTION: usize = 4 * 1024;
+/// The same, in lines.
+const PORTION_LINES: usize = 64;
 
 /// What a tap gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +55,13 @@ struct State {
     is_closed: bool,
 }
 
+/// What a reader gets at a time.
+struct Taken {
+    chunks: Chunks,
+    lost: u64,
+    is_closed: bool,
+}
+
 impl State {
     fn new(is_closed: bool) -> Self {
         Self { chunks: Chunks::new(BOUND), lost: 0, is_full: false, is_closed }
@@ -68,7 +79,7 @@ impl Tap {
             if let Some(item) = self.due.pop_front() {
                 return Some(item);
             }
-            let State { chunks, lost, is_closed, .. } = self.basin.take();
+            let Taken { chunks, lost, is_closed } = self.basin.take();
             let mut lines = Vec::new();
             chunks.pieces().for_each(|piece| self.begun.feed(piece, &mut |line| lines.push(line)));
             if !lines.is_empty() {
@@ -77,7 +88,7 @@ impl Tap {
             if lost > 0 {
                 self.due.push_back(TapItem::Lost(lost));
             }
-            if !self.due.is_empty() {
+            if !self.due.is_empty() || !chunks.is_empty() {
                 continue;
             }
             if is_closed {
@@ -122,10 +133,16 @@ impl Basin {
         self.filled.notify_one();
     }
 
-    fn take(&self) -> State {
+    /// The next portion. What was lost comes behind the last one.
+    fn take(&self) -> Taken {
         let mut state = self.lock();
-        let is_closed = state.is_closed;
-        std::mem::replace(&mut state, State::new(is_closed))
+        let chunks = state.chunks.take_front(PORTION, PORTION_LINES);
+        let (mut lost, is_closed) = (0, state.is_closed);
+        if state.chunks.is_empty() {
+            lost = state.lost;
+            *state = State::new(is_closed);
+        }
+        Taken { chunks, lost, is_closed }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -96,21 +96,27 @@ fn a_tap_that_is_not_emptied_loses_lines_and_counts_them() {
     let (lost, kept) = found.split_last().unwrap();
     assert!(kept.iter().all(|text| text == "some line"));
     assert_eq!(*lost, format!("lost {}", 60_000 - kept.len()));
-    assert!(kept.len() >= 24_000);
+    assert!(kept.len() >= 12_000);
 }
 
 #[test]
 fn after_a_loss_lines_go_on_whole() {
     let recorder = recorder();
     let (mut writing, mut tap) = (Writing::of(0, 0), recorder.subscribe(Filter::default()));
-    writing.write(&recorder, &[&b"x\n".repeat(130_000)[..], b"begun"].concat());
+    writing.write(&recorder, &[&b"x\n".repeat(65_000)[..], b"begun"].concat());
     writing.write(&recorder, &b"and lost\n".repeat(1000));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let first = runtime.block_on(tap.next());
-    assert!(matches!(first, Some(TapItem::Lines(lines)) if lines.len() == 130_000));
+    let mut whole = 0;
+    let lost = loop {
+        match runtime.block_on(tap.next()) {
+            Some(TapItem::Lines(lines)) => whole += lines.len(),
+            other => break other,
+        }
+    };
+    assert_eq!((whole, lost), (65_000, Some(TapItem::Lost(1000))));
     writing.write(&recorder, b"back\n");
     recorder.close();
-    assert_eq!(all(tap), ["lost 1000", "back"]);
+    assert_eq!(all(tap), ["back"]);
 }
 
 #[test]

@@ -51,7 +51,10 @@ fn a_tap_that_is_never_read_holds_nobody_up() {
         let (mut taken, mut lost) = (0, 0);
         while let Some(item) = tap.next().await {
             match item {
-                TapItem::Lines(lines) => taken += lines.len() as u64,
+                TapItem::Lines(lines) => {
+                    assert!(lines.len() <= 64, "{} lines at a time", lines.len());
+                    taken += lines.len() as u64;
+                }
                 TapItem::Lost(lines) => lost += lines,
             }
         }
