@@ -62,12 +62,33 @@ impl<S: Read + Write> Connection<S> {
 
     /// Sends the request alone. `connection` is the header of that name.
     pub(crate) fn send(&mut self, path: &str, connection: &str) -> io::Result<()> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: {connection}\r\n\r\n");
+        self.send_request("GET", path, &format!("Connection: {connection}\r\n"), "")
+    }
+
+    /// Sends any request; `headers` are whole lines.
+    pub(crate) fn send_request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> io::Result<()> {
+        let length =
+            if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}{length}\r\n{body}");
         self.stream.get_mut().write_all(request.as_bytes())
     }
 
     /// Reads an answer.
     pub(crate) fn receive(&mut self) -> io::Result<Response> {
+        let mut response = self.receive_head()?;
+        let body = self.body(&response)?;
+        response.body = String::from_utf8(body).map_err(|error| invalid(error.to_string()))?;
+        Ok(response)
+    }
+
+    /// Reads an answer as far as its body.
+    pub(crate) fn receive_head(&mut self) -> io::Result<Response> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.ok_or_else(|| invalid(format!("no status line: {status_line:?}")))?;
@@ -81,26 +102,14 @@ impl<S: Read + Write> Connection<S> {
                 line.split_once(':').ok_or_else(|| invalid(format!("no header: {line:?}")))?;
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut response = Response { status, headers, body: String::new() };
-        let body = self.body(&response)?;
-        response.body = String::from_utf8(body).map_err(|error| invalid(error.to_string()))?;
-        Ok(response)
+        Ok(Response { status, headers, body: String::new() })
     }
 
     fn body(&mut self, response: &Response) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         if response.header("transfer-encoding").is_some_and(|value| value.contains("chunked")) {
-            loop {
-                let size = self.line()?;
-                let size = size.split(';').next().unwrap_or_default().trim();
-                let size =
-                    u64::from_str_radix(size, 16).map_err(|_| invalid(format!("no chunk size: {size:?}")))?;
-                self.exactly(size, &mut body)?;
-                self.line()?;
-                if size == 0 {
-                    return Ok(body);
-                }
-            }
+            while self.chunk(&mut body)? {}
+            return Ok(body);
         }
         match response.header("content-length").map(str::parse) {
             Some(Ok(length)) => self.exactly(length, &mut body)?,
@@ -108,6 +117,16 @@ impl<S: Read + Write> Connection<S> {
             None => drop(self.stream.read_to_end(&mut body)?),
         }
         Ok(body)
+    }
+
+    /// Adds a chunk of a body to `body`; answers whether there was one.
+    pub(crate) fn chunk(&mut self, body: &mut Vec<u8>) -> io::Result<bool> {
+        let size = self.line()?;
+        let size = size.split(';').next().unwrap_or_default().trim();
+        let size = u64::from_str_radix(size, 16).map_err(|_| invalid(format!("no chunk size: {size:?}")))?;
+        self.exactly(size, body)?;
+        self.line()?;
+        Ok(size > 0)
     }
 
     fn exactly(&mut self, count: u64, body: &mut Vec<u8>) -> io::Result<()> {

@@ -10,6 +10,7 @@
 
 pub(crate) mod capture;
 pub(crate) mod cluster;
+pub(crate) mod control;
 pub(crate) mod fixtures;
 pub(crate) mod http;
 pub(crate) mod launch;
