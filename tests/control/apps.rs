@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::small;
 use crate::support::cluster::{http_pids, pid_in};
 use crate::support::control::{Control, pids, text};
 use crate::support::fixtures::{compiled, fixture};
@@ -11,6 +10,7 @@ use crate::support::ports::free_port;
 use crate::support::processes::{self, MARK};
 use crate::support::runtime::Runtime;
 use crate::support::{http, words};
+use crate::{small, until_old_ones_end};
 
 fn names(control: &Control) -> Vec<String> {
     control.apps().iter().map(|app| text(&app["name"]).to_owned()).collect()
@@ -61,6 +61,7 @@ fn an_app_is_added_and_deleted_and_the_other_stays() {
     assert_eq!(control.get("/v1/apps/3").json[0]["name"], "api");
     let reply = control.post("/v1/apps/all/reload").went_well();
     assert_eq!(reply.json["verdicts"].as_array().unwrap().len(), 2, "{reply:?}");
+    until_old_ones_end(&runtime, &control);
     let node_now = http_pids(&runtime, 2, port);
     assert!(node_now.is_disjoint(&node) && http_pids(&runtime, 2, second).is_disjoint(&python));
 

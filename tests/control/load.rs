@@ -5,12 +5,11 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::json;
 
 use crate::support::cluster::http_pids;
-use crate::support::control::pids;
 use crate::support::fixtures::fixture;
 use crate::support::launch::Launch;
 use crate::support::ports::free_port;
 use crate::support::{processes, signals};
-use crate::{node, rounds};
+use crate::{node, rounds, until_old_ones_end};
 
 /// Connections of each of the two loads.
 const CONNECTIONS: &str = "64";
@@ -21,7 +20,8 @@ struct Wrk(Option<Child>);
 impl Wrk {
     fn begin(port: u16, headers: &[&str]) -> Self {
         let mut command = Command::new("wrk");
-        command.args(["-t", "1", "-c", CONNECTIONS, "-d", "600s"]);
+        // What is slow on a busy machine is not lost.
+        command.args(["-t", "1", "-c", CONNECTIONS, "-d", "600s", "--timeout", "25s"]);
         command.args(headers.iter().flat_map(|header| ["-H", header]));
         command.arg(format!("http://127.0.0.1:{port}/")).stdout(Stdio::piped());
         Self(Some(command.spawn().expect("wrk is missing: run scripts/test, which installs it")))
@@ -74,7 +74,7 @@ fn loses_nothing(launch: Launch, loads: &[&[&str]]) {
             Some(_) | None => runtime.fail(&format!("not all was well: {said}")),
         }
     }
-    runtime.until("the old ones' end", || (runtime.workers() == pids(&control.app("all"))).then_some(()));
+    until_old_ones_end(&runtime, &control);
     runtime.stops();
 }
 

@@ -14,14 +14,24 @@ mod strangers;
 mod verdicts;
 mod views;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use support::control::{Control, pids};
 use support::fixtures::{compiled, fixture, search_path, tool};
 use support::launch::Launch;
+use support::runtime::Runtime;
 
 /// How often something is repeated: `full` where `PMR_TEST_FULL` is set, which takes minutes.
 fn rounds(short: usize, full: usize) -> usize {
     if std::env::var_os("PMR_TEST_FULL").is_some() { full } else { short }
+}
+
+/// Waits until old workers, which serve their clients to the end, are gone.
+#[track_caller]
+fn until_old_ones_end(runtime: &Runtime, control: &Control) {
+    let wanted = || control.apps().iter().flat_map(pids).collect::<BTreeSet<_>>();
+    runtime.until("the old workers' end", || (runtime.workers() == wanted()).then_some(()));
 }
 
 /// Tells a figure to who runs the tests with `--nocapture`.

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::Language;
 use crate::support::cluster::{http_pids, pid_in};
 use crate::support::control::{Control, pids};
 use crate::support::load::Load;
 use crate::support::ports::free_port;
 use crate::support::runtime::Runtime;
 use crate::support::{http, signals, words};
+use crate::{Language, until_old_ones_end};
 
 /// A runtime whose app's code is replaced by worse.
 struct Case {
@@ -83,9 +83,7 @@ impl Case {
         assert!(errors.is_empty(), "{errors:?}\n{}", self.runtime.tails());
         self.control.post("/v1/apps/all/reload").went_well();
         assert!(pids(&self.control.app("all")).is_disjoint(&before));
-        self.runtime.until("only the new ones", || {
-            (self.runtime.workers() == pids(&self.control.app("all"))).then_some(())
-        });
+        until_old_ones_end(&self.runtime, &self.control);
         self.runtime.stops();
     }
 }
