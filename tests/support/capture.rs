@@ -16,7 +16,6 @@ struct Shared {
     changed: Condvar,
 }
 
-#[derive(Default)]
 struct Content {
     bytes: Vec<u8>,
     closed: bool,
@@ -25,7 +24,7 @@ struct Content {
 impl Capture {
     /// Reads `source` to its end in a thread.
     pub(crate) fn of(mut source: impl Read + Send + 'static) -> Self {
-        let capture = Self::empty();
+        let capture = Self::begin(false);
         let shared = Arc::clone(&capture.0);
         std::thread::spawn(move || {
             let mut buffer = vec![0; 65_536];
@@ -44,9 +43,14 @@ impl Capture {
         capture
     }
 
-    /// Holds nothing and is not closed: for an output that the test reads itself.
+    /// Holds nothing, and nothing will come: for an output that the test reads itself.
     pub(crate) fn empty() -> Self {
-        Self(Arc::new(Shared { content: Mutex::default(), changed: Condvar::new() }))
+        Self::begin(true)
+    }
+
+    fn begin(closed: bool) -> Self {
+        let content = Content { bytes: Vec::new(), closed };
+        Self(Arc::new(Shared { content: Mutex::new(content), changed: Condvar::new() }))
     }
 
     /// Everything read so far.

@@ -164,6 +164,7 @@ impl Runtime {
             Some(status) => {
                 if self.leftovers == Leftovers::Forbidden {
                     // All that was written before the end is in the pipes now; take it in.
+                    self.stdout.wait_closed(GONE);
                     self.stderr.wait_closed(GONE);
                 }
                 status
