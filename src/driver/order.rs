@@ -21,6 +21,9 @@ use crate::spec::{Generation, InstanceId};
 use crate::supervisor::{Answer, CalledOff, Command, Event, Refusal, Scope, StateName, Ticket, Uptime};
 use crate::sys::signals::{Delivery, signal_process};
 
+/// A disk may be slow.
+const EMPTIED_WITHIN: Duration = Duration::from_secs(5);
+
 /// The verdicts on several apps, which are reported together.
 #[derive(Debug)]
 pub(super) struct Batch {
@@ -123,10 +126,7 @@ impl App {
                 let verdict = self.signal_all(instance, signal);
                 slot.fill(verdict);
             }
-            Change::Flush => {
-                self.flush();
-                slot.fill(self.verdict(Operation::Flush, Duration::ZERO, Ok("flushed its logs".to_owned())));
-            }
+            Change::Flush => self.flush(slot),
         }
     }
 
@@ -244,8 +244,24 @@ impl App {
         self.verdict(Operation::Signal, Duration::ZERO, said)
     }
 
-    fn flush(&mut self) {
+    /// What is kept is forgotten at once; the files of the app, if it has any, are emptied by who writes them.
+    fn flush(&self, slot: Slot) {
         self.outputs.clear(self.id);
+        let verdict = |said| self.verdict(Operation::Flush, Duration::ZERO, said);
+        let done = verdict(Ok("flushed its logs".to_owned()));
+        if Rc::ptr_eq(&self.outputs, &self.shared.outputs) {
+            return slot.fill(done);
+        }
+        let outputs = Rc::clone(&self.outputs);
+        let failed = verdict(Err("its log files could not be emptied".to_owned()));
+        drop(tokio::task::spawn_local(async move {
+            let why = match tokio::time::timeout(EMPTIED_WITHIN, outputs.truncate_files()).await {
+                Ok(Ok(())) => return slot.fill(done),
+                Ok(Err(error)) => error.to_string(),
+                Err(_elapsed) => format!("the disk did not answer within {}", Human(EMPTIED_WITHIN)),
+            };
+            slot.fill(Verdict { message: format!("{}: {why}", failed.message), ..failed });
+        }));
     }
 
     /// The supervisor has begun: workers of this generation are run as was planned.
