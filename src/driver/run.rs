@@ -19,6 +19,7 @@ use super::plan::{Plan, Surroundings};
 use super::question::problem;
 use super::shared::Shared;
 use super::tell::Teller;
+use super::watch_logs::{self, Followers};
 use crate::api::types::{Mode, Problem, StartRequest, Verdict};
 use crate::handover::cluster::FromWorker;
 use crate::handover::notify::Said;
@@ -105,6 +106,7 @@ impl Driver {
             advised: RefCell::default(),
             next_id: Cell::default(),
             suspending: Cell::default(),
+            followers: Followers::default(),
         });
         Self {
             shared,
@@ -151,6 +153,9 @@ impl Driver {
                 return Err(error);
             }
         };
+        if !Rc::ptr_eq(&outputs, &self.shared.outputs) {
+            self.shared.followers.follow(&outputs);
+        }
         self.next_app = AppId(id.0.saturating_add(1));
         let app = App::new(&self.shared, id, outputs, definition, plan);
         let app = self.apps.entry(id).or_insert(app);
@@ -255,6 +260,7 @@ impl Driver {
             self.arranged = counts;
             let several = counts.1 > 1;
             self.shared.arrange(several);
+            watch_logs::renumber(self);
         }
     }
 }

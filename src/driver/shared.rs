@@ -13,6 +13,7 @@ use super::hear::Asked;
 use super::oom::OomWatch;
 use super::plan::{Plan, Surroundings};
 use super::tell::Telling;
+use super::watch_logs::Followers;
 use crate::api::types::Mode;
 use crate::handover::cluster::FromWorker;
 use crate::handover::notify::Said;
@@ -41,6 +42,7 @@ pub(super) struct Shared {
     pub(super) next_id: Cell<u32>,
     /// Whether a Ctrl-Z waits for us to stop.
     pub(super) suspending: Cell<bool>,
+    pub(super) followers: Followers,
 }
 
 /// How many different pieces of advice are given.

@@ -1,5 +1,6 @@
 //! The logs for those who ask: what is kept, and what comes.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -17,18 +18,61 @@ const PORTIONS_WAITING: usize = 2;
 /// The numbers of instances in the runtime, for the lines of their workers.
 type Ids = BTreeMap<(AppId, InstanceId), u32>;
 
+/// Who follows logs, so that apps and instances which come later are followed as well.
+#[derive(Debug, Default)]
+pub(super) struct Followers {
+    ids: Rc<RefCell<Ids>>,
+    /// Those who want the lines of all apps. They end with what they read from now.
+    of_all: RefCell<Vec<(LogQuery, mpsc::WeakSender<Live>)>>,
+}
+
+impl Followers {
+    fn add(&self, query: &LogQuery, sender: &mpsc::Sender<Live>) {
+        if query.targets.is_none() {
+            let mut of_all = self.of_all.borrow_mut();
+            of_all.retain(|(_, sender)| sender.strong_count() > 0);
+            of_all.push((query.clone(), sender.downgrade()));
+        }
+    }
+
+    /// An app has come that writes to outputs of its own.
+    pub(super) fn follow(&self, outputs: &Outputs) {
+        for (query, sender) in &*self.of_all.borrow() {
+            if let Some(sender) = sender.upgrade() {
+                self.begin(outputs.subscribe(filter(query)), query, sender);
+            }
+        }
+    }
+
+    fn begin(&self, tap: Tap, query: &LogQuery, sender: mpsc::Sender<Live>) {
+        drop(tokio::task::spawn_local(forward(tap, query.clone(), Rc::clone(&self.ids), sender)));
+    }
+}
+
+/// Instances have come or gone. One that has gone keeps its number for what it wrote last, as long as its app is there.
+pub(super) fn renumber(driver: &Driver) {
+    let mut ids = driver.shared.followers.ids.borrow_mut();
+    ids.retain(|(app, _), _| driver.apps.contains_key(app));
+    ids.extend(self::ids(driver));
+}
+
 /// Answers a query; lines to come, if they are wanted, go to the receiver until it is dropped.
 pub(super) fn look(driver: &Driver, query: &LogQuery) -> (Vec<LogView>, Option<mpsc::Receiver<Live>>) {
-    let ids = ids(driver);
+    renumber(driver);
+    let followers = &driver.shared.followers;
     let (sender, receiver) = mpsc::channel(PORTIONS_WAITING);
     let mut lines = Vec::new();
     for outputs in all_outputs(driver) {
         let (history, tap) = outputs.history_and_subscribe(filter(query), query.lines);
         lines.extend(history);
         if query.follow {
-            drop(tokio::task::spawn_local(forward(tap, query.clone(), ids.clone(), sender.clone())));
+            followers.begin(tap, query, sender.clone());
         }
     }
+    if query.follow {
+        followers.add(query, &sender);
+    }
+    let ids = followers.ids.borrow();
     lines.retain(|line| wanted(query, line));
     lines.sort_by_key(|line| line.time);
     let first = lines.len().saturating_sub(query.lines);
@@ -73,7 +117,7 @@ fn wanted(query: &LogQuery, line: &LogLine) -> bool {
 }
 
 /// Carries lines from a tap to a client until one of them ends. A slow client makes the tap lose lines, nobody else.
-async fn forward(mut tap: Tap, query: LogQuery, ids: Ids, sender: mpsc::Sender<Live>) {
+async fn forward(mut tap: Tap, query: LogQuery, ids: Rc<RefCell<Ids>>, sender: mpsc::Sender<Live>) {
     loop {
         let item = tokio::select! {
             item = tap.next() => item,
@@ -82,6 +126,7 @@ async fn forward(mut tap: Tap, query: LogQuery, ids: Ids, sender: mpsc::Sender<L
         let live = match item {
             Some(TapItem::Lines(lines)) => {
                 let lines = lines.into_iter().filter(|line| wanted(&query, line));
+                let ids = ids.borrow();
                 Live::Lines(lines.map(|line| view(line, &ids)).collect())
             }
             Some(TapItem::Lost(count)) => Live::Lost(count),
