@@ -15,7 +15,8 @@ pub(in crate::cli) fn render(app: &AppView, runtime: &RuntimeView, colours: Colo
     text += &section("Instances", &instances(&app.instances, now, colours), colours);
     text += &section("Listeners", &rows(&app.listeners.iter().map(listener).collect::<Vec<_>>()), colours);
     let settings = app.settings.iter();
-    let settings = settings.map(|it| vec![it.name.clone(), it.value.clone(), format!("({})", it.origin)]);
+    let value = |value: &str| if value.is_empty() { "none".to_owned() } else { value.to_owned() };
+    let settings = settings.map(|it| vec![it.name.clone(), value(&it.value), format!("({})", it.origin)]);
     text += &section("Settings", &rows(&settings.collect::<Vec<_>>()), colours);
     text += &section("Git", &pairs(&app.git.as_ref().map(git).unwrap_or_default()), colours);
     let metrics = app.metrics.iter();

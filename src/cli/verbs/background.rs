@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use super::error::VerbError;
 use super::session::Session;
+use crate::api::routes;
 use crate::cli::run::DAEMON;
+use crate::control::call::Call;
 use crate::control::choose::{ChooseError, choose};
 use crate::control::client::Client;
 use crate::control::place::Surroundings;
@@ -53,11 +55,28 @@ impl BackgroundError {
     }
 }
 
+/// Since when a runtime is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Since {
+    Before,
+    /// It was begun for this command.
+    Now,
+}
+
 /// The runtime that is meant; where there is none, one that is begun for this.
-pub(super) async fn find_or_begin(session: &Session) -> Result<Client, VerbError> {
+pub(super) async fn find_or_begin(session: &Session) -> Result<(Client, Since), VerbError> {
     match choose(&session.around).await {
-        Err(error) if error.is_nobody() => begin(session).await,
-        outcome => Ok(outcome?),
+        Err(error) if error.is_nobody() => Ok((begin(session).await?, Since::Now)),
+        outcome => Ok((outcome?, Since::Before)),
+    }
+}
+
+/// Ends a runtime that was begun for an app which it did not take. Others may have given it apps meanwhile.
+pub(super) async fn end_idle(session: &Session, client: &Client) {
+    if client.apps().await.is_ok_and(|apps| apps.is_empty())
+        && client.change(&Call::to(routes::KILL), |_| {}).await.is_ok()
+    {
+        session.output.tell("ended the runtime again, as it has no app\n");
     }
 }
 

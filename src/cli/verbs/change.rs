@@ -9,7 +9,7 @@ use crate::api::types::{
 };
 use crate::cli::render::{colour::Colours, verdict};
 use crate::control::call::Call;
-use crate::control::client::Client;
+use crate::control::client::{Client, ClientError};
 use crate::exit;
 
 /// The verdict is not that all is well.
@@ -88,7 +88,8 @@ async fn for_each(
     operate(session, &client, &calls, change.progress).await
 }
 
-/// Sends the requests, one after the other, tells what happens, and gives the status.
+/// Sends the requests, one after the other, tells what happens, and gives the status. What is refused of several is told,
+/// and the rest is done.
 pub(super) async fn operate(
     session: &Session,
     client: &Client,
@@ -97,14 +98,23 @@ pub(super) async fn operate(
 ) -> Result<u8, VerbError> {
     let output = &session.output;
     let tells = progress.verbose || output.told_on_terminal;
-    let mut verdicts = Vec::new();
+    let (mut verdicts, mut refused) = (Vec::new(), None);
     for call in calls {
         let outcome = client.change(call, |event| {
             if tells {
                 output.tell(&verdict::progress(event, output.colours_of_told()));
             }
         });
-        let outcome = outcome.await?;
+        let outcome = match outcome.await {
+            // The others are done all the same: a boot must not end at the first app whose file is gone.
+            Err(error @ ClientError::Refused(_)) if calls.len() > 1 => {
+                let error = VerbError::from(error);
+                output.tell(&error.render());
+                refused = refused.or(Some(error.status()));
+                continue;
+            }
+            outcome => outcome?,
+        };
         if !progress.json {
             output.print(&words(&outcome.verdicts, output.colours))?;
         }
@@ -114,7 +124,7 @@ pub(super) async fn operate(
     if progress.json {
         output.print_json(&outcome)?;
     }
-    Ok(if outcome.is_ok() { exit::OK } else { NOT_DONE })
+    Ok(refused.unwrap_or(if outcome.is_ok() { exit::OK } else { NOT_DONE }))
 }
 
 fn words(verdicts: &[Verdict], colours: Colours) -> String {

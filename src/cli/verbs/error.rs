@@ -78,6 +78,10 @@ impl VerbError {
 
     fn details(&self) -> Vec<String> {
         match self {
+            // Where only one thing is wrong, the message says it already.
+            Self::Client(ClientError::Refused(problem)) if problem.details == [problem.message.as_str()] => {
+                Vec::new()
+            }
             Self::Client(ClientError::Refused(problem)) => problem.details.clone(),
             Self::Usage { usage: Some(usage), .. } => vec![usage.clone()],
             Self::Background(error) => error.last_words().to_vec(),

@@ -12,6 +12,7 @@ use crate::api::routes;
 use crate::api::types::StartRequest;
 use crate::control::call::Call;
 use crate::control::client::Client;
+use crate::exit;
 
 /// What `POST /v1/runtime/save` writes, in the home of a runtime.
 const SAVED: &str = "dump.json";
@@ -24,9 +25,13 @@ pub(super) async fn resurrect(session: &Session, resurrect: Resurrect) -> Result
     let home = session.directory.join(session.around.background_home());
     // Read first: a runtime without anything to run is of no use.
     let requests = saved(&home.join(SAVED))?;
+    if requests.is_empty() {
+        session.output.print("nothing to do: no app was saved\n")?;
+        return Ok(exit::OK);
+    }
     let client = match resurrect.wait {
         true => wait(session).await?,
-        false => background::find_or_begin(session).await?,
+        false => background::find_or_begin(session).await?.0,
     };
     let calls: Vec<Call> = requests.iter().map(|request| Call::to(routes::ADD).body(request)).collect();
     change::operate(session, &client, &calls, resurrect.progress).await

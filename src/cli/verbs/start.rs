@@ -3,15 +3,25 @@
 use std::ffi::OsString;
 
 use super::args::Start;
+use super::background::{self, Since};
+use super::change;
 use super::error::VerbError;
 use super::session::{Session, text};
-use super::{background, change};
 use crate::api::routes;
 use crate::api::types::{AppView, Grammar, StartRequest};
 use crate::control::call::Call;
+use crate::control::client::Client;
 
 pub(super) async fn start(session: &Session, start: Start) -> Result<u8, VerbError> {
-    let client = background::find_or_begin(session).await?;
+    let (client, since) = background::find_or_begin(session).await?;
+    let outcome = start_by(session, &client, start).await;
+    if since == Since::Now && outcome.is_err() {
+        background::end_idle(session, &client).await;
+    }
+    outcome
+}
+
+async fn start_by(session: &Session, client: &Client, start: Start) -> Result<u8, VerbError> {
     let known = match start.words.as_slice() {
         [word] => word.to_str().filter(|word| !word.starts_with('-')),
         _ => None,
@@ -24,7 +34,7 @@ pub(super) async fn start(session: &Session, start: Start) -> Result<u8, VerbErr
         Some(target) => Call::to(routes::START).target(target),
         None => Call::to(routes::ADD).body(&request(session, &start.words)),
     };
-    change::operate(session, &client, &[call], start.progress).await
+    change::operate(session, client, &[call], start.progress).await
 }
 
 fn request(session: &Session, words: &[OsString]) -> StartRequest {

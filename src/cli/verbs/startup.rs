@@ -26,7 +26,7 @@ pub(super) enum StartupError {
     #[error("there is no user `{user}`")]
     NoUser { user: String },
     #[error("this machine was not booted by systemd")]
-    NoSystemd,
+    NoSystemd { verb: &'static str },
     #[error("only root may change `{UNITS}`")]
     NotRoot { command: String },
     #[error("cannot tell which program this is")]
@@ -47,7 +47,10 @@ pub(super) enum StartupError {
 impl StartupError {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
-            Self::NoSystemd => Some(
+            Self::NoSystemd { verb: "unstartup" } => {
+                Some("`pmr unstartup --print` shows which file it would be".to_owned())
+            }
+            Self::NoSystemd { .. } => Some(
                 "`pmr startup --print` shows the unit; in a container, `pmr-runtime COMMAND` is the process to start"
                     .to_owned(),
             ),
@@ -108,9 +111,9 @@ fn unit(session: &Session, startup: &Startup) -> Result<Unit, StartupError> {
     Ok(Unit { user, home, directory, executable, path })
 }
 
-fn may_change(verb: &str, unit: &Unit) -> Result<(), StartupError> {
+fn may_change(verb: &'static str, unit: &Unit) -> Result<(), StartupError> {
     if !Path::new(BOOTED).is_dir() {
-        return Err(StartupError::NoSystemd);
+        return Err(StartupError::NoSystemd { verb });
     }
     if nix::unistd::geteuid().is_root() {
         return Ok(());
