@@ -99,6 +99,7 @@ fn delete_and_its_aliases_forget_an_app() {
     done(&home, &["delete", "web"], "✓ web: stopped and removed in ");
     assert!(home.pmr(0, &["list"]).starts_with("No apps. Add one: `pmr start server.js`"));
     assert!(home.pmr(0, &["ping"]).starts_with("pong"), "the runtime stays");
+    assert_eq!(home.pmr(0, &["stop", "all"]), "nothing to do: there is no app\n");
     home.pmr(0, &["kill"]);
 }
 

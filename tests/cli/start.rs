@@ -10,6 +10,10 @@ fn where_none_is_running_one_is_begun_in_the_background() {
     assert!(result.starts_with("✓ web: started, 2 instances in "), "{result}");
     let place = home.of_runtime().display().to_string();
     assert_eq!(told, format!("began a runtime in the background, with its home at {place}\n"));
+    assert!(
+        home.pmr(0, &["ping"]).ends_with(&format!(" at {place}/pmr.sock\n")),
+        "nobody else has that name"
+    );
     let list = home.pmr(0, &["list"]);
     assert!(list.contains("│ web ") && list.contains("1 app, 2 of 2 instances online"), "{list}");
     // It is nobody's child and in a session of its own, so that it outlives who began it.
@@ -18,6 +22,19 @@ fn where_none_is_running_one_is_begun_in_the_background() {
     home.pmr(0, &["kill"]);
     wait::until("the end of all that was started", || (home.processes() == 0).then_some(()));
     assert!(home.pmr(1, &["ping"]).contains("no runtime is running"));
+}
+
+#[test]
+fn of_commands_at_the_same_time_one_begins_the_runtime() {
+    let home = Home::new();
+    let start = |name: &'static str| home.follow(&["start", "server.js", "--name", name]);
+    let mut all = ["a", "b", "c", "d"].map(start);
+    let statuses = all.each_mut().map(super::home::Following::status);
+    let told: String = all.iter().map(|command| command.out.text() + &command.err.text()).collect();
+    assert_eq!(statuses, [0; 4], "{told}");
+    assert_eq!(told.matches("began a runtime").count(), 1, "{told}");
+    assert!(home.pmr(0, &["list"]).contains("4 apps, 4 of 4 instances online"));
+    home.pmr(0, &["kill"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A runtime that stays when we go: begun by `pmr start` and `pmr resurrect` where there is none.
 
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -66,9 +66,32 @@ pub(super) enum Since {
 /// The runtime that is meant; where there is none, one that is begun for this.
 pub(super) async fn find_or_begin(session: &Session) -> Result<(Client, Since), VerbError> {
     match choose(&session.around).await {
-        Err(error) if error.is_nobody() => Ok((begin(session).await?, Since::Now)),
+        Err(error) if error.is_nobody() => {}
+        outcome => return Ok((outcome?, Since::Before)),
+    }
+    let home = session.directory.join(session.around.background_home());
+    let failed = |source| BackgroundError::Home { path: home.clone(), source };
+    let _one_at_a_time = lock(&home).await.map_err(failed)?;
+    // Another command may have begun one meanwhile.
+    match choose(&session.around).await {
+        Err(error) if error.is_nobody() => Ok((begin(session, home).await?, Since::Now)),
         outcome => Ok((outcome?, Since::Before)),
     }
+}
+
+/// Of the commands that find no runtime at the same time, one begins it. The lock ends with the value.
+async fn lock(home: &Path) -> io::Result<File> {
+    // The home itself is locked by who makes a socket in it.
+    let directory = File::open(make(home)?)?;
+    let locked = async {
+        // Some file systems have no locks.
+        while let Err(TryLockError::WouldBlock) = directory.try_lock() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    // Who holds it for longer is stuck, and must not keep us from it.
+    let _in_time = tokio::time::timeout(READY_WITHIN, locked).await;
+    Ok(directory)
 }
 
 /// Ends a runtime that was begun for an app which it did not take. Others may have given it apps meanwhile.
@@ -80,8 +103,7 @@ pub(super) async fn end_idle(session: &Session, client: &Client) {
     }
 }
 
-async fn begin(session: &Session) -> Result<Client, VerbError> {
-    let home = session.directory.join(session.around.background_home());
+async fn begin(session: &Session, home: PathBuf) -> Result<Client, VerbError> {
     let open = || open_log(&home).map_err(|source| BackgroundError::Home { path: home.clone(), source });
     // Two, since what the runtime writes moves the place in its own.
     let (mut log, theirs) = (open()?, open()?);
@@ -106,13 +128,19 @@ async fn begin(session: &Session) -> Result<Client, VerbError> {
 
 /// The log, to be written at its end, and read from where the end is now.
 fn open_log(home: &Path) -> io::Result<File> {
-    let logs = home.join("logs");
-    // Logs and what was saved hold environments.
-    DirBuilder::new().recursive(true).mode(0o700).create(&logs)?;
+    let logs = make(home)?;
     let mut log =
         OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(logs.join("pmr.log"))?;
     log.seek(SeekFrom::End(0))?;
     Ok(log)
+}
+
+/// Makes the home and the directory of logs in it.
+fn make(home: &Path) -> io::Result<PathBuf> {
+    let logs = home.join("logs");
+    // Logs and what was saved hold environments.
+    DirBuilder::new().recursive(true).mode(0o700).create(&logs)?;
+    Ok(logs)
 }
 
 fn launch(home: &Path, log: &File) -> Result<Background, BackgroundError> {

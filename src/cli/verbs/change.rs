@@ -129,7 +129,7 @@ pub(super) async fn operate(
 
 fn words(verdicts: &[Verdict], colours: Colours) -> String {
     if verdicts.is_empty() {
-        return "nothing to do: no app is meant\n".to_owned();
+        return "nothing to do: there is no app\n".to_owned();
     }
     verdicts.iter().map(|it| verdict::render(it, colours)).collect()
 }
