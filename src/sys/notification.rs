@@ -53,7 +53,7 @@ pub struct Listener(AsyncFd<OwnedFd>);
 #[derive(Debug)]
 enum Received {
     Question(Notification),
-    /// A question that is none for us; it was let go on.
+    /// A question that is none for us, which was let go on, or is not there any more; or we were interrupted.
     Passed,
     Nothing,
     /// The last process under the filter has ended.
@@ -90,7 +90,11 @@ impl Listener {
     fn receive(&self) -> io::Result<Received> {
         // The kernel's receive blocks where there is nothing to receive, so ask first.
         let mut ask = [PollFd::new(self.0.get_ref().as_fd(), PollFlags::POLLIN)];
-        poll(&mut ask, PollTimeout::ZERO)?;
+        match poll(&mut ask, PollTimeout::ZERO) {
+            // Even without a wait: a signal (of a child's end, say) that comes while there is nothing yet.
+            Err(Errno::EINTR) => return Ok(Received::Passed),
+            polled => polled?,
+        };
         let found = ask[0].revents().unwrap_or(PollFlags::empty());
         if !found.contains(PollFlags::POLLIN) {
             return Ok(if found.contains(PollFlags::POLLHUP) { Received::Closed } else { Received::Nothing });
@@ -102,8 +106,9 @@ impl Listener {
             libc::ioctl(self.0.get_ref().as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut raw)
         }) {
             Ok(_) => Ok(self.accept(&raw)),
-            // ENOENT: the caller was killed meanwhile.
-            Err(Errno::ENOENT | Errno::EINTR | Errno::EAGAIN) => Ok(Received::Nothing),
+            // ENOENT: the caller was killed meanwhile. Others may be waiting behind it.
+            Err(Errno::ENOENT | Errno::EINTR) => Ok(Received::Passed),
+            Err(Errno::EAGAIN) => Ok(Received::Nothing),
             Err(errno) => Err(errno.into()),
         }
     }
