@@ -205,3 +205,50 @@ fn question(raw: &libc::seccomp_notif) -> Option<Notification> {
     let thread = i32::try_from(raw.pid).ok().filter(|pid| *pid > 0)?;
     Some(Notification { id: raw.id, thread: Pid::new(thread), call })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    extern "C" fn nothing(_signal: libc::c_int) {}
+
+    /// Interrupts `thread`, again and again, until told that it is enough.
+    fn storm(thread: libc::pthread_t, enough: &AtomicBool) {
+        // SAFETY: the action is plain data; zeroes are a valid start, and the handler does nothing.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = nothing as *const () as usize;
+            libc::sigaction(libc::SIGURG, &raw const action, std::ptr::null_mut());
+        }
+        while !enough.load(Ordering::Relaxed) {
+            // SAFETY: the thread lives until it has said that it is enough and this one was joined.
+            unsafe { libc::pthread_kill(thread, libc::SIGURG) };
+        }
+    }
+
+    #[test]
+    fn a_signal_that_comes_while_we_look_is_no_error() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _in_runtime = runtime.enter();
+        let (silent, _writer) = nix::unistd::pipe().unwrap();
+        let listener = Listener::new(silent).unwrap();
+        let enough = AtomicBool::new(false);
+        // SAFETY: it merely tells who we are.
+        let me = unsafe { libc::pthread_self() };
+        std::thread::scope(|scope| {
+            scope.spawn(|| storm(me, &enough));
+            let interrupted = (0..50_000_000).any(|_| match listener.receive() {
+                Ok(Received::Passed) => true,
+                Ok(_) => false,
+                Err(error) => {
+                    enough.store(true, Ordering::Relaxed);
+                    panic!("{error}");
+                }
+            });
+            enough.store(true, Ordering::Relaxed);
+            assert!(interrupted, "the storm never met a look");
+        });
+    }
+}
