@@ -4,9 +4,31 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The id of a process (or, with the same number, of the process group it leads).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "i32", into = "i32")]
 pub struct Pid(i32);
+
+/// A number that is none of a process, or of a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no such number")]
+pub struct BadNumber(i32);
+
+impl TryFrom<i32> for Pid {
+    type Error = BadNumber;
+
+    fn try_from(raw: i32) -> Result<Self, BadNumber> {
+        if raw > 0 { Ok(Self(raw)) } else { Err(BadNumber(raw)) }
+    }
+}
+
+impl From<Pid> for i32 {
+    fn from(pid: Pid) -> Self {
+        pid.0
+    }
+}
 
 impl Pid {
     /// Wraps the raw id `raw`, which must be positive: 0 and negative ids mean groups to `kill(2)`.
@@ -33,8 +55,23 @@ impl fmt::Display for Pid {
 }
 
 /// A signal by its number, 1 to 64; real-time signals included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "i32", into = "i32")]
 pub struct Signal(u8);
+
+impl TryFrom<i32> for Signal {
+    type Error = BadNumber;
+
+    fn try_from(raw: i32) -> Result<Self, BadNumber> {
+        Self::from_raw(raw).ok_or(BadNumber(raw))
+    }
+}
+
+impl From<Signal> for i32 {
+    fn from(signal: Signal) -> Self {
+        signal.as_raw()
+    }
+}
 
 /// The numbers are those of x86-64 and AArch64 Linux, which are the same (signal(7)).
 const NAMES: [(&str, u8); 31] = [
@@ -121,7 +158,7 @@ impl fmt::Display for Signal {
 }
 
 /// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExitReason {
     /// It ended itself with this exit code, 0 to 255.
     Code(u8),

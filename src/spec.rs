@@ -9,10 +9,14 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::process::Signal;
 
+pub mod bytes;
+
 /// One app of the runtime. Counts up from 0 in the order in which apps were added, and is never used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AppId(pub u32);
 
 impl fmt::Display for AppId {
@@ -22,7 +26,7 @@ impl fmt::Display for AppId {
 }
 
 /// A numbered place of the app, from 0. It outlives the workers that fill it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InstanceId(pub u32);
 
 impl fmt::Display for InstanceId {
@@ -32,7 +36,7 @@ impl fmt::Display for InstanceId {
 }
 
 /// One worker, that is one spawn. Counts up from 1 and is never used again, unlike a pid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct WorkerId(pub u32);
 
 impl fmt::Display for WorkerId {
@@ -42,7 +46,7 @@ impl fmt::Display for WorkerId {
 }
 
 /// One worker of the whole runtime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct WorkerKey {
     pub app: AppId,
     pub worker: WorkerId,
@@ -55,7 +59,7 @@ impl fmt::Display for WorkerKey {
 }
 
 /// Which reload a worker belongs to; the first workers are of generation 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Generation(pub u32);
 
 impl fmt::Display for Generation {
@@ -65,7 +69,7 @@ impl fmt::Display for Generation {
 }
 
 /// An app as it shall run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppSpec {
     /// The name in logs and tables.
     pub name: String,
@@ -93,7 +97,7 @@ impl AppSpec {
 }
 
 /// Whether an app has the runtime to itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Company {
     /// The runtime was started for this app.
     None,
@@ -102,19 +106,23 @@ pub enum Company {
 }
 
 /// What to execute, and in which surroundings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandSpec {
     /// A path, or a name to be looked up in the `PATH` of `environment`.
+    #[serde(with = "bytes::one")]
     pub program: OsString,
+    #[serde(with = "bytes::list")]
     pub arguments: Vec<OsString>,
     /// The directory to start in; our own where `None`.
+    #[serde(with = "bytes::option")]
     pub directory: Option<PathBuf>,
     /// The environment as we were given it. What each worker gets on top is added at its spawn.
+    #[serde(with = "bytes::map")]
     pub environment: BTreeMap<OsString, OsString>,
 }
 
 /// When a worker that has ended is replaced.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartPolicy {
     pub after_exit: AfterExit,
     pub delay: RestartDelay,
@@ -125,7 +133,7 @@ pub struct RestartPolicy {
 }
 
 /// Whether an exit leads to a new worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AfterExit {
     Restart,
     /// `--no-autorestart`: an ended worker is not replaced.
@@ -133,7 +141,7 @@ pub enum AfterExit {
 }
 
 /// How long to wait before a new worker is started in the place of one that ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestartDelay {
     Fixed(Duration),
     /// Doubles from `first` up to `cap`, with jitter; falls back to `first` after a stable minute.
@@ -144,7 +152,7 @@ pub enum RestartDelay {
 }
 
 /// How a worker is asked to end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopPolicy {
     /// The signal to ask with; where `None`, the one that we were asked with, or SIGTERM.
     pub signal: Option<Signal>,
@@ -153,7 +161,7 @@ pub struct StopPolicy {
 }
 
 /// How it is known that a worker serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadinessPolicy {
     pub sign: ReadySign,
     /// How long a worker may take to be ready before a reload is called off (and a warning is given at a start).
@@ -163,7 +171,7 @@ pub struct ReadinessPolicy {
 }
 
 /// What a worker has to do to be taken for ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReadySign {
     /// It listens; or it lives for the minimum uptime without ever listening.
     Listening,
@@ -172,14 +180,14 @@ pub enum ReadySign {
 }
 
 /// What SIGHUP means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnHup {
     Reload,
     Forward,
 }
 
 /// How a worker comes by its listening socket, as asked for with `--share`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Share {
     /// The best way for the program that this machine allows.
     Auto,

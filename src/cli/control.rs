@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::broadcast::Receiver;
 
 use crate::api::types::EventView;
-use crate::control::bind::bind;
-use crate::control::place::Surroundings;
+use crate::control::bind::{Bound, bind};
+use crate::control::place::{Place, Surroundings};
 use crate::control::{Options, Server};
 use crate::driver::Driver;
 use crate::driver::handle::Handle;
@@ -21,6 +22,8 @@ pub(super) struct Wiring {
     pub(super) events: Receiver<Arc<EventView>>,
     /// The directory of a runtime in the background.
     pub(super) home: Option<PathBuf>,
+    /// The socket of the program before us in this process, and where it is.
+    pub(super) inherited: Option<(OwnedFd, String)>,
 }
 
 /// Opens it. A runtime without one still does its work, so a failure is only told.
@@ -29,12 +32,19 @@ pub(super) fn open(wiring: Wiring, driver: &mut Driver) -> Option<Server> {
     let surroundings = Surroundings::of(wiring.home.as_deref(), &environment);
     let home = wiring.home.unwrap_or_else(|| surroundings.background_home());
     let options = Options { home, events: wiring.events };
-    let bound = bind(&surroundings.for_runtime()).map_err(|error| error.to_string());
+    let adopted = wiring.inherited.map(|(socket, place)| Bound::adopt(socket, Place::read(&place)));
+    let bound = adopted.map_or_else(|| bind(&surroundings.for_runtime()), Ok);
     let server = bound
+        .map_err(|error| error.to_string())
         .and_then(|bound| Server::start(bound, wiring.handle, options).map_err(|error| error.to_string()));
     match server {
         Ok(server) => {
             driver.set_socket(server.place().to_string());
+            match server.bound().listener.try_clone() {
+                Ok(socket) => driver.keep_control(socket.into()),
+                // An update then binds another.
+                Err(error) => tracing::debug!(%error, "no second descriptor for the control socket"),
+            }
             tracing::debug!(socket = %server.place(), "control socket open");
             Some(server)
         }

@@ -5,6 +5,7 @@ mod control;
 mod outputs;
 mod plan;
 mod render;
+mod resume;
 pub mod run;
 mod surroundings;
 mod verbs;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::config::settings::{LogFormat, Settings};
 use crate::config::sources::Sources;
-use crate::driver::{Plan, rotated};
+use crate::driver::{Plan, own_log};
 use crate::logs::{self, Closed, Format, Outputs, Prefix, StreamSettings};
 
 /// In the foreground: our standard output and error.
@@ -51,8 +51,7 @@ pub(super) fn of_background(home: &Path) -> io::Result<(Outputs, Closed)> {
         line_times: false,
         sole_source: false,
     };
-    let file = home.join("logs").join("pmr.log");
-    Outputs::to_files(look, rotated(file.clone()), rotated(file))
+    Outputs::to_files(look, own_log(home), own_log(home))
 }
 
 /// no-color.org: any value but the empty one forbids colour.

@@ -13,10 +13,12 @@ use super::args::{self, Request};
 use super::control::{self, Wiring};
 use super::outputs;
 use super::plan::{self, Interception};
+use super::resume;
 use super::surroundings;
 use super::verbs;
 use crate::config::settings::Settings;
 use crate::config::sources::Sources;
+use crate::control::Server;
 use crate::driver::handle::handle;
 use crate::driver::{Driver, Plan};
 use crate::exit::{self, Error};
@@ -24,7 +26,7 @@ use crate::logs::{Closed, Outputs};
 use crate::spec::Company;
 use crate::sys::filter::Filter;
 use crate::sys::signals::{self, Installed};
-use crate::sys::{guard, low_fds, subreaper};
+use crate::sys::{guard, low_fds, replace, subreaper};
 
 /// The first word by which a runtime without apps is started, for the background: `pmr-runtime daemon HOME`.
 pub const DAEMON: &str = "daemon";
@@ -39,14 +41,20 @@ pub fn main() -> ExitCode {
         guard::run();
         return ExitCode::SUCCESS;
     }
+    if resume::is_check() {
+        return resume::check();
+    }
+    let state = replace::take_state();
     // Before any handler is installed: Ctrl-C ends a client as it ends any program.
-    if let Some(status) = verbs::run() {
+    if state.is_none()
+        && let Some(status) = verbs::run()
+    {
         return status;
     }
     // First of all, since the kernel drops a signal that a PID 1 has no handler for.
     let installed = signals::install();
     let status = match installed {
-        Ok(signals) => start(signals).unwrap_or_else(|error| exit::report(&error, &mut io::stderr())),
+        Ok(signals) => start(signals, state).unwrap_or_else(|error| exit::report(&error, &mut io::stderr())),
         Err(error) => exit::report(
             &Error::System { what: "install the signal handlers", source: error },
             &mut io::stderr(),
@@ -67,13 +75,16 @@ enum Job {
     Daemon(PathBuf),
 }
 
-fn start(signals: Installed) -> Result<u8, Error> {
+fn start(signals: Installed, state: Option<OwnedFd>) -> Result<u8, Error> {
     low_fds::fill_standard_streams().map_err(system("open /dev/null"))?;
     let reserved = low_fds::reserve().map_err(system("reserve descriptors"))?;
     // Tried while we read the configuration; most ways of sharing need to know. After the reservation, lest the probe's
     // own descriptor stand in its place.
     let interception = Rc::new(Interception::new(Filter::probe()));
     let sources = Sources::of_this_process();
+    if let Some(state) = state {
+        return resume::run(state, daemon_home(), signals, (sources, interception), reserved);
+    }
     let job = match daemon_home() {
         Some(home) => Job::Daemon(home),
         None => {
@@ -85,15 +96,20 @@ fn start(signals: Installed) -> Result<u8, Error> {
     };
     // Without it orphans go to the next init above us, which reaps them as well.
     let _not_needed_as_pid_1 = subreaper::become_subreaper();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(system("start the event loop"))?;
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, supervise(job, signals, sources, interception, reserved))
+    in_event_loop(supervise(job, signals, sources, interception, reserved))
 }
 
-fn system(what: &'static str) -> impl Fn(io::Error) -> Error {
+pub(super) fn in_event_loop(all: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Else one could take a signal in the moment in which we hand over to another program, which would never hear of it.
+        .on_thread_start(signals::leave_to_the_main_thread)
+        .build()
+        .map_err(system("start the event loop"))?;
+    tokio::task::LocalSet::new().block_on(&runtime, all)
+}
+
+pub(super) fn system(what: &'static str) -> impl Fn(io::Error) -> Error {
     move |source| Error::System { what, source }
 }
 
@@ -134,8 +150,8 @@ async fn supervise(
         Job::Daemon(home) => Some(home.clone()),
     };
     let (handle, end) = handle();
-    let wiring = Wiring { events: handle.events(), handle, home: home.clone() };
-    let surroundings = surroundings::of(sources, interception, home);
+    let wiring = Wiring { events: handle.events(), handle, home: home.clone(), inherited: None };
+    let surroundings = surroundings::of(sources, interception, home, level(&job).to_string());
     let mut driver = Driver::new(surroundings, signals, outputs, reserved, end);
     // A mere init is for its program alone.
     let is_open = !plan.as_ref().is_some_and(|plan| plan.app.is_init());
@@ -143,6 +159,11 @@ async fn supervise(
         driver.add(surroundings::first_definition(), plan, None).map_err(system("open log files"))?;
     }
     let server = if is_open { control::open(wiring, &mut driver) } else { None };
+    run_to_its_end(driver, server).await
+}
+
+/// The rest of the runtime's life.
+pub(super) async fn run_to_its_end(driver: Driver, server: Option<Server>) -> Result<u8, Error> {
     let status = driver.run().await.map_err(system("run the event loop"));
     if let Some(server) = server {
         server.finish(LAST_ANSWERS).await;

@@ -11,7 +11,12 @@ use crate::config::sources::Sources;
 use crate::driver::Surroundings;
 
 /// Of a runtime in the background where there is a `home`, else of one in the foreground.
-pub(super) fn of(sources: Sources, interception: Rc<Interception>, home: Option<PathBuf>) -> Surroundings {
+pub(super) fn of(
+    sources: Sources,
+    interception: Rc<Interception>,
+    home: Option<PathBuf>,
+    log_level: String,
+) -> Surroundings {
     let given = std::env::var_os("PMR_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     Surroundings {
         mode: if home.is_some() { Mode::Background } else { Mode::Foreground },
@@ -24,6 +29,7 @@ pub(super) fn of(sources: Sources, interception: Rc<Interception>, home: Option<
         cpus: sources.cpus().get(),
         memory_limit: sources.limits().memory,
         planner: Box::new(move |request, company| plan::plan_anew(&sources, &interception, request, company)),
+        log_level,
     }
 }
 

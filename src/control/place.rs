@@ -25,6 +25,17 @@ impl fmt::Display for Place {
     }
 }
 
+impl Place {
+    /// As it is displayed.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        match text.strip_prefix('@') {
+            Some(name) => Self::Abstract(name.to_owned()),
+            None => Self::File(PathBuf::from(text)),
+        }
+    }
+}
+
 /// What may hold sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Candidate {

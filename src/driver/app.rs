@@ -30,7 +30,7 @@ pub(super) struct App {
     pub(super) definition: StartRequest,
     pub(super) created_at_ms: u64,
     /// How workers of a generation are run: the plan of the greatest number that is not greater.
-    plans: BTreeMap<Generation, Rc<Plan>>,
+    pub(super) plans: BTreeMap<Generation, Rc<Plan>>,
     /// What a reload by a signal shall run, made before the signal was passed on.
     pub(super) replanned: Option<Rc<Plan>>,
     pub(super) supervisor: Supervisor,
@@ -172,9 +172,7 @@ impl App {
 
     /// Has it told, after what was to be told before.
     pub(super) fn tell(&self, notice: Notice, logs: Option<Rc<WorkerLogs>>) {
-        let telling = self.telling(notice, logs);
-        // The teller ends only after us.
-        let _told = self.shared.tellings.send(telling);
+        self.shared.tell(self.telling(notice, logs));
     }
 
     pub(super) fn telling(&self, notice: Notice, logs: Option<Rc<WorkerLogs>>) -> Telling {

@@ -27,7 +27,12 @@ impl Driver {
             self.apps.values_mut().find_map(|app| app.workers.by_pid(pid).map(|worker| (app, worker)));
         match found {
             Some((app, worker)) => app.on_ended(worker, reason),
-            None => tracing::debug!(pid = pid.as_raw(), %reason, "orphan reaped"),
+            None => {
+                if let Some(update) = &mut self.update {
+                    update.forget(pid);
+                }
+                tracing::debug!(pid = pid.as_raw(), %reason, "orphan reaped");
+            }
         }
     }
 }

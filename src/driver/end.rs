@@ -113,8 +113,7 @@ impl App {
     /// Tells how it ended, if that was not told yet.
     fn tell_end(&mut self) {
         if let Some(telling) = self.take_ending() {
-            // The teller ends only after us.
-            let _told = self.shared.tellings.send(telling);
+            self.shared.tell(telling);
         }
     }
 

@@ -19,6 +19,16 @@ impl OomWatch {
         watch
     }
 
+    /// As the program before us in this process left it: it had `seen` so many.
+    pub(super) fn resume(file: Option<PathBuf>, seen: u64) -> Self {
+        Self { file, seen }
+    }
+
+    /// How many kills are known of.
+    pub(super) fn seen(&self) -> u64 {
+        self.seen
+    }
+
     /// Whether the kernel has killed since this was last asked.
     pub(super) fn has_struck(&mut self) -> bool {
         let now = self.read().unwrap_or(self.seen);

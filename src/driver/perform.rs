@@ -53,12 +53,13 @@ impl App {
         if queues.is_empty() {
             self.ask_to_end(worker, signal);
         } else {
-            tokio::task::spawn_local(let_drain(
-                self.key(worker),
-                signal,
-                queues,
-                self.shared.questions.clone(),
-            ));
+            let asking = Rc::clone(&self.shared.asking);
+            asking.update(|count| count + 1);
+            let drained = let_drain(self.key(worker), signal, queues, self.shared.questions.clone());
+            tokio::task::spawn_local(async move {
+                drained.await;
+                asking.update(|count| count - 1);
+            });
         }
     }
 

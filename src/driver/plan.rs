@@ -3,13 +3,15 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::api::types::{Mode, Problem, SettingView, StartRequest};
 use crate::handover::agent::Agent;
 use crate::handover::choose::Way;
 use crate::spec::{AppSpec, Company};
 
 /// How an app shall be run.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
     /// The app, its instances as they shall really run.
     pub app: AppSpec,
@@ -57,6 +59,8 @@ pub struct Surroundings {
     pub cpus: u32,
     pub memory_limit: Option<u64>,
     pub planner: Planner,
+    /// The least of our own lines that are told: `info`.
+    pub log_level: String,
 }
 
 impl fmt::Debug for Surroundings {

@@ -7,14 +7,14 @@ use super::order::{Batch, distinct};
 use super::plan::Plan;
 use super::run::Driver;
 use super::watch_logs;
-use crate::api::types::{LogView, Operation, Problem, StartRequest, Verdict};
+use crate::api::types::{LogView, Problem, StartRequest, Verdict};
 use crate::handover::environment;
 use crate::spec::Company;
 use crate::supervisor::{Command, Event, Ticket};
 
 impl Driver {
     /// Answers, now or when it is done. Who asked may have gone: nobody minds.
-    pub(super) fn on_question(&mut self, question: Question) {
+    pub(super) async fn on_question(&mut self, question: Question) {
         match question {
             Question::Runtime { reply } => drop(reply.send(self.view())),
             Question::Apps { reply } => {
@@ -40,7 +40,7 @@ impl Driver {
                 drop(reply.send(self.apps.values().map(|app| app.saved()).collect()));
             }
             Question::Kill { reply } => self.kill(reply),
-            Question::Update { reply, .. } => drop(reply.send(not_yet())),
+            Question::Update { executable, reply } => self.begin_update(executable, reply).await,
         }
     }
 
@@ -112,19 +112,6 @@ fn gone(change: &Change) -> Verdict {
         operation: change.operation(),
         ok: false,
         message: "the app is gone".to_owned(),
-        took_ms: 0,
-        generation: None,
-        instances: None,
-        last_lines: Vec::new(),
-    }
-}
-
-fn not_yet() -> Verdict {
-    Verdict {
-        app: None,
-        operation: Operation::Update,
-        ok: false,
-        message: "this version cannot be updated in place; restart it".to_owned(),
         took_ms: 0,
         generation: None,
         instances: None,

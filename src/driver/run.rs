@@ -11,17 +11,17 @@ use tokio::task::JoinHandle;
 
 use super::app::App;
 use super::clock::Clock;
-use super::handle::{DriverEnd, Question};
-use super::hear::Asked;
+use super::handle::DriverEnd;
+use super::inboxes::{Happened, Inboxes};
 use super::oom::OomWatch;
 use super::order::in_one_line;
 use super::plan::{Plan, Surroundings};
 use super::question::problem;
 use super::shared::Shared;
-use super::tell::Teller;
+use super::tell::{Events, Teller};
+use super::update::{Tried, Update};
 use super::watch_logs::{self, Followers};
 use crate::api::types::{Mode, Problem, StartRequest, Verdict};
-use crate::handover::cluster::FromWorker;
 use crate::handover::notify::Said;
 use crate::logs::{Closed, Outputs, Stream, WorkerLogs};
 use crate::process::{Pid, Signal};
@@ -51,31 +51,24 @@ pub struct Driver {
     pub(super) teller: JoinHandle<Teller>,
     /// The logs of apps that were removed, until all was read.
     pub(super) retired: Vec<Rc<WorkerLogs>>,
+    /// How often the program was updated in place.
+    pub(super) updates: u32,
+    /// An update that is under way.
+    pub(super) update: Option<Update>,
+    pub(super) tries: mpsc::Sender<Tried>,
+    /// The control socket itself, for the program after us.
+    pub(super) control: Option<OwnedFd>,
     /// Descriptor numbers kept free for workers.
     _reserved: Vec<OwnedFd>,
-    inboxes: Inboxes,
+    pub(super) inboxes: Inboxes,
 }
 
-/// Where events come from.
-#[derive(Debug)]
-struct Inboxes {
-    signals: Signals,
-    closed: Closed,
-    asked: mpsc::Receiver<(WorkerKey, Asked)>,
-    channel: mpsc::Receiver<(WorkerKey, FromWorker)>,
-    said: mpsc::Receiver<(WorkerKey, Said)>,
-    questions: mpsc::Receiver<Question>,
-}
-
-/// One thing that happened.
-enum Happened {
-    Signals(Vec<Arrived>),
-    Closed(Stream),
-    Asked(WorkerKey, Asked),
-    Said(WorkerKey, Said),
-    Channel(WorkerKey, FromWorker),
-    Question(Question),
-    Deadline,
+/// What was before the driver was made.
+pub(super) struct Past {
+    pub(super) clock: Clock,
+    pub(super) oom: OomWatch,
+    /// The number of the last event.
+    pub(super) last_event: u64,
 }
 
 impl Driver {
@@ -88,20 +81,37 @@ impl Driver {
         reserved: Vec<OwnedFd>,
         end: DriverEnd,
     ) -> Self {
+        let oom = OomWatch::new(surroundings.oom_file.clone());
+        let past = Past { clock: Clock::start(), oom, last_event: 0 };
+        let (outputs, closed) = outputs;
+        Self::assemble(surroundings, signals, (Rc::new(outputs), closed), reserved, end, past)
+    }
+
+    pub(super) fn assemble(
+        surroundings: Surroundings,
+        signals: Signals,
+        (outputs, closed): (Rc<Outputs>, Closed),
+        reserved: Vec<OwnedFd>,
+        end: DriverEnd,
+        past: Past,
+    ) -> Self {
         let (questions, asked) = mpsc::channel(MESSAGES_WAITING);
         let (channel, channel_inbox) = mpsc::channel(MESSAGES_WAITING);
         let (said, said_inbox) = mpsc::channel(MESSAGES_WAITING);
         let (tellings, told) = mpsc::unbounded_channel();
-        let (outputs, closed) = outputs;
+        let (tries, tried) = mpsc::channel(1);
+        let events = Rc::new(Events::new(end.events, past.last_event));
         let shared = Rc::new(Shared {
-            oom: RefCell::new(OomWatch::new(surroundings.oom_file.clone())),
+            oom: RefCell::new(past.oom),
             surroundings,
-            clock: Clock::start(),
-            outputs: Rc::new(outputs),
+            clock: past.clock,
+            outputs,
             questions,
             channel,
             said,
             tellings,
+            events: Rc::clone(&events),
+            asking: Rc::default(),
             guard: RefCell::default(),
             advised: RefCell::default(),
             next_id: Cell::default(),
@@ -118,7 +128,11 @@ impl Driver {
             arranged: (1, 1),
             socket: None,
             retired: Vec::new(),
-            teller: tokio::task::spawn_local(Teller::new(end.events).run(told)),
+            teller: tokio::task::spawn_local(Teller::new(events).run(told)),
+            updates: 0,
+            update: None,
+            tries,
+            control: None,
             _reserved: reserved,
             inboxes: Inboxes {
                 signals,
@@ -126,6 +140,7 @@ impl Driver {
                 asked,
                 channel: channel_inbox,
                 said: said_inbox,
+                tried,
                 questions: end.questions,
             },
         }
@@ -176,6 +191,11 @@ impl Driver {
         self.socket = Some(socket);
     }
 
+    /// The control socket, which goes on over an update.
+    pub fn keep_control(&mut self, socket: OwnedFd) {
+        self.control = Some(socket);
+    }
+
     /// Runs until all is over, and returns the status to exit with. To be called within a `LocalSet`.
     ///
     /// # Errors
@@ -186,17 +206,27 @@ impl Driver {
                 return Ok(self.finish(status).await);
             }
             let deadline = self.apps.values().filter_map(App::next_deadline).min();
-            match self.inboxes.next(deadline, self.shared.clock).await? {
-                Happened::Signals(signals) => self.on_signals(&signals),
-                Happened::Closed(Stream::Stdout) => self.feed_all(&Event::OutputClosed),
-                // Our own words are lost then, but the app's are not.
-                Happened::Closed(Stream::Stderr) => {}
-                Happened::Asked(key, asked) => self.with(key, |app| app.on_asked(key.worker, &asked)),
-                Happened::Said(key, said) => self.with(key, |app| app.on_said(key.worker, &said)),
-                Happened::Channel(key, said) => self.with(key, |app| app.on_channel(key.worker, said)),
-                Happened::Question(question) => self.on_question(question),
-                Happened::Deadline => self.apps.values_mut().for_each(App::on_deadline),
+            let leave_at = self.update.as_ref().and_then(Update::next_try);
+            match self.inboxes.next(deadline, leave_at, self.shared.clock).await? {
+                Some(happened) => self.on_happened(happened).await,
+                None => self.hand_over().await,
             }
+        }
+    }
+
+    /// Deals with one thing that happened.
+    pub(super) async fn on_happened(&mut self, happened: Happened) {
+        match happened {
+            Happened::Signals(signals) => self.on_signals(&signals),
+            Happened::Closed(Stream::Stdout) => self.feed_all(&Event::OutputClosed),
+            // Our own words are lost then, but the app's are not.
+            Happened::Closed(Stream::Stderr) => {}
+            Happened::Asked(key, asked) => self.with(key, |app| app.on_asked(key.worker, &asked)),
+            Happened::Said(key, said) => self.with(key, |app| app.on_said(key.worker, &said)),
+            Happened::Channel(key, said) => self.with(key, |app| app.on_channel(key.worker, said)),
+            Happened::Question(question) => self.on_question(question).await,
+            Happened::Tried(tried) => self.on_tried(tried),
+            Happened::Deadline => self.apps.values_mut().for_each(App::on_deadline),
         }
     }
 
@@ -240,7 +270,7 @@ impl Driver {
     }
 
     /// What may follow on anything: apps are over or gone, the outputs are arranged anew, or all is over.
-    fn settle(&mut self) -> Option<u8> {
+    pub(super) fn settle(&mut self) -> Option<u8> {
         self.note_ends();
         self.arrange();
         let foreground = self.shared.surroundings.mode == Mode::Foreground;
@@ -289,30 +319,6 @@ impl App {
         match said {
             Said::Ready => self.feed(Event::Ready { worker }),
             said => tracing::debug!(worker = worker.0, ?said, "sd_notify"),
-        }
-    }
-}
-
-impl Inboxes {
-    /// The next thing that happens. Signals first, so that a flood of anything else cannot keep us from stopping.
-    async fn next(&mut self, deadline: Option<Uptime>, clock: Clock) -> io::Result<Happened> {
-        let wake = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(clock.at(deadline)).await,
-                None => std::future::pending().await,
-            }
-        };
-        // Every branch is cancel-safe: what is not taken stays where it is.
-        tokio::select! {
-            biased;
-            signals = self.signals.next() => Ok(Happened::Signals(signals?)),
-            Some((worker, asked)) = self.asked.recv() => Ok(Happened::Asked(worker, asked)),
-            Some((worker, said)) = self.said.recv() => Ok(Happened::Said(worker, said)),
-            Some((worker, message)) = self.channel.recv() => Ok(Happened::Channel(worker, message)),
-            stream = self.closed.next() => Ok(Happened::Closed(stream)),
-            () = wake => Ok(Happened::Deadline),
-            // Last, so that whoever asks without end never keeps a worker waiting.
-            Some(question) = self.questions.recv() => Ok(Happened::Question(question)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::clock::Clock;
 use super::hear::Asked;
 use super::oom::OomWatch;
 use super::plan::{Plan, Surroundings};
-use super::tell::Telling;
+use super::tell::{Events, Telling};
 use super::watch_logs::Followers;
 use crate::api::types::Mode;
 use crate::handover::cluster::FromWorker;
@@ -34,6 +34,9 @@ pub(super) struct Shared {
     pub(super) said: mpsc::Sender<(WorkerKey, Said)>,
     /// What is to be told, in order. As many as the supervisors have decisions, and told within a fraction of a second.
     pub(super) tellings: mpsc::UnboundedSender<Telling>,
+    pub(super) events: Rc<Events>,
+    /// How many tasks have something that they are still to pass on to the loop: a worker's question, a queue's end.
+    pub(super) asking: Rc<Cell<u32>>,
     /// Takes what workers have started along, should we be killed.
     pub(super) guard: RefCell<Option<Guard>>,
     /// Advice already given, so that each is given once.
@@ -45,6 +48,19 @@ pub(super) struct Shared {
     pub(super) followers: Followers,
 }
 
+impl Surroundings {
+    /// The log files of an app, if it has any.
+    pub(super) fn log_files_of(&self, app: &str) -> Option<(PathBuf, PathBuf)> {
+        let Self { mode: Mode::Background, home: Some(home), .. } = self else {
+            return None;
+        };
+        let logs = home.join("logs");
+        // A name may hold anything but control characters.
+        let name = app.replace('/', "-");
+        Some((logs.join(format!("{name}-out.log")), logs.join(format!("{name}-error.log"))))
+    }
+}
+
 /// How many different pieces of advice are given.
 const MOST_ADVICE: usize = 32;
 
@@ -54,6 +70,13 @@ impl Shared {
         let id = self.next_id.get();
         self.next_id.set(id.saturating_add(1));
         id
+    }
+
+    /// Has it told, after what was to be told before.
+    pub(super) fn tell(&self, telling: Telling) {
+        self.events.waiting.update(|waiting| waiting + 1);
+        // The teller ends only after us.
+        let _told = self.tellings.send(telling);
     }
 
     /// Says it once, however many workers do the same. An app that tries port after port need not be told of each.
@@ -94,7 +117,9 @@ impl Shared {
 
     /// Where the workers of an app write: in the background to files of its own, else to our outputs.
     pub(super) fn outputs_of(&self, plan: &Plan) -> io::Result<Rc<Outputs>> {
-        let Some(files) = self.log_files_of(&plan.app.name) else { return Ok(Rc::clone(&self.outputs)) };
+        let Some((out, err)) = self.log_files_of(&plan.app.name) else {
+            return Ok(Rc::clone(&self.outputs));
+        };
         let plain = StreamSettings { prefix: Prefix::None, colour: false };
         let settings = logs::Settings {
             format: Format::Raw,
@@ -104,19 +129,13 @@ impl Shared {
             line_times: false,
             sole_source: false,
         };
-        let (outputs, _never_closed) = Outputs::to_files(settings, rotated(files.0), rotated(files.1))?;
+        let (outputs, _never_closed) = Outputs::to_files(settings, rotated(out), rotated(err))?;
         Ok(Rc::new(outputs))
     }
 
     /// The log files of an app, if it has any.
     pub(super) fn log_files_of(&self, app: &str) -> Option<(PathBuf, PathBuf)> {
-        let Surroundings { mode: Mode::Background, home: Some(home), .. } = &self.surroundings else {
-            return None;
-        };
-        let logs = home.join("logs");
-        // A name may hold anything but control characters.
-        let name = app.replace('/', "-");
-        Some((logs.join(format!("{name}-out.log")), logs.join(format!("{name}-error.log"))))
+        self.surroundings.log_files_of(app)
     }
 
     /// Lines of several apps or instances are told apart by a prefix.
@@ -129,9 +148,15 @@ impl Shared {
     }
 }
 
+/// Our own lines, in the background.
+#[must_use]
+pub fn own_log(home: &Path) -> FileSettings {
+    rotated(home.join("logs").join("pmr.log"))
+}
+
 /// Files that cannot fill a disk: 10 MB each, and as many again four times; none is older than a week when it is left.
 #[must_use]
-pub fn rotated(path: PathBuf) -> FileSettings {
+pub(super) fn rotated(path: PathBuf) -> FileSettings {
     FileSettings {
         path,
         max_bytes: Some(10_000_000),

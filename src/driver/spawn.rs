@@ -1,5 +1,6 @@
 //! Starts a worker: its environment, its descriptors, its way to a socket, and what listens to it afterwards.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -200,14 +201,20 @@ impl App {
     fn intercept(&mut self, id: WorkerId, instance: InstanceId, pid: Pid, listener: Result<OwnedFd, Errno>) {
         match listener.map_err(io::Error::from).and_then(Listener::new).map(Rc::new) {
             Ok(listener) => {
-                let questions = self.shared.questions.clone();
-                tokio::task::spawn_local(hear_questions(self.key(id), Rc::clone(&listener), questions));
-                self.workers.intercept(id, Interception::new(listener, instance));
+                self.hear_through(id, Interception::new(listener, instance));
             }
             Err(error) => {
                 tracing::warn!(%error, pid = pid.as_raw(), "this worker's `bind` cannot be intercepted");
             }
         }
+    }
+
+    /// Has the questions heard that come through a worker's filter.
+    pub(super) fn hear_through(&mut self, id: WorkerId, interception: Interception) {
+        let listener = Rc::clone(interception.listener());
+        let (questions, asking) = (self.shared.questions.clone(), Rc::clone(&self.shared.asking));
+        tokio::task::spawn_local(hear_questions(self.key(id), listener, questions, asking));
+        self.workers.intercept(id, interception);
     }
 
     fn link(&self, id: WorkerId, socket: UnixStream) -> Option<ClusterLink> {
@@ -236,9 +243,17 @@ fn add_channel(gifts: &mut Gifts, id: WorkerId, membership: Membership) -> Resul
 }
 
 /// Brings a worker's questions to the loop until the last process that could ask is gone.
-async fn hear_questions(id: WorkerKey, listener: Rc<Listener>, questions: Sender<(WorkerKey, Asked)>) {
+async fn hear_questions(
+    id: WorkerKey,
+    listener: Rc<Listener>,
+    questions: Sender<(WorkerKey, Asked)>,
+    asking: Rc<Cell<u32>>,
+) {
     while let Ok(Some(question)) = listener.next().await {
-        if questions.send((id, Asked::Question(question))).await.is_err() {
+        asking.update(|count| count + 1);
+        let sent = questions.send((id, Asked::Question(question))).await;
+        asking.update(|count| count - 1);
+        if sent.is_err() {
             return;
         }
     }

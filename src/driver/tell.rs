@@ -50,17 +50,51 @@ impl Whose {
     }
 }
 
-/// Who tells.
+/// Events, for those who listen.
 #[derive(Debug)]
-pub(super) struct Teller {
-    events: broadcast::Sender<Arc<EventView>>,
-    seq: u64,
+pub(super) struct Events {
+    sender: broadcast::Sender<Arc<EventView>>,
+    /// The number of the last one.
+    pub(super) seq: Cell<u64>,
+    /// How many notices wait to be told.
+    pub(super) waiting: Cell<u64>,
 }
 
+impl Events {
+    /// For all who listen to `sender`. The number of the last event so far was `seq`.
+    pub(super) fn new(sender: broadcast::Sender<Arc<EventView>>, seq: u64) -> Self {
+        Self { sender, seq: Cell::new(seq), waiting: Cell::default() }
+    }
+
+    /// Tells something about the runtime itself.
+    pub(super) fn announce(&self, said: &Said) {
+        self.publish(None, None, said);
+        emit("", said);
+    }
+
+    fn publish(&self, app: Option<&Whose>, id: Option<u32>, said: &Said) {
+        self.seq.update(|seq| seq + 1);
+        // Nobody may listen.
+        let _heard = self.sender.send(Arc::new(EventView {
+            seq: self.seq.get(),
+            at_ms: clock::epoch_ms(),
+            level: said.level.to_string().to_ascii_lowercase(),
+            kind: said.kind.to_owned(),
+            app: app.map(|app| app.name.clone()),
+            id,
+            pid: said.pid.map(crate::process::Pid::as_raw),
+            message: said.text.clone(),
+        }));
+    }
+}
+
+/// Who tells.
+#[derive(Debug)]
+pub(super) struct Teller(Rc<Events>);
+
 impl Teller {
-    /// Events go to all who listen to `events`.
-    pub(super) fn new(events: broadcast::Sender<Arc<EventView>>) -> Self {
-        Self { events, seq: 0 }
+    pub(super) fn new(events: Rc<Events>) -> Self {
+        Self(events)
     }
 
     /// Tells everything that comes until there is nobody left who could send more.
@@ -70,6 +104,7 @@ impl Teller {
                 let _in_time = tokio::time::timeout(LAST_LINES_WITHIN, logs.drain()).await;
             }
             self.tell(&telling);
+            self.0.waiting.update(|waiting| waiting.saturating_sub(1));
         }
         self
     }
@@ -78,7 +113,7 @@ impl Teller {
     pub(super) fn tell(&mut self, telling: &Telling) {
         let Telling { app, notice, id, logs } = telling;
         let Some(said) = words(notice) else { return };
-        self.publish(app, *id, &said);
+        self.0.publish(Some(app), *id, &said);
         if app.is_init && is_the_inits_own(notice) {
             return;
         }
@@ -91,21 +126,6 @@ impl Teller {
         if let (Notice::Exited { .. }, Some(logs)) = (notice, logs) {
             app.explain(logs);
         }
-    }
-
-    fn publish(&mut self, app: &Whose, id: Option<u32>, said: &Said) {
-        self.seq += 1;
-        // Nobody may listen.
-        let _heard = self.events.send(Arc::new(EventView {
-            seq: self.seq,
-            at_ms: clock::epoch_ms(),
-            level: said.level.to_string().to_ascii_lowercase(),
-            kind: said.kind.to_owned(),
-            app: Some(app.name.clone()),
-            id,
-            pid: said.pid.map(crate::process::Pid::as_raw),
-            message: said.text.clone(),
-        }));
     }
 }
 
@@ -138,8 +158,10 @@ fn quote(logs: &WorkerLogs) {
     }
 }
 
-/// The fields in one order for all lines; those that a line has not are left out.
+/// The fields in one order for all lines; those that a line has not are left out, as is the app of what is said of the
+/// runtime itself.
 fn emit(app: &str, said: &Said) {
+    let app = Some(app).filter(|app| !app.is_empty());
     macro_rules! at {
         ($level:ident) => {
             tracing::$level!(

@@ -30,7 +30,7 @@ impl Driver {
             directory: surroundings.directory.clone(),
             started_at_ms: clock::epoch_ms().saturating_sub(uptime),
             uptime_ms: uptime,
-            updates: 0,
+            updates: self.updates,
             memory_bytes: None,
             machine: MachineView {
                 architecture: std::env::consts::ARCH.to_owned(),

@@ -76,7 +76,7 @@ impl Said {
 }
 
 /// The kinds of events, for the documentation and those who filter by them.
-pub const KINDS: [&str; 24] = [
+pub const KINDS: [&str; 26] = [
     "started",
     "ready",
     "not_ready",
@@ -101,7 +101,21 @@ pub const KINDS: [&str; 24] = [
     "scale_refused",
     "ended",
     "added",
+    "updated",
+    "update_failed",
 ];
+
+/// The runtime was updated in place.
+pub(super) fn updated(from: &str, to: &str, workers: usize) -> Said {
+    let mut said = Said::new(Level::INFO, "updated", format!("updated in place from version {from} to {to}"));
+    said.workers = Some(workers);
+    said
+}
+
+/// It was not.
+pub(super) fn update_failed(why: &str) -> Said {
+    Said::new(Level::WARN, "update_failed", format!("not updated, the old program goes on: {why}"))
+}
 
 /// What to say of it; `None` where nothing is worth a word.
 pub(super) fn words(notice: &Notice) -> Option<Said> {

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::handover::cluster::ClusterLink;
 use crate::handover::intercept::Interception;
 use crate::handover::notify::NotifyListener;
@@ -29,7 +31,7 @@ pub(super) struct Worker {
 }
 
 /// Whether a worker was asked to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Stop {
     NotAsked,
     Asked,
@@ -49,7 +51,7 @@ pub(super) struct Workers {
 }
 
 /// The group that an ended worker has left.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Remains {
     pub(super) group: Pid,
     pub(super) instance: InstanceId,
@@ -104,6 +106,21 @@ impl Workers {
     /// Notes who answers the questions of a worker and its descendants.
     pub(super) fn intercept(&mut self, id: WorkerId, interception: Interception) {
         self.interceptions.insert(id, interception);
+    }
+
+    /// All of them, by the worker that was given the filter.
+    pub(super) fn interceptions(&self) -> impl Iterator<Item = (WorkerId, &Interception)> {
+        self.interceptions.iter().map(|(&id, interception)| (id, interception))
+    }
+
+    /// All whose first process lives, with their numbers.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (WorkerId, &Worker)> {
+        self.alive.iter().map(|(&id, worker)| (id, worker))
+    }
+
+    /// What ended workers have left.
+    pub(super) fn remains(&self) -> impl Iterator<Item = (WorkerId, Remains)> {
+        self.remains.iter().map(|(&id, &remains)| (id, remains))
     }
 
     pub(super) fn interception(&mut self, id: WorkerId) -> Option<&mut Interception> {

@@ -11,14 +11,20 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
+use crate::spec::bytes;
+
 const SCRIPT: &str = include_str!("agent.cjs");
 
 /// What is needed to load the agent into each new worker.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Agent {
     /// Where the script may be put, best first.
+    #[serde(with = "bytes::list")]
     pub directories: Vec<PathBuf>,
     /// NODE_OPTIONS as the user has set it.
+    #[serde(with = "bytes::option")]
     pub given: Option<OsString>,
 }
 

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
+
 use crate::spec::Share;
 
 /// How workers come by their sockets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Way {
     /// Node's cluster protocol. Interception beneath it, where it is to be had, covers what does not go through the
     /// protocol: child processes, `exclusive` listeners, the wrong port.
@@ -19,7 +21,7 @@ pub enum Way {
 }
 
 /// Whether `bind` and `listen` are intercepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Interception {
     On,
     Off,

@@ -2,19 +2,23 @@
 //!
 //! Each worker has a socket of its own, so what comes in needs no further sign of whose it is.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram as StdUnixDatagram;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
 
 use crate::process::Pid;
-use crate::spec::WorkerKey;
+use crate::spec::{WorkerKey, bytes};
+use crate::sys::inherited::{self, Kept};
 use crate::sys::notify;
 
 /// The variable that tells a worker where to send to.
@@ -67,7 +71,20 @@ fn parse_line(line: &[u8]) -> Option<Said> {
 pub struct NotifyListener {
     address: OsString,
     file: Option<PathBuf>,
+    socket: Rc<UnixDatagram>,
+    /// Whether something was read that is still to be passed on.
+    delivering: Rc<Cell<bool>>,
     task: JoinHandle<()>,
+}
+
+/// What is known of one between two programs of one process.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NotifyState {
+    descriptor: i32,
+    #[serde(with = "bytes::one")]
+    address: OsString,
+    #[serde(with = "bytes::option")]
+    file: Option<PathBuf>,
 }
 
 impl NotifyListener {
@@ -85,9 +102,48 @@ impl NotifyListener {
         events: Sender<(WorkerKey, Said)>,
     ) -> io::Result<Self> {
         let (socket, address, file) = bind(worker, own_pid, directory)?;
-        let socket = UnixDatagram::from_std(socket)?;
-        let task = tokio::task::spawn_local(receive_all(socket, worker, events));
-        Ok(Self { address, file, task })
+        Self::watch(worker, socket, (address, file), events)
+    }
+
+    /// The socket as the program before us in this process left it; see [`NotifyListener::start`].
+    ///
+    /// # Errors
+    /// When it is not there any more.
+    pub fn resume(
+        worker: WorkerKey,
+        state: NotifyState,
+        events: Sender<(WorkerKey, Said)>,
+    ) -> io::Result<Self> {
+        let NotifyState { descriptor, address, file } = state;
+        Self::watch(worker, inherited::take(descriptor)?.into(), (address, file), events)
+    }
+
+    fn watch(
+        worker: WorkerKey,
+        socket: StdUnixDatagram,
+        (address, file): (OsString, Option<PathBuf>),
+        events: Sender<(WorkerKey, Said)>,
+    ) -> io::Result<Self> {
+        let socket = Rc::new(UnixDatagram::from_std(socket)?);
+        let delivering = Rc::default();
+        let task =
+            tokio::task::spawn_local(receive_all(Rc::clone(&socket), worker, Rc::clone(&delivering), events));
+        Ok(Self { address, file, socket, delivering, task })
+    }
+
+    /// Whether all that was read has been passed on.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        !self.delivering.get()
+    }
+
+    /// All that another program must know to go on, which keeps the socket open over an `execve`. Only at rest.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn state(&self, kept: &mut Kept) -> io::Result<NotifyState> {
+        let descriptor = kept.add(self.socket.as_fd())?;
+        Ok(NotifyState { descriptor, address: self.address.clone(), file: self.file.clone() })
     }
 
     /// The value of [`VARIABLE`] for the worker.
@@ -138,17 +194,24 @@ fn bind_in(
     Ok((socket, path.clone().into_os_string(), Some(path)))
 }
 
-async fn receive_all(socket: UnixDatagram, worker: WorkerKey, events: Sender<(WorkerKey, Said)>) {
+async fn receive_all(
+    socket: Rc<UnixDatagram>,
+    worker: WorkerKey,
+    delivering: Rc<Cell<bool>>,
+    events: Sender<(WorkerKey, Said)>,
+) {
     loop {
         // A datagram socket has no end, and an error on it concerns a sender, not us; but do not spin on it.
         let Ok(heard) = socket.async_io(Interest::READABLE, || receive(&socket)).await else {
             return;
         };
+        delivering.set(true);
         for said in heard {
             if events.send((worker, said)).await.is_err() {
                 return;
             }
         }
+        delivering.set(false);
     }
 }
 
@@ -234,6 +297,27 @@ mod tests {
             let listener = NotifyListener::start(key(1), own_pid(), directory.path(), sender).unwrap();
             send(listener.address(), b"READY=1");
             assert_eq!(heard(&mut events).await, (key(1), Said::Ready));
+        });
+    }
+
+    #[test]
+    fn a_socket_goes_on_in_the_next_program_with_what_was_said_meanwhile() {
+        use std::os::fd::IntoRawFd;
+
+        in_a_runtime(async {
+            let (sender, mut events) = mpsc::channel(4);
+            let directory = tempfile::tempdir().unwrap();
+            let listener =
+                NotifyListener::start(key(9), own_pid(), directory.path(), sender.clone()).unwrap();
+            let mut state = listener.state(&mut Kept::default()).unwrap();
+            state.descriptor = listener.socket.as_fd().try_clone_to_owned().unwrap().into_raw_fd();
+            let text = serde_json::to_string(&state).unwrap();
+            let address = listener.address().clone();
+            drop(listener);
+            send(&address, b"READY=1");
+            let next = NotifyListener::resume(key(9), serde_json::from_str(&text).unwrap(), sender).unwrap();
+            assert_eq!((next.address(), next.is_at_rest()), (&address, true));
+            assert_eq!(heard(&mut events).await, (key(9), Said::Ready));
         });
     }
 

@@ -4,8 +4,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
+use crate::spec::bytes;
+
 /// Whether an IPv6 socket leaves IPv4 alone (IPV6_V6ONLY). Means nothing for an IPv4 address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OnlyV6 {
     Yes,
     /// Dual-stack: `[::]` takes IPv4 connections as well.
@@ -13,7 +17,7 @@ pub enum OnlyV6 {
 }
 
 /// An address to listen on, or for UDP to receive at.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Address {
     Tcp {
         addr: SocketAddr,
@@ -29,7 +33,10 @@ pub enum Address {
         index: u32,
     },
     /// A Unix-domain stream socket with a file. The path should be absolute, as seen by us.
-    Unix { path: PathBuf },
+    Unix {
+        #[serde(with = "bytes::one")]
+        path: PathBuf,
+    },
     /// A Unix-domain stream socket in the abstract namespace; the name is without its leading NUL.
     Abstract { name: Vec<u8> },
 }

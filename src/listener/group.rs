@@ -7,20 +7,25 @@
 //! process. (Had several done so, we cannot know in which order; the survivors may then be steered by the wrong number.)
 
 use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::AsFd as _;
 
 use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 use super::socket::{Blocking, Reuse, Socket};
+use super::state::{GroupState, SocketState};
 use super::steer;
 use super::unix::{Presence, SocketFile};
 use crate::spec::InstanceId;
+use crate::sys::inherited::{self, Kept};
 use crate::sys::reuseport::attach_program;
 use crate::sys::socket::listen;
 
 /// How the instances come by their sockets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spread {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Spread {
     Shared,
     PerInstance,
 }
@@ -91,6 +96,40 @@ impl Group {
             group.resize(terms.instances)?;
         }
         Ok(group)
+    }
+
+    /// The group as the program before us in this process left it.
+    pub(super) fn resume(state: GroupState) -> io::Result<Self> {
+        let GroupState { key, local, spread, wanted, abandoned, file, listening, order, steered, .. } = state;
+        let take = |socket: SocketState| {
+            let fd = inherited::take(socket.descriptor)?;
+            Ok(Socket::resume(fd, socket.blocking)?)
+        };
+        let sockets: Vec<_> = state.sockets.into_iter().map(take).collect::<io::Result<_>>()?;
+        if sockets.is_empty() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(Self { key, local, spread, sockets, wanted, abandoned, file, listening, order, steered })
+    }
+
+    /// All that another program must know to go on, which keeps the sockets open over an `execve`.
+    pub(super) fn state(&self, kept: &mut Kept) -> io::Result<GroupState> {
+        let state = |socket: &Socket| {
+            Ok(SocketState { descriptor: kept.add(socket.as_fd())?, blocking: socket.blocking() })
+        };
+        let sockets = self.sockets.iter().map(state).collect::<io::Result<_>>()?;
+        Ok(GroupState {
+            key: self.key.clone(),
+            local: self.local.clone(),
+            spread: self.spread,
+            sockets,
+            wanted: self.wanted,
+            abandoned: self.abandoned.clone(),
+            file: self.file.clone(),
+            listening: self.listening,
+            order: self.order.clone(),
+            steered: self.steered.clone(),
+        })
     }
 
     pub(super) fn key(&self) -> &Address {

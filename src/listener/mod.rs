@@ -22,6 +22,7 @@ mod error;
 mod group;
 mod registry;
 mod socket;
+mod state;
 pub mod steer;
 mod unix;
 
@@ -29,3 +30,4 @@ pub use address::{Address, OnlyV6};
 pub use error::ListenError;
 pub use registry::{Handed, Listeners, Ours, Retired, Status};
 pub use socket::Blocking;
+pub use state::ListenersState;

@@ -3,6 +3,7 @@
 //! Owned by the driver and used by it alone. Nothing here waits.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -13,7 +14,9 @@ use super::address::{Address, OnlyV6};
 use super::error::ListenError;
 use super::group::{Group, Terms};
 use super::socket::Blocking;
+use super::state::{GroupState, ListenersState};
 use crate::spec::InstanceId;
+use crate::sys::inherited::Kept;
 use crate::sys::socket::tcp_queue;
 
 /// How many addresses are shared.
@@ -77,6 +80,38 @@ impl Listeners {
     #[must_use]
     pub fn new(instances: u32) -> Self {
         Self { groups: Vec::new(), instances, serving: None, steering_available: true }
+    }
+
+    /// The sockets as the program before us in this process left them. An address whose sockets are not there any more is
+    /// left out, and told of.
+    #[must_use]
+    pub fn resume(state: ListenersState, problems: &mut Vec<String>) -> Self {
+        let ListenersState { groups, instances, serving, steering_available } = state;
+        let resume = |group: GroupState| {
+            let address = group.local.clone();
+            Group::resume(group).map_err(|error| format!("the socket of {address} is lost: {error}"))
+        };
+        let mut resumed = Vec::with_capacity(groups.len());
+        for group in groups {
+            match resume(group) {
+                Ok(group) => resumed.push(group),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        Self { groups: resumed, instances, serving, steering_available }
+    }
+
+    /// All that another program must know to go on, which keeps the sockets open over an `execve`.
+    ///
+    /// # Errors
+    /// When one cannot be kept.
+    pub fn state(&self, kept: &mut Kept) -> io::Result<ListenersState> {
+        Ok(ListenersState {
+            groups: self.groups.iter().map(|group| group.state(kept)).collect::<io::Result<_>>()?,
+            instances: self.instances,
+            serving: self.serving.clone(),
+            steering_available: self.steering_available,
+        })
     }
 
     /// The socket by which `instance` shall serve `address`: the same one each time, bound at the first. It does not

@@ -12,12 +12,13 @@ use nix::sys::socket::{
     UnixAddr, bind, getsockname, setsockopt, shutdown, socket, sockopt,
 };
 use nix::sys::stat::fstat;
+use serde::{Deserialize, Serialize};
 
 use super::address::OnlyV6;
 use crate::sys::socket::{TcpQueue, is_tcp_connection, tcp_queue};
 
 /// Whether calls on a socket wait (O_NONBLOCK is not set) or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Blocking {
     Yes,
     No,
@@ -92,6 +93,17 @@ impl Socket {
         let fd = socket(family, kind, flags, None)?;
         let inode = fstat(&fd)?.st_ino;
         Ok(Self { fd: Rc::new(fd), inode, blocking: how })
+    }
+
+    /// The socket `fd`, which the program before us in this process has made.
+    pub(super) fn resume(fd: OwnedFd, blocking: Blocking) -> Result<Self, Errno> {
+        let inode = fstat(&fd)?.st_ino;
+        Ok(Self { fd: Rc::new(fd), inode, blocking })
+    }
+
+    /// What was made of O_NONBLOCK.
+    pub(super) fn blocking(&self) -> Blocking {
+        self.blocking
     }
 
     fn bind_internet(&self, addr: SocketAddr) -> Result<(), Errno> {

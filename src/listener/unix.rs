@@ -12,16 +12,20 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, fchmod};
+use serde::{Deserialize, Serialize};
 
 use super::socket::Socket;
+use crate::spec::bytes;
 
 /// The mode of a socket's file before the umask is applied.
 const MODE: u32 = 0o777;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SocketFile {
+    #[serde(with = "bytes::one")]
     path: PathBuf,
     /// `None` where the file could not be linked.
+    #[serde(with = "bytes::option")]
     hidden: Option<PathBuf>,
     id: FileId,
 }

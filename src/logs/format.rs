@@ -6,8 +6,8 @@ use std::io::Write as _;
 use std::time::SystemTime;
 
 use memchr::memchr;
-use serde::Serialize;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 use crate::process::Pid;
 use crate::spec::{AppId, InstanceId};
@@ -18,7 +18,7 @@ const STEP: usize = 16 * 1024;
 const COLOURS: [&str; 6] = ["36", "33", "32", "35", "34", "96"];
 
 /// What lines look like, as asked for with `--log-format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Format {
     /// Workers' bytes as they are.
     Raw,
@@ -37,7 +37,7 @@ pub enum Stream {
 }
 
 /// What stands before a worker's line in `Format::Text`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Prefix {
     None,
     /// `web.0 | `

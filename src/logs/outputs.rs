@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::stat::fstat;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::Subscriber;
@@ -33,7 +34,7 @@ use crate::spec::AppId;
 
 /// How lines are to look. What belongs to a terminal or to the environment (NO_COLOR, DYNO) is the caller's
 /// to decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     pub format: Format,
     pub stdout: StreamSettings,
@@ -48,7 +49,7 @@ pub struct Settings {
 }
 
 /// How lines on one of the outputs are to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamSettings {
     pub prefix: Prefix,
     pub colour: bool,
@@ -99,6 +100,12 @@ impl Drop for EndOfTaps {
 pub struct Closed(mpsc::Receiver<Stream>);
 
 impl Closed {
+    /// Whether there is nothing to tell now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Waits until an output is found closed; each is told of once. What is written to it is thrown away from
     /// then on. (Both names may stand for one output; then it is told as stdout.) Pends for ever once nothing
     /// can be closed any more. Cancel-safe.
@@ -226,6 +233,12 @@ impl Outputs {
         pumps.spawn_local(out.run());
         pumps.spawn_local(err.run());
         Ok(WorkerLogs::new(ring, vec![drain_stdout, drain_stderr]))
+    }
+
+    /// How lines look now.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.shared.settings.get()
     }
 
     /// Says whether there is one instance only, and whether lines have a prefix, from now on.

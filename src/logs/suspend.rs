@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Outputs --suspend--> Suspended --state, execve--> resume --> Outputs of the new program
-//!                          \--go_on--> Outputs, as if nothing had been
+//!                          \--go_on--> as if nothing had been
 //! ```
 //!
 //! At rest nothing is read any more, and all that was read is written, or is part of the state: the start of a line
@@ -30,10 +30,11 @@ use crate::process::Pid;
 use crate::spec::{AppId, InstanceId};
 use crate::sys::inherited::{self, OnExec};
 
-/// See the module. Dropping it ends the outputs.
+/// See the module.
 #[derive(Debug)]
-pub struct Suspended {
-    outputs: Outputs,
+#[must_use]
+pub struct Suspended<'a> {
+    outputs: &'a Outputs,
     resting: Vec<Pump>,
 }
 
@@ -66,13 +67,13 @@ pub struct ResumedWorker {
 }
 
 impl Outputs {
-    /// Stops reading at once and waits until all that was read is written, at most for `limit`. Where an output is blocked for
-    /// longer, everything goes on as before, in what the error holds.
-    pub async fn suspend(mut self, limit: Duration) -> Result<Suspended, Box<Self>> {
+    /// Stops reading at once and waits until all that was read is written, at most for `limit`. `None`: an output was blocked
+    /// for longer, and everything goes on as before. No worker may be attached meanwhile, nor until it goes on.
+    pub async fn suspend(&self, limit: Duration) -> Option<Suspended<'_>> {
         let mut resting = Vec::new();
+        let mut pumps = self.pumps.take();
         let rested = async {
             self.shared.rest.ask();
-            let pumps = self.pumps.get_mut();
             while let Some(ended) = pumps.join_next().await {
                 resting.extend(ended.ok().flatten());
             }
@@ -81,8 +82,17 @@ impl Outputs {
             }
         };
         let in_time = tokio::time::timeout(limit, rested).await.is_ok();
+        // Those that have not come to rest in time stay where they are.
+        while let Some(ended) = pumps.try_join_next() {
+            resting.extend(ended.ok().flatten());
+        }
+        self.pumps.replace(pumps);
         let suspended = Suspended { outputs: self, resting };
-        if in_time { Ok(suspended) } else { Err(Box::new(suspended.go_on())) }
+        if in_time {
+            return Some(suspended);
+        }
+        suspended.go_on();
+        None
     }
 
     /// Goes on where the program before us in this process stopped. Must be called within a `LocalSet`, and before
@@ -118,7 +128,7 @@ impl Outputs {
     }
 }
 
-impl Suspended {
+impl Suspended<'_> {
     /// All that another program must know to go on, and keeps the descriptors that it names open over an `execve`. So
     /// nothing may be spawned from here to the `execve` or to `go_on`.
     pub fn state(&self) -> io::Result<OutputsState> {
@@ -150,8 +160,7 @@ impl Suspended {
     }
 
     /// Goes on as before, since no other program has taken over. Must be called within a `LocalSet`.
-    #[must_use]
-    pub fn go_on(self) -> Outputs {
+    pub fn go_on(self) {
         let Self { outputs, resting } = self;
         for pump in &resting {
             // There is no error for an open descriptor; a worker that inherits one of these for once does no harm.
@@ -161,7 +170,6 @@ impl Suspended {
         outputs.stdout.queue.go_on();
         outputs.stderr.queue.go_on();
         outputs.run_all(resting);
-        outputs
     }
 
     /// What an `execve` leaves: everything ends, but the pipes stay open, here under numbers of their own.

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::command::{Answer, Ticket};
 use super::event::{Killer, SpawnFailure};
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{Generation, InstanceId, WorkerId};
 
 /// Something for the driver to carry out, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// Start a worker, and answer with `Spawned` or `SpawnFailed` before anything else.
     Spawn { worker: WorkerId, instance: InstanceId, generation: Generation },
@@ -37,7 +39,7 @@ pub enum Action {
 }
 
 /// Who of a worker gets a signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Recipient {
     /// The process that we started.
     Leader,
@@ -46,7 +48,7 @@ pub enum Recipient {
 }
 
 /// A fact worth telling. Carries what a reader needs; the driver puts it into words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Notice {
     Started {
         worker: WorkerId,
@@ -202,7 +204,7 @@ impl Notice {
 }
 
 /// What follows on a worker's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Next {
     /// A new worker in this time; `unstable` unstable starts in a row so far, of `max_unstable`.
     Restart { delay: Duration, unstable: u32, max_unstable: u32 },
@@ -217,7 +219,7 @@ pub enum Next {
 }
 
 /// Why the runtime stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopReason {
     Signal(Signal),
     OutputClosed,
@@ -226,7 +228,7 @@ pub enum StopReason {
 }
 
 /// Why a reload was called off.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CalledOff {
     /// The new worker ended before it was ready.
     Exited(ExitReason),
@@ -240,7 +242,7 @@ pub enum CalledOff {
 }
 
 /// How it all ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// Stopped on request, every worker ended by itself.
     Drained,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::process::{ExitReason, Signal};
 use crate::spec::{RestartDelay, RestartPolicy};
 
@@ -9,7 +11,7 @@ use crate::spec::{RestartDelay, RestartPolicy};
 const STABLE_AFTER: Duration = Duration::from_secs(60);
 
 /// Small and seeded, so that a history can be played again. The generator is SplitMix64.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Jitter(u64);
 
 impl Jitter {
@@ -34,7 +36,7 @@ impl Jitter {
 }
 
 /// What the ends of an instance's workers add up to.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct History {
     /// Unstable starts in a row.
     unstable: u32,

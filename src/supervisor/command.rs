@@ -2,11 +2,13 @@
 
 use std::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
+
 use super::action::CalledOff;
 use crate::spec::{AppSpec, InstanceId};
 
 /// By which an order and its answer belong together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ticket(pub u64);
 
 /// Which instances are meant.
@@ -38,7 +40,7 @@ pub enum Command {
 }
 
 /// How an order ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     Done,
     /// Nothing was changed.
@@ -52,7 +54,7 @@ pub enum Answer {
 }
 
 /// Why nothing was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
     /// Another reload or check is under way.
     ReloadUnderWay,

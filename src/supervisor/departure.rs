@@ -12,6 +12,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::action::{Action, Notice};
 use super::event::Uptime;
 use super::instance::Worker;
@@ -21,14 +23,14 @@ use crate::spec::{Generation, InstanceId, WorkerId};
 const GONE_AFTER: Duration = Duration::from_secs(5);
 
 /// One worker that is leaving.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Departure {
     pub(super) instance: InstanceId,
     pub(super) stage: Stage,
 }
 
 /// How far it has come.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) enum Stage {
     /// Its spawn was not answered yet; it will be asked to end as soon as it is there.
     Unborn {
@@ -49,7 +51,7 @@ pub(super) enum Stage {
 }
 
 /// Whether the worker's first process still lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Leader {
     Alive,
     /// It was reaped; others of its group are left.
@@ -57,7 +59,7 @@ pub(super) enum Leader {
 }
 
 /// All that are leaving.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Departures(BTreeMap<WorkerId, Departure>);
 
 impl Departures {

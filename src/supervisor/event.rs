@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::command::{Command, Ticket};
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::WorkerId;
 
 /// Time since the runtime started. Tests make it up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Uptime(pub Duration);
 
 impl Uptime {
@@ -51,7 +53,7 @@ pub enum Event {
 }
 
 /// Who sent the signal that ended a worker, as far as it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Killer {
     Unknown,
     /// The kernel's OOM killer: the cgroup's count of OOM kills has risen.
@@ -75,7 +77,7 @@ pub struct Listen {
 }
 
 /// Why no process came to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpawnFailure {
     /// The exit status that stands for it by convention: 127 not found, 126 found but not executable or any other stage.
     pub status: u8,

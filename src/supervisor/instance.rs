@@ -19,6 +19,8 @@
 //! `Departure` from then on, which knows Stopping and Killing. During a reload a newcomer starts beside the instance's
 //! worker; it belongs to the `Reload` until it is ready, and then takes the instance.
 
+use serde::{Deserialize, Serialize};
+
 use super::backoff::History;
 use super::event::Uptime;
 use super::readiness::{Expected, Watch};
@@ -26,7 +28,7 @@ use crate::process::{ExitReason, Pid};
 use crate::spec::{Generation, InstanceId, WorkerId};
 
 /// A place, and what has happened in it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Instance {
     pub(super) id: InstanceId,
     state: State,
@@ -43,7 +45,7 @@ pub(super) struct Instance {
 }
 
 /// What an instance is doing.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum State {
     /// It has no worker, and waits for a start slot.
     Waiting,
@@ -66,14 +68,14 @@ pub(super) enum State {
 }
 
 /// A worker that was asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Request {
     pub(super) worker: WorkerId,
     pub(super) generation: Generation,
 }
 
 /// A worker that was spawned.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Worker {
     pub(super) id: WorkerId,
     pub(super) pid: Pid,
@@ -82,7 +84,7 @@ pub(super) struct Worker {
 }
 
 /// A worker in its place, and what it has shown of its readiness.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Watched {
     pub(super) worker: Worker,
     pub(super) watch: Watch,

@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::action::{Action, Notice, Verdict};
 use super::backoff::Jitter;
 use super::departure::Departures;
@@ -19,7 +21,7 @@ use crate::spec::{
 };
 
 /// Decides what happens to the app's workers. Made for one driver, which calls it from one place.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Supervisor {
     pub(super) policy: Policy,
     pub(super) phase: Phase,
@@ -47,7 +49,7 @@ pub struct Supervisor {
 }
 
 /// What of the app's specification matters here.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Policy {
     pub(super) restart: RestartPolicy,
     pub(super) stop: StopPolicy,
@@ -58,7 +60,7 @@ pub(super) struct Policy {
 }
 
 /// How much of a supervisor is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Role {
     Cluster,
     /// A mere init: see [`AppSpec::is_init`].
@@ -66,7 +68,7 @@ pub(super) enum Role {
 }
 
 /// Where in its life the app is.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Phase {
     Running,
     Stopping(Stop),
@@ -75,14 +77,14 @@ pub(super) enum Phase {
 }
 
 /// Whether anybody reads our standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Output {
     Open,
     Closed,
 }
 
 /// The statuses of workers that ended without being asked.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Ends {
     last: u8,
     last_nonzero: Option<u8>,

@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
+
 use super::action::{Action, CalledOff, Notice, StopReason};
 use super::backoff::History;
 use super::command::{Answer, Command, Refusal, Scope, Ticket};
@@ -16,14 +18,14 @@ use super::scale::MAX_INSTANCES;
 use crate::spec::{AppSpec, Generation, InstanceId};
 
 /// An order that was begun.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Awaited {
     ticket: Ticket,
     until: Until,
 }
 
 /// What an order waits for.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Until {
     /// These have no worker left, not even one on its way out.
     Gone(BTreeSet<InstanceId>),

@@ -9,6 +9,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{Listen, Uptime};
 use crate::spec::{ReadinessPolicy, ReadySign};
 
@@ -16,7 +18,7 @@ use crate::spec::{ReadinessPolicy, ReadySign};
 const NOWHERE_AFTER: Duration = Duration::from_secs(10);
 
 /// What is known of a worker's readiness.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Watch {
     sign: ReadySign,
     wanted: Option<u16>,
@@ -36,7 +38,7 @@ pub(super) struct Watch {
 }
 
 /// What the worker has shown so far.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Heard {
     Nothing,
     /// It listens, but not on the wanted port. It may yet, until `judge_at`.
@@ -51,7 +53,7 @@ enum Heard {
 }
 
 /// Whether the worker's predecessor in its instance was seen to listen as wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Expected {
     /// So a listen is waited for.
     Listen,
@@ -60,7 +62,7 @@ pub(super) enum Expected {
 }
 
 /// Whether complaints are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Tone {
     Plain,
     /// A mere init has no opinion of its child.
@@ -68,7 +70,7 @@ pub(super) enum Tone {
 }
 
 /// Whether the readiness timeout has passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Pace {
     InTime,
     Late,

@@ -10,6 +10,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::action::{CalledOff, Notice};
 use super::backoff::History;
 use super::command::{Answer, Refusal, Ticket};
@@ -20,7 +22,7 @@ use super::readiness::{Complaint, Expected};
 use crate::spec::{Generation, InstanceId, WorkerId};
 
 /// A reload under way.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Reload {
     generation: Generation,
     begun: Uptime,
@@ -36,7 +38,7 @@ pub(super) struct Reload {
 }
 
 /// Whether newcomers are to stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Kind {
     Reload,
     Check,
@@ -55,14 +57,14 @@ pub(super) struct Order {
 }
 
 /// One instance's turn.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Step {
     instance: InstanceId,
     stage: Stage,
 }
 
 /// How far the reload of one instance has come.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Stage {
     /// It waits for a start slot.
     Pending,
@@ -73,7 +75,7 @@ enum Stage {
 }
 
 /// A worker that is to take an instance.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Newcomer {
     Spawning(Request),
     Starting(Watched),

@@ -1,5 +1,7 @@
 //! Stopping: every worker is asked to end, once; those that do not in time are killed; and then all is over.
 
+use serde::{Deserialize, Serialize};
+
 use super::action::{Action, CalledOff, Notice, StopReason, Verdict};
 use super::event::Uptime;
 use super::instance::State;
@@ -7,14 +9,14 @@ use super::machine::{Phase, Supervisor};
 use crate::process::{ExitReason, Signal};
 
 /// A stop under way.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Stop {
     reason: StopReason,
     force: Force,
 }
 
 /// Whether anyone had to be killed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Force {
     None,
     /// By the stop timeout.

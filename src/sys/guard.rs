@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{ChildStdin, Command, Stdio};
 
@@ -43,6 +43,12 @@ impl Guard {
         Ok(Self { pipe })
     }
 
+    /// The guard that the program before us in this process has started: its end of the pipe.
+    #[must_use]
+    pub fn resume(pipe: OwnedFd) -> Self {
+        Self { pipe: pipe.into() }
+    }
+
     /// From now on, the group led by `group` dies with us.
     pub fn watch(&mut self, group: Pid) {
         self.say(&format!("+{group}\n"));
@@ -56,6 +62,12 @@ impl Guard {
     /// A guard that is gone cannot be helped, and nothing else depends on it.
     fn say(&mut self, line: &str) {
         let _gone = self.pipe.write_all(line.as_bytes());
+    }
+}
+
+impl AsFd for Guard {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
     }
 }
 

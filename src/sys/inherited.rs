@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "makes an owned descriptor of a bare number")]
 
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
@@ -26,6 +26,34 @@ pub fn set_on_exec(descriptor: BorrowedFd<'_>, what: OnExec) -> io::Result<()> {
     Ok(())
 }
 
+/// Descriptors that the next `execve` keeps open. When it is dropped, because that has failed, they are closed by the next one
+/// as before.
+#[derive(Debug, Default)]
+pub struct Kept(Vec<RawFd>);
+
+impl Kept {
+    /// Keeps `descriptor`, and says its number. It must stay open for as long as this list lives, and nothing may be spawned.
+    ///
+    /// # Errors
+    /// None is known of for an open descriptor.
+    pub fn add(&mut self, descriptor: BorrowedFd<'_>) -> io::Result<RawFd> {
+        set_on_exec(descriptor, OnExec::Keep)?;
+        self.0.push(descriptor.as_raw_fd());
+        Ok(descriptor.as_raw_fd())
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        for &number in &self.0 {
+            // SAFETY: only sets a flag of a number, which its owner has open still, and does not outlive this statement.
+            let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+            // There is no error for an open descriptor; a worker that inherits one of these for once does no harm.
+            let _set = set_on_exec(descriptor, OnExec::Close);
+        }
+    }
+}
+
 /// Takes over descriptor `number`, which an `execve` has kept for us; another one would close it. To be called once for each
 /// number, and only with one that the program before us has named.
 ///
@@ -47,7 +75,7 @@ pub fn take(number: RawFd) -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::os::fd::{AsRawFd as _, IntoRawFd as _};
+    use std::os::fd::IntoRawFd as _;
 
     use super::*;
 
@@ -64,6 +92,16 @@ mod tests {
         let taken = take(number).unwrap();
         assert_eq!(taken.as_raw_fd(), number);
         assert!(!is_kept(&taken));
+    }
+
+    #[test]
+    fn what_was_kept_in_vain_is_closed_by_the_exec_after_that() {
+        let descriptor = OwnedFd::from(File::open("/dev/null").unwrap());
+        let mut kept = Kept::default();
+        assert_eq!(kept.add(descriptor.as_fd()).unwrap(), descriptor.as_raw_fd());
+        assert!(is_kept(&descriptor));
+        drop(kept);
+        assert!(!is_kept(&descriptor));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod notify;
 pub mod passing;
 pub mod probe;
 pub mod reap;
+pub mod replace;
 pub mod reuseport;
 pub mod screen;
 pub mod signals;

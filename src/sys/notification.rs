@@ -182,6 +182,12 @@ impl Listener {
     }
 }
 
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.get_ref().as_fd()
+    }
+}
+
 /// What an exec in the caller does to the replaced descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnExec {

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal as NixSignal, sigaction};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal as NixSignal, sigaction};
 use nix::unistd::pipe2;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -76,6 +76,41 @@ pub fn ignore_all() {
         // SAFETY: signal(2) takes plain integers; SIG_IGN is always valid. Those that cannot be ignored are refused.
         unsafe { libc::signal(number, libc::SIG_IGN) };
     }
+}
+
+/// All signals wait, in the kernel, until this is dropped; they do so over an `execve` as well.
+#[derive(Debug)]
+pub struct Blocked {
+    before: SigSet,
+}
+
+impl Blocked {
+    /// Blocks them, for our thread; the others must leave them to it for as long as they live.
+    ///
+    /// # Errors
+    /// None is known of.
+    pub fn all() -> io::Result<Self> {
+        Ok(Self { before: SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)? })
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // It fails only for a mask that is none.
+        let _set = self.before.thread_set_mask();
+    }
+}
+
+/// The calling thread gets no signals that are meant for the process.
+pub fn leave_to_the_main_thread() {
+    // It fails only for a mask that is none.
+    let _set = SigSet::all().thread_block();
+}
+
+/// Whether signals have come that nobody has taken yet.
+#[must_use]
+pub fn have_come() -> bool {
+    PENDING.load(Ordering::SeqCst) | TYPED.load(Ordering::SeqCst) != 0
 }
 
 /// A platform may start us with signals blocked, which we would then never see.
@@ -150,6 +185,11 @@ impl Installed {
 }
 
 impl Signals {
+    /// Takes all that have come.
+    pub fn take(&mut self) -> Vec<Arrived> {
+        take_pending()
+    }
+
     /// Waits until at least one signal has come, and takes all that have. Cancel-safe: what is not taken stays pending.
     ///
     /// # Errors

@@ -79,6 +79,14 @@ impl<S: Read + Write> Connection<S> {
         self.stream.get_mut().write_all(request.as_bytes())
     }
 
+    /// Posts `body` and reads the whole answer.
+    pub(crate) fn post(&mut self, path: &str, body: &str) -> io::Result<Response> {
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
+        self.stream.get_mut().write_all((head + body).as_bytes())?;
+        self.receive()
+    }
+
     /// Reads an answer.
     pub(crate) fn receive(&mut self) -> io::Result<Response> {
         let mut response = self.receive_head()?;

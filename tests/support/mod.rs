@@ -21,5 +21,6 @@ pub(crate) mod runtime;
 pub(crate) mod signals;
 pub(crate) mod terminal;
 pub(crate) mod tmux;
+pub(crate) mod updates;
 pub(crate) mod wait;
 pub(crate) mod words;

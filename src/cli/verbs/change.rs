@@ -1,11 +1,11 @@
 //! The verbs that change something: each is a request, what happens meanwhile, and a verdict.
 
-use super::args::{Change, Flush, Progress, Reload, Restart, Scale, Signal, Update};
+use super::args::{Change, Flush, Progress, Reload, Restart, Scale, Signal};
 use super::error::VerbError;
-use super::session::{Session, text};
+use super::session::Session;
 use crate::api::routes::{self, Route};
 use crate::api::types::{
-    Outcome, ReloadRequest, RestartRequest, ScaleRequest, SignalRequest, UpdateRequest, Verdict,
+    EventView, Outcome, ReloadRequest, RestartRequest, ScaleRequest, SignalRequest, Verdict,
 };
 use crate::cli::render::{colour::Colours, verdict};
 use crate::control::call::Call;
@@ -64,13 +64,6 @@ pub(super) async fn save(session: &Session, progress: Progress) -> Result<u8, Ve
     alone(session, progress, Call::to(routes::SAVE)).await
 }
 
-pub(super) async fn update(session: &Session, update: Update) -> Result<u8, VerbError> {
-    // The runtime may be in another directory.
-    let executable = update.executable.map(|path| text(session.directory.join(path).as_os_str()));
-    let call = Call::to(routes::UPDATE).body(&UpdateRequest { executable });
-    alone(session, update.progress, call).await
-}
-
 async fn alone(session: &Session, progress: Progress, call: Call) -> Result<u8, VerbError> {
     let client = session.client().await?;
     operate(session, &client, &[call], progress).await
@@ -96,35 +89,46 @@ pub(super) async fn operate(
     calls: &[Call],
     progress: Progress,
 ) -> Result<u8, VerbError> {
-    let output = &session.output;
-    let tells = progress.verbose || output.told_on_terminal;
     let (mut verdicts, mut refused) = (Vec::new(), None);
     for call in calls {
-        let outcome = client.change(call, |event| {
-            if tells {
-                output.tell(&verdict::progress(event, output.colours_of_told()));
-            }
-        });
-        let outcome = match outcome.await {
+        let outcome = match client.change(call, |event| tell(session, progress, event)).await {
             // The others are done all the same: a boot must not end at the first app whose file is gone.
             Err(error @ ClientError::Refused(_)) if calls.len() > 1 => {
                 let error = VerbError::from(error);
-                output.tell(&error.render());
+                session.output.tell(&error.render());
                 refused = refused.or(Some(error.status()));
                 continue;
             }
             outcome => outcome?,
         };
         if !progress.json {
-            output.print(&words(&outcome.verdicts, output.colours))?;
+            print(session, &outcome)?;
         }
         verdicts.extend(outcome.verdicts);
     }
     let outcome = Outcome { verdicts };
     if progress.json {
-        output.print_json(&outcome)?;
+        session.output.print_json(&outcome)?;
     }
-    Ok(refused.unwrap_or(if outcome.is_ok() { exit::OK } else { NOT_DONE }))
+    Ok(refused.unwrap_or(status(&outcome)))
+}
+
+/// Tells what happens, to those who look on.
+pub(super) fn tell(session: &Session, progress: Progress, event: &EventView) {
+    let output = &session.output;
+    if progress.verbose || output.told_on_terminal {
+        output.tell(&verdict::progress(event, output.colours_of_told()));
+    }
+}
+
+/// The verdicts, for people.
+pub(super) fn print(session: &Session, outcome: &Outcome) -> Result<(), VerbError> {
+    Ok(session.output.print(&words(&outcome.verdicts, session.output.colours))?)
+}
+
+/// The status to exit with.
+pub(super) fn status(outcome: &Outcome) -> u8 {
+    if outcome.is_ok() { exit::OK } else { NOT_DONE }
 }
 
 fn words(verdicts: &[Verdict], colours: Colours) -> String {

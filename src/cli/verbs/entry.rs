@@ -14,6 +14,7 @@ use super::usage::{self, Read};
 use super::words::{Line, verb_line};
 use super::{
     change, completion, env, events, facts, list, logs, monit, pm2, report, resurrect, show, start, startup,
+    update,
 };
 use crate::exit;
 
@@ -65,7 +66,7 @@ async fn perform(session: &Session, verb: Verb) -> Result<u8, VerbError> {
         Verb::Flush(flush) => change::flush(session, flush).await,
         Verb::Kill(progress) => change::kill(session, progress).await,
         Verb::Save(progress) => change::save(session, progress).await,
-        Verb::Update(update) => change::update(session, update).await,
+        Verb::Update(update) => update::update(session, update).await,
         Verb::List(list) => list::list(session, list).await,
         Verb::Jlist(_) => list::jlist(session, list::Spacing::Dense).await,
         Verb::Prettylist(_) => list::jlist(session, list::Spacing::Wide).await,

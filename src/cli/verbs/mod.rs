@@ -34,6 +34,7 @@ mod show;
 mod start;
 mod startup;
 mod unit;
+mod update;
 mod usage;
 mod words;
 

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use memchr::memchr;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// A longer line is skipped. Node has no limit; this one is far above what apps send and bounds a worker's share of
@@ -117,7 +117,7 @@ impl fmt::Display for AddressType {
 }
 
 /// Cuts a worker's bytes into messages. Holds memory only while a line is incomplete.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Decoder {
     partial: Vec<u8>,
     limit: usize,
@@ -146,6 +146,11 @@ impl Decoder {
         }
         self.keep(bytes);
         messages
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_at_line_start(&self) -> bool {
+        self.partial.is_empty()
     }
 
     /// Decodes the line that ends with `rest`; nothing for an empty one.

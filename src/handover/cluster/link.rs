@@ -5,6 +5,7 @@
 //! ```
 //! A leaving worker gets no sockets any more; Node would fail an assertion on them.
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::codec::{Decoder, Ignored, Incoming, Listening, Query, internal_command};
@@ -16,7 +17,7 @@ use super::wire::{
 use crate::spec::WorkerId;
 
 /// One server of a worker: the number of the query that asked for it. Unique in its link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServerId(pub u64);
 
 /// What a worker tells or asks, after the link has seen to the formalities.
@@ -52,7 +53,7 @@ pub enum ServersLeft {
 }
 
 /// A worker's link.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Link {
     worker: WorkerId,
     decoder: Decoder,
@@ -63,7 +64,7 @@ pub struct Link {
 }
 
 /// A server that the worker has asked for and not closed yet.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Server {
     id: ServerId,
     key: String,
@@ -143,6 +144,11 @@ impl Link {
     #[must_use]
     pub fn has_no_server(&self) -> bool {
         self.servers.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_at_line_start(&self) -> bool {
+        self.decoder.is_at_line_start()
     }
 
     fn take(&mut self, incoming: Incoming, replies: &mut Vec<Frame>) -> Option<FromWorker> {

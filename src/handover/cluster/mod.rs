@@ -18,5 +18,5 @@ pub use codec::{AddressType, Ignored, Listening, Query};
 pub use link::{FromWorker, ServerId, ServersLeft};
 pub use outbox::Taken;
 pub use shared_data::SharedData;
-pub use task::ClusterLink;
+pub use task::{ClusterLink, LinkState};
 pub use wanted::{Errno, Wanted};

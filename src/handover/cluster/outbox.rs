@@ -47,6 +47,12 @@ impl<F> Default for Outbox<F> {
 }
 
 impl<F> Outbox<F> {
+    /// An empty one that goes on for one which had refused so many messages.
+    #[must_use]
+    pub fn having_refused(refused: u64) -> Self {
+        Self { refused, ..Self::default() }
+    }
+
     /// Queues a message of the protocol, which is never refused.
     ///
     /// # Panics

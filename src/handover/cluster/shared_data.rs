@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// An app that listens on ever new addresses must not grow our memory; beyond so many, a worker gets its own data back.
 const MOST_ADDRESSES: usize = 256;
 
 /// The data of the first worker at each address. It is kept while we run, so that sessions outlive a reload.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct SharedData {
     by_address: BTreeMap<String, Box<RawValue>>,
 }

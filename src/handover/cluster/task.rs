@@ -3,12 +3,13 @@
 //! Nothing is held for an idle link but its state: what is read goes through a buffer on the stack. A worker that
 //! floods us is not read faster than the driver takes its messages; one that does not read never keeps us waiting.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
@@ -24,6 +25,7 @@ use super::wanted::Errno;
 use super::wire::Frame;
 use crate::spec::WorkerKey;
 use crate::sys::channel;
+use crate::sys::inherited::{self, Kept};
 
 /// How much is read at once. Small, for each line in it may become a message in memory before the driver takes the
 /// first; large enough for the protocol's own messages, which are of some 200 bytes.
@@ -37,7 +39,17 @@ const READ_SIZE: usize = 16 << 10;
 #[derive(Debug)]
 pub struct ClusterLink {
     shared: Rc<Shared>,
+    /// Until the channel has ended.
+    socket: Weak<UnixStream>,
     task: JoinHandle<()>,
+}
+
+/// What is known of a channel between two programs of one process.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LinkState {
+    descriptor: i32,
+    link: Link,
+    refused: u64,
 }
 
 #[derive(Debug)]
@@ -49,6 +61,10 @@ struct Shared {
     filled: Notify,
     /// Something was written.
     emptied: Notify,
+    /// Whether something was read that is still to be passed on.
+    delivering: Cell<bool>,
+    /// Whether nothing more is to be read.
+    resting: Cell<bool>,
 }
 
 impl ClusterLink {
@@ -65,16 +81,71 @@ impl ClusterLink {
         socket: StdUnixStream,
         events: Sender<(WorkerKey, FromWorker)>,
     ) -> io::Result<Self> {
-        let socket = UnixStream::from_std(socket)?;
+        Self::go_on(worker, socket, (Link::new(worker.worker), Outbox::default()), events)
+    }
+
+    /// The channel as the program before us in this process left it; see [`ClusterLink::start`].
+    ///
+    /// # Errors
+    /// When it is not there any more.
+    pub fn resume(
+        worker: WorkerKey,
+        state: LinkState,
+        events: Sender<(WorkerKey, FromWorker)>,
+    ) -> io::Result<Self> {
+        let LinkState { descriptor, link, refused } = state;
+        let socket = inherited::take(descriptor)?.into();
+        Self::go_on(worker, socket, (link, Outbox::having_refused(refused)), events)
+    }
+
+    fn go_on(
+        worker: WorkerKey,
+        socket: StdUnixStream,
+        (link, outbox): (Link, Outbox<Rc<OwnedFd>>),
+        events: Sender<(WorkerKey, FromWorker)>,
+    ) -> io::Result<Self> {
+        let socket = Rc::new(UnixStream::from_std(socket)?);
         let shared = Rc::new(Shared {
             worker,
-            link: RefCell::new(Link::new(worker.worker)),
-            outbox: RefCell::default(),
+            link: RefCell::new(link),
+            outbox: RefCell::new(outbox),
             filled: Notify::new(),
             emptied: Notify::new(),
+            delivering: Cell::default(),
+            resting: Cell::default(),
         });
+        let weak = Rc::downgrade(&socket);
         let task = tokio::task::spawn_local(run(socket, Rc::clone(&shared), events));
-        Ok(Self { shared, task })
+        Ok(Self { shared, socket: weak, task })
+    }
+
+    /// Reads nothing more, save what it is about to read.
+    pub fn rest(&self) {
+        self.shared.resting.set(true);
+    }
+
+    /// Ends a rest.
+    pub fn end_rest(&self) {
+        self.shared.resting.set(false);
+        self.shared.emptied.notify_one();
+    }
+
+    /// Whether all that was read has been passed on, and all that was to be said was written.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        !self.shared.delivering.get() && self.shared.outbox.borrow().front().is_none()
+    }
+
+    /// All that another program must know to go on, which keeps the channel open over an `execve`; `None` where it has ended.
+    /// Only at rest.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn state(&self, kept: &mut Kept) -> io::Result<Option<LinkState>> {
+        let Some(socket) = self.socket.upgrade() else { return Ok(None) };
+        let descriptor = kept.add(socket.as_fd())?;
+        let link = self.shared.link.borrow().clone();
+        Ok(Some(LinkState { descriptor, link, refused: self.refused() }))
     }
 
     /// Gives the worker the socket that it asked for. Does nothing if the worker does not want it any more.
@@ -154,6 +225,7 @@ impl Shared {
         for reply in replies {
             self.send(Some(reply), None);
         }
+        self.delivering.set(true);
         Ok(Some(events))
     }
 
@@ -169,22 +241,25 @@ impl Shared {
     }
 }
 
-async fn run(socket: UnixStream, shared: Rc<Shared>, events: Sender<(WorkerKey, FromWorker)>) {
+async fn run(socket: Rc<UnixStream>, shared: Rc<Shared>, events: Sender<(WorkerKey, FromWorker)>) {
     // Only `write_all` is ever cancelled, when there is nobody left to write to; `read_all` would lose events.
     tokio::select! {
         () = read_all(&socket, &shared, &events) => {}
         () = write_all(&socket, &shared) => {}
     }
     shared.outbox.borrow_mut().close();
+    drop(socket);
+    shared.delivering.set(true);
     let ended = events.send((shared.worker, FromWorker::Ended)).await;
     // Without a driver nobody wants to know.
     drop(ended);
+    shared.delivering.set(false);
 }
 
 /// Reads until the end of the channel, or an error that means the same: the worker is gone.
 async fn read_all(socket: &UnixStream, shared: &Shared, events: &Sender<(WorkerKey, FromWorker)>) {
     loop {
-        while shared.outbox.borrow().is_full() {
+        while shared.resting.get() || shared.outbox.borrow().is_full() {
             shared.emptied.notified().await;
         }
         let read = socket.async_io(Interest::READABLE, || shared.read(socket)).await;
@@ -197,6 +272,7 @@ async fn read_all(socket: &UnixStream, shared: &Shared, events: &Sender<(WorkerK
                 break;
             }
         }
+        shared.delivering.set(false);
     }
 }
 

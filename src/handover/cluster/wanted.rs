@@ -3,7 +3,10 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::codec::{AddressType, Query};
+use crate::spec::bytes;
 
 /// libuv's UV_TCP_IPV6ONLY, which has the value of UV_UDP_IPV6ONLY.
 const IPV6_ONLY: u32 = 1;
@@ -22,7 +25,7 @@ impl Errno {
 }
 
 /// The socket that a worker wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wanted {
     /// A listening TCP socket.
     Tcp {
@@ -49,6 +52,7 @@ pub enum Wanted {
     /// A listening Unix stream socket.
     Unix {
         /// Absolute, as resolved by the worker.
+        #[serde(with = "bytes::one")]
         path: PathBuf,
         /// Whether all users may read from, and write to, the file.
         readable_all: bool,

@@ -1,6 +1,6 @@
 //! What we write to a Node worker, in Node's words. Pure; when to say what is `link`'s subject.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::codec::AddressType;
@@ -66,7 +66,7 @@ pub enum SocketType {
 }
 
 /// What the worker has to make of a descriptor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HandleKind {
     Tcp,
     Pipe,

@@ -12,17 +12,20 @@
 pub mod sockaddr;
 
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, RawFd};
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
 
 use self::sockaddr::Requested;
 use crate::listener::{Address, Blocking, ListenError, Listeners, OnlyV6};
 use crate::process::Pid;
 use crate::spec::InstanceId;
+use crate::sys::inherited::{self, Kept};
 use crate::sys::inspect::{self, SocketKind};
 use crate::sys::notification::{Call, Listener, Notification, OnExec};
 
@@ -42,8 +45,17 @@ pub struct Interception {
     holders: HashMap<u64, Pid>,
 }
 
+/// What is known of it between two programs of one process.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct InterceptionState {
+    descriptor: i32,
+    instance: InstanceId,
+    notes: HashMap<u64, Options>,
+    holders: HashMap<u64, Pid>,
+}
+
 /// What a program has set on a socket before binding it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Options {
     only_v6: Option<OnlyV6>,
     reuse_port: bool,
@@ -65,6 +77,36 @@ impl Interception {
     #[must_use]
     pub fn new(listener: Rc<Listener>, instance: InstanceId) -> Self {
         Self { listener, instance, notes: HashMap::new(), holders: HashMap::new() }
+    }
+
+    /// As the program before us in this process left it. What a worker asked meanwhile waits in the kernel. To be called within
+    /// the event loop.
+    ///
+    /// # Errors
+    /// When the filter's descriptor is not there any more.
+    pub fn resume(state: InterceptionState) -> io::Result<Self> {
+        let InterceptionState { descriptor, instance, notes, holders } = state;
+        let listener = Rc::new(Listener::new(inherited::take(descriptor)?)?);
+        Ok(Self { listener, instance, notes, holders })
+    }
+
+    /// All that another program must know to go on, which keeps the filter's descriptor open over an `execve`.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn state(&self, kept: &mut Kept) -> io::Result<InterceptionState> {
+        Ok(InterceptionState {
+            descriptor: kept.add(self.listener.as_fd())?,
+            instance: self.instance,
+            notes: self.notes.clone(),
+            holders: self.holders.clone(),
+        })
+    }
+
+    /// Where the questions come in.
+    #[must_use]
+    pub fn listener(&self) -> &Rc<Listener> {
+        &self.listener
     }
 
     /// Answers one question.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr as UnixSocketAddr, UnixListener, UnixStream};
@@ -724,4 +724,53 @@ fn an_instance_that_comes_back_takes_what_has_waited_for_it() {
     listeners.abandon(InstanceId(1));
     assert!(!listeners.pending_close());
     assert_eq!(listeners.obtain(&wanted, InstanceId(1), Blocking::Yes, None).unwrap().inode, second.inode);
+}
+
+/// What an `execve` leaves: the sockets stay open, here under numbers of their own.
+fn left(listeners: &Listeners) -> ListenersState {
+    let mut state = listeners.state(&mut Kept::default()).unwrap();
+    for (group, left) in listeners.groups.iter().zip(&mut state.groups) {
+        for (socket, left) in group.sockets().iter().zip(&mut left.sockets) {
+            assert_eq!(socket.fd().as_raw_fd(), left.descriptor);
+            left.descriptor = socket.fd().try_clone().unwrap().into_raw_fd();
+        }
+    }
+    let text = serde_json::to_string(&state).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn sockets_go_on_in_the_next_program_with_all_that_waits_in_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Address::Unix { path: directory.path().join("app.sock") };
+    let (mut listeners, handed) = per_instance(2);
+    listeners.serve(&ids(&[1]));
+    let _clients = connect_all(&listeners, &handed, 3);
+    let unix = listeners.obtain(&path, FIRST, Blocking::No, None).unwrap();
+    listeners.listen(unix.inode).unwrap();
+    let before = listeners.addresses();
+    let state = left(&listeners);
+    drop(listeners);
+    let mut problems = Vec::new();
+    let mut next = Listeners::resume(state, &mut problems);
+    assert_eq!((next.addresses(), problems.len()), (before, 0));
+    assert_eq!(next.obtain(&any_port(), FIRST, Blocking::Yes, None).unwrap().inode, handed.inode);
+    assert_eq!(next.obtain(&path, FIRST, Blocking::No, None).unwrap().inode, unix.inode);
+    // It knows who was steered to, and that its file is its own to remove.
+    let _more = [handed.connect(), handed.connect()];
+    let waiting = || next.addresses().iter().map(|status| status.waiting).collect::<Vec<_>>();
+    eventually("all in the queue of the one that serves", || waiting() == [Some(0), Some(5), None]);
+    next.stop_listening();
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_socket_that_is_not_there_any_more_is_told_of_and_done_without() {
+    let (listeners, handed) = per_instance(1);
+    let mut state = listeners.state(&mut Kept::default()).unwrap();
+    state.groups[0].sockets[0].descriptor = 999_999;
+    let mut problems = Vec::new();
+    let next = Listeners::resume(state, &mut problems);
+    assert!(problems[0].contains(&handed.address.to_string()), "{problems:?}");
+    assert_eq!(next.addresses(), []);
 }

@@ -166,6 +166,38 @@ proptest! {
     }
 }
 
+/// The same supervisor as another program would get it.
+fn handed_over(supervisor: &Supervisor) -> Supervisor {
+    let text = serde_json::to_string(supervisor).unwrap();
+    let next = serde_json::from_str(&text).unwrap();
+    assert_eq!(format!("{next:?}"), format!("{supervisor:?}"));
+    next
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn one_that_is_handed_over_at_any_time_goes_on_as_if_it_had_not_been(
+        spec in specs(),
+        history in prop::collection::vec((happenings(ALL), any::<bool>()), 0..60),
+    ) {
+        let (mut stays, mut moves) = (World::silent(&spec, &[]), World::silent(&spec, &[]));
+        for (happening, hands_over) in history {
+            if hands_over {
+                moves.supervisor = handed_over(&moves.supervisor);
+            }
+            if stays.exits.is_empty() {
+                stays.happen(happening.clone());
+                moves.happen(happening);
+            }
+            prop_assert_eq!(stays.told(), moves.told());
+            prop_assert_eq!(stays.supervisor.next_deadline(), moves.supervisor.next_deadline());
+            prop_assert_eq!(stays.supervisor.snapshot(stays.now), moves.supervisor.snapshot(moves.now));
+        }
+    }
+}
+
 /// Any event at all, about workers that may or may not be.
 fn events() -> impl Strategy<Value = Event> {
     let worker = || (0..12_u32).prop_map(WorkerId);

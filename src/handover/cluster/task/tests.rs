@@ -1,7 +1,7 @@
 //! The worker's end of the channel is played by the tests, well or badly behaved.
 
 use std::io::{ErrorKind, IoSliceMut, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::time::Duration;
 
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
@@ -211,5 +211,58 @@ fn dropping_the_handle_leaves_the_channel_open() {
         turn().await;
         end.write_all(b"1\n").unwrap();
         assert!(matches!(events.recv().await, Some((WORKER, FromWorker::Said(_)))));
+    });
+}
+
+#[test]
+fn a_channel_goes_on_in_the_next_program_in_the_middle_of_a_line() {
+    in_a_runtime(|mut scene| async move {
+        let lines = [query(1), query(2)].concat();
+        let (first, second) = lines.split_at(lines.len() - 9);
+        scene.end.write_all(first).unwrap();
+        let FromWorker::Wants { query, .. } = scene.next().await else { panic!("no query") };
+        while scene.link.shared.link.borrow().is_at_line_start() {
+            turn().await;
+        }
+        assert!(scene.link.is_at_rest());
+        let mut state = scene.link.state(&mut Kept::default()).unwrap().unwrap();
+        let socket = scene.link.socket.upgrade().unwrap().as_fd().try_clone_to_owned().unwrap();
+        state.descriptor = socket.into_raw_fd();
+        let text = serde_json::to_string(&state).unwrap();
+        scene.link.close();
+        let (sender, events) = mpsc::channel(1);
+        let next = ClusterLink::resume(WORKER, serde_json::from_str(&text).unwrap(), sender).unwrap();
+        scene = Scene { link: next, events, ..scene };
+        scene.end.write_all(second).unwrap();
+        assert!(matches!(scene.next().await, FromWorker::Wants { .. }));
+        // It knows the server that was asked for before.
+        scene.link.answer_error(&query, Errno::EADDRINUSE);
+        let mut answer = [0; 1024];
+        let count = loop {
+            match scene.end.read(&mut answer) {
+                Ok(count) => break count,
+                Err(_) => turn().await,
+            }
+        };
+        let answer: Value = serde_json::from_slice(&answer[..count]).unwrap();
+        assert_eq!((&answer["ack"], &answer["errno"]), (&json!(1), &json!(-98)));
+    });
+}
+
+#[test]
+fn a_worker_at_rest_says_nothing_more_until_the_rest_ends() {
+    in_a_runtime(|mut scene| async move {
+        // What it waits for already is read.
+        turn().await;
+        scene.link.rest();
+        scene.end.write_all(b"1\n").unwrap();
+        assert!(matches!(scene.next().await, FromWorker::Said(_)));
+        scene.end.write_all(b"2\n").unwrap();
+        for _ in 0..20 {
+            turn().await;
+        }
+        assert!(scene.link.is_at_rest() && scene.events.is_empty());
+        scene.link.end_rest();
+        assert!(matches!(scene.next().await, FromWorker::Said(_)));
     });
 }

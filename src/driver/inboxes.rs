@@ -1,0 +1,95 @@
+//! Where the loop's events come from.
+
+use std::io;
+
+use tokio::sync::mpsc;
+
+use super::clock::Clock;
+use super::handle::Question;
+use super::hear::Asked;
+use super::update::Tried;
+use crate::handover::cluster::FromWorker;
+use crate::handover::notify::Said;
+use crate::logs::{Closed, Stream};
+use crate::spec::WorkerKey;
+use crate::supervisor::Uptime;
+use crate::sys::signals::{Arrived, Signals};
+
+/// Where events come from.
+#[derive(Debug)]
+pub(super) struct Inboxes {
+    pub(super) signals: Signals,
+    pub(super) closed: Closed,
+    pub(super) asked: mpsc::Receiver<(WorkerKey, Asked)>,
+    pub(super) channel: mpsc::Receiver<(WorkerKey, FromWorker)>,
+    pub(super) said: mpsc::Receiver<(WorkerKey, Said)>,
+    pub(super) tried: mpsc::Receiver<Tried>,
+    pub(super) questions: mpsc::Receiver<Question>,
+}
+
+/// One thing that happened.
+pub(super) enum Happened {
+    Signals(Vec<Arrived>),
+    Closed(Stream),
+    Asked(WorkerKey, Asked),
+    Said(WorkerKey, Said),
+    Channel(WorkerKey, FromWorker),
+    Question(Question),
+    Tried(Tried),
+    Deadline,
+}
+
+impl Inboxes {
+    /// The next thing that happens; `None` when it is time to leave for an update. Signals first, so that a flood of anything
+    /// else cannot keep us from stopping.
+    pub(super) async fn next(
+        &mut self,
+        deadline: Option<Uptime>,
+        leave_at: Option<Uptime>,
+        clock: Clock,
+    ) -> io::Result<Option<Happened>> {
+        let until = async |time: Option<Uptime>| match time {
+            Some(time) => tokio::time::sleep_until(clock.at(time)).await,
+            None => std::future::pending().await,
+        };
+        // Every branch is cancel-safe: what is not taken stays where it is.
+        tokio::select! {
+            biased;
+            signals = self.signals.next() => Ok(Some(Happened::Signals(signals?))),
+            // What else happens is dealt with there.
+            () = until(leave_at) => Ok(None),
+            Some((worker, asked)) = self.asked.recv() => Ok(Some(Happened::Asked(worker, asked))),
+            Some((worker, said)) = self.said.recv() => Ok(Some(Happened::Said(worker, said))),
+            Some((worker, message)) = self.channel.recv() => Ok(Some(Happened::Channel(worker, message))),
+            stream = self.closed.next() => Ok(Some(Happened::Closed(stream))),
+            () = until(deadline) => Ok(Some(Happened::Deadline)),
+            Some(tried) = self.tried.recv() => Ok(Some(Happened::Tried(tried))),
+            // Last, so that whoever asks without end never keeps a worker waiting.
+            Some(question) = self.questions.recv() => Ok(Some(Happened::Question(question))),
+        }
+    }
+
+    /// What has happened already, in the same order.
+    pub(super) fn take(&mut self) -> Option<Happened> {
+        let signals = self.signals.take();
+        if !signals.is_empty() {
+            return Some(Happened::Signals(signals));
+        }
+        if let Ok((worker, asked)) = self.asked.try_recv() {
+            return Some(Happened::Asked(worker, asked));
+        }
+        if let Ok((worker, said)) = self.said.try_recv() {
+            return Some(Happened::Said(worker, said));
+        }
+        if let Ok((worker, message)) = self.channel.try_recv() {
+            return Some(Happened::Channel(worker, message));
+        }
+        self.questions.try_recv().ok().map(Happened::Question)
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn are_empty(&self) -> bool {
+        let of_workers = self.asked.is_empty() && self.channel.is_empty() && self.said.is_empty();
+        of_workers && self.questions.is_empty() && self.closed.is_empty()
+    }
+}

@@ -1,0 +1,103 @@
+//! Collects the state that is handed over, and keeps open what it names.
+
+use std::io;
+use std::os::fd::AsFd as _;
+
+use super::rest::AtRest;
+use super::state::{AppState, ControlState, OutputsOf, RuntimeState, WorkerState};
+use crate::driver::app::App;
+use crate::driver::run::Driver;
+use crate::driver::workers::Worker;
+use crate::logs::{Outputs, Suspended};
+use crate::spec::{AppId, WorkerId};
+use crate::sys::inherited::Kept;
+
+/// Why the state cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CollectError {
+    #[error("a descriptor cannot be kept open: {0}")]
+    NotKept(#[from] io::Error),
+    #[error(transparent)]
+    NotJson(#[from] serde_json::Error),
+}
+
+impl Driver {
+    /// All of it, as it is handed over. What it names is closed again by the `execve` after `kept` was dropped.
+    pub(super) fn write_state(&self, at_rest: &AtRest<'_>, kept: &mut Kept) -> Result<Vec<u8>, CollectError> {
+        Ok(self.state(at_rest, kept)?.write()?)
+    }
+
+    fn state(&self, at_rest: &AtRest<'_>, kept: &mut Kept) -> io::Result<RuntimeState> {
+        let shared = &self.shared;
+        let outputs_of = |app: Option<AppId>| -> io::Result<Option<OutputsOf>> {
+            let found = at_rest.iter().find(|(of, _)| *of == app);
+            let outputs = app.and_then(|app| self.apps.get(&app)).map_or(&shared.outputs, |app| &app.outputs);
+            found.map(|(_, suspended)| outputs_state(outputs, suspended)).transpose()
+        };
+        let guard = shared.guard.borrow().as_ref().map(|guard| kept.add(guard.as_fd())).transpose()?;
+        let control = self.control.as_ref().map(|control| kept.add(control.as_fd())).transpose()?;
+        let place = self.socket.clone().unwrap_or_default();
+        let apps = self.apps.values().map(|app| app.to_state(outputs_of(Some(app.id))?, kept));
+        Ok(RuntimeState {
+            started: shared.clock.started(),
+            updates: self.updates,
+            seq: shared.events.seq.get(),
+            next_app: self.next_app,
+            next_id: shared.next_id.get(),
+            statuses: self.statuses.clone(),
+            advised: shared.advised.borrow().clone(),
+            oom_kills_seen: shared.oom.borrow().seen(),
+            log_level: shared.surroundings.log_level.clone(),
+            outputs: outputs_of(None)?.ok_or(io::ErrorKind::NotFound)?,
+            guard,
+            control: control.map(|descriptor| ControlState { descriptor, place }),
+            apps: apps.collect::<io::Result<_>>()?,
+        })
+    }
+}
+
+fn outputs_state(outputs: &Outputs, suspended: &Suspended<'_>) -> io::Result<OutputsOf> {
+    Ok(OutputsOf { look: outputs.settings(), state: suspended.state()? })
+}
+
+impl App {
+    fn to_state(&self, outputs: Option<OutputsOf>, kept: &mut Kept) -> io::Result<AppState> {
+        let workers = self.workers.numbered().map(|(id, worker)| worker_state(id, worker, kept));
+        let workers = workers.collect::<io::Result<_>>()?;
+        let asked = self.workers.interceptions().map(|(id, asked)| Ok((id, asked.state(kept)?)));
+        let interceptions = asked.collect::<io::Result<_>>()?;
+        Ok(AppState {
+            id: self.id,
+            definition: self.definition.clone(),
+            created_at_ms: self.created_at_ms,
+            plans: self.plans.iter().map(|(&generation, plan)| (generation, (**plan).clone())).collect(),
+            supervisor: self.supervisor.clone(),
+            workers,
+            remains: self.workers.remains().collect(),
+            interceptions,
+            listeners: self.listeners.state(kept)?,
+            tickets: self.tickets.clone(),
+            ids: self.ids.clone(),
+            last_ticket: self.last_ticket,
+            exits: self.exits.clone(),
+            status: self.status,
+            explains_collision: self.whose.collision.get().is_some(),
+            outputs,
+        })
+    }
+}
+
+fn worker_state(id: WorkerId, worker: &Worker, kept: &mut Kept) -> io::Result<WorkerState> {
+    let link = worker.link.as_ref().map(|link| link.state(kept)).transpose()?.flatten();
+    let notify = worker.notify.as_ref().map(|notify| notify.state(kept)).transpose()?;
+    Ok(WorkerState {
+        id,
+        pid: worker.pid,
+        instance: worker.instance,
+        stop: worker.stop,
+        has_terminal: worker.has_terminal,
+        handed: worker.handed.clone(),
+        link,
+        notify,
+    })
+}
