@@ -98,6 +98,11 @@ impl App {
     pub(super) fn change(&mut self, instance: Option<InstanceId>, change: Change, slot: Slot) {
         let scope = instance.map_or(Scope::All, Scope::One);
         match change {
+            Change::Start if self.runs(instance) => {
+                let instances = self.instances();
+                let said = format!("runs already, {instances} instance{}", plural(instances));
+                slot.fill(self.verdict(Operation::Start, Duration::ZERO, Ok(said)));
+            }
             Change::Start => self.order(Operation::Start, Command::Start(scope), slot),
             Change::Stop => self.order(Operation::Stop, Command::Stop(scope), slot),
             Change::Reset => self.order(Operation::Reset, Command::Reset(scope), slot),
@@ -142,6 +147,14 @@ impl App {
                 let _heard = reply.send(Ok(verdict));
             }
         }));
+    }
+
+    /// Whether all that is meant is ready.
+    fn runs(&self, instance: Option<InstanceId>) -> bool {
+        let snapshot = self.supervisor.snapshot(self.now());
+        let mut meant =
+            snapshot.instances.iter().filter(|view| instance.is_none_or(|one| one == view.instance));
+        meant.all(|view| matches!(view.state, StateName::Ready | StateName::Replacing))
     }
 
     fn width(&self, parallel: Parallel) -> NonZeroU32 {

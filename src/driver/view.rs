@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use super::app::App;
 use super::clock;
+use super::plan::Plan;
 use super::run::Driver;
 use crate::api::types::{
     AppView, ExecMode, ExitView, InstanceView, InterpreterView, ListenerView, LogFilesView, MachineView,
-    RuntimeView, StartRequest, Status,
+    RuntimeView, SettingView, StartRequest, Status,
 };
 use crate::handover::choose::Way;
 use crate::spec::InstanceId;
@@ -85,10 +86,24 @@ impl App {
                 }
             }),
             git: None,
-            settings: plan.settings.clone(),
+            settings: self.settings(&plan),
             metrics: BTreeMap::new(),
             actions: Vec::new(),
         }
+    }
+
+    /// As planned; where the number of instances was changed since, that is what counts.
+    fn settings(&self, plan: &Plan) -> Vec<SettingView> {
+        let now = self.instances().to_string();
+        let counted = |setting: &SettingView| match setting.name.as_str() {
+            "instances" if setting.value != now => SettingView {
+                value: now.clone(),
+                origin: format!("scaled, from {}", setting.value),
+                ..setting.clone()
+            },
+            _ => setting.clone(),
+        };
+        plan.settings.iter().map(counted).collect()
     }
 
     fn instance(&self, view: &supervisor::InstanceView, now: Uptime) -> InstanceView {
