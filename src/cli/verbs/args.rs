@@ -304,7 +304,7 @@ pub(super) struct Logs {
     pub(super) target: Option<String>,
 
     /// How many of the last lines come first
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 15)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 15, value_parser = whole_number)]
     pub(super) lines: usize,
 
     /// Nothing but the lines
@@ -430,6 +430,15 @@ pub(super) struct Completion {
     /// For which shell
     #[arg(value_name = "bash|zsh|fish|elvish|powershell", hide_possible_values = true)]
     pub(super) shell: Shell,
+}
+
+/// Not one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("accepted: a whole number")]
+pub(super) struct NoNumber;
+
+fn whole_number(text: &str) -> Result<usize, NoNumber> {
+    text.parse().map_err(|_| NoNumber)
 }
 
 /// The whole grammar.

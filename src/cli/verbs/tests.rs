@@ -201,10 +201,10 @@ fn wrong_words_are_a_usage_error_and_say_what_is_right() {
       usage: pmr scale <APP> <N|+N|-N>
     hint: `pmr scale --help` shows what is accepted
 
-    error: `many` cannot be used for `--lines`: invalid digit found in string
+    error: `many` cannot be used for `--lines`: accepted: a whole number
     hint: `pmr logs --help` shows what is accepted
 
-    error: the argument '--raw' cannot be used with '--json'
+    error: `--raw` cannot be used together with `--json`
       usage: pmr logs --raw [TARGET]
     hint: `pmr logs --help` shows what is accepted
 

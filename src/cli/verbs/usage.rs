@@ -58,6 +58,10 @@ pub(super) fn error(error: &clap::Error, line: &Line, is_file: &dyn Fn(&str) -> 
         ErrorKind::UnknownArgument => format!("`{found}` is one word too many"),
         ErrorKind::MissingRequiredArgument => format!("`{found}` is missing"),
         ErrorKind::MissingSubcommand => "a verb is missing".to_owned(),
+        ErrorKind::ArgumentConflict => {
+            let other = plain(&text(ContextKind::PriorArg).unwrap_or_default());
+            format!("`{found}` cannot be used together with `{other}`")
+        }
         ErrorKind::InvalidValue if value.is_empty() => format!("`{found}` needs a value"),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             format!("`{value}` cannot be used for `{found}`{reason}")
