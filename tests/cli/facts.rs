@@ -28,6 +28,12 @@ fn show_tells_all_that_is_known_under_each_of_its_names() {
         }
         assert!(!show.contains(SECRET), "{show}");
     }
+    home.pmr(0, &["scale", "web", "3"]);
+    let show = home.pmr(0, &["show", "web"]);
+    assert!(
+        show.lines().any(|line| line.starts_with("  instances  ") && line.ends_with(" (scaled, from 2)")),
+        "{show}"
+    );
     let one = home.json(&["show", "1", "--json"]);
     let instances = one[0]["instances"].as_array().unwrap();
     assert_eq!((instances.len(), &instances[0]["id"]), (1, &1.into()));
@@ -122,7 +128,7 @@ fn events_are_told_as_they_happen() {
     let event: serde_json::Value =
         serde_json::from_str(text.lines().find(|line| line.contains("worker ready")).unwrap()).unwrap();
     assert_eq!((&event["app"], &event["id"]), (&"web".into(), &0.into()));
-    assert_eq!(plain.interrupt(), 130);
+    assert_eq!(plain.end(), 143);
     home.pmr(0, &["kill"]);
     assert_eq!(json.status(), 0);
     assert_eq!(json.err.text(), "the runtime has ended\n");

@@ -203,10 +203,10 @@ impl Following {
         status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
     }
 
-    /// As Ctrl-C does.
+    /// Ends it. Not by SIGINT, which is ignored where the tests themselves run in the background of a shell.
     #[track_caller]
-    pub(crate) fn interrupt(&mut self) -> i32 {
-        processes::signal(self.child.id().try_into().unwrap(), signals::INT);
+    pub(crate) fn end(&mut self) -> i32 {
+        processes::signal(self.child.id().try_into().unwrap(), signals::TERM);
         self.status()
     }
 }

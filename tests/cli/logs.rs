@@ -94,7 +94,7 @@ fn lines_that_come_are_shown_after_the_last_ones() {
     assert!(web.out.wait(wait::DEADLINE, came).is_some(), "{}", web.out.tail());
     assert!(!one.out.text().contains("word") && !one.out.text().contains("\"id\":0"), "{}", one.out.text());
     assert!(!web.out.text().contains("it listens"), "of `late`, or more than 3: {}", web.out.text());
-    assert_eq!(web.interrupt(), 130);
+    assert_eq!(web.end(), 143);
     home.pmr(0, &["kill"]);
     assert_eq!((all.status(), one.status()), (0, 0));
     assert_eq!(all.err.text(), "the runtime has ended\n");

@@ -61,6 +61,7 @@ fn an_app_that_was_stopped_is_started_by_its_name_and_by_its_number() {
         assert!(home.pmr(0, &["start", target]).starts_with("✓ web: started, 1 instance"), "{target}");
         assert!(home.pmr(0, &["list"]).contains("1 of 1 instance online"));
     }
+    assert_eq!(home.pmr(0, &["start", "web"]), "✓ web: runs already, 1 instance\n");
     let told = home.pmr(1, &["start", "server.js", "--name", "web"]);
     assert!(told.contains("there is an app named `web` already\nhint: `pmr restart web`"), "{told}");
     home.pmr(0, &["kill"]);

@@ -89,6 +89,7 @@ fn wrong_words_are_told_with_status_2() {
         (&["scale", "web"], "is missing"),
         (&["signal", "NOPE", "web"], "found `NOPE`, accepted: a signal such as `USR2`"),
         (&["stop", "/(/"], "is no regular expression"),
+        (&["logs", "--raw", "--json"], "`--raw` cannot be used together with `--json`"),
         (&["completion", "tcsh"], "`tcsh` cannot be used"),
     ] {
         let told = home.pmr(2, words);
