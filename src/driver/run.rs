@@ -168,9 +168,6 @@ impl Driver {
                 return Err(error);
             }
         };
-        if !Rc::ptr_eq(&outputs, &self.shared.outputs) {
-            self.shared.followers.follow(&outputs);
-        }
         self.next_app = AppId(id.0.saturating_add(1));
         let app = App::new(&self.shared, id, outputs, definition, plan);
         let app = self.apps.entry(id).or_insert(app);
@@ -183,6 +180,7 @@ impl Driver {
             self.shared.start_guard(&groups);
         }
         self.arrange();
+        watch_logs::renumber(self);
         Ok(())
     }
 

@@ -36,7 +36,7 @@ impl Followers {
     }
 
     /// An app has come that writes to outputs of its own.
-    pub(super) fn follow(&self, outputs: &Outputs) {
+    fn follow(&self, outputs: &Outputs) {
         for (query, sender) in &*self.of_all.borrow() {
             if let Some(sender) = sender.upgrade() {
                 self.begin(outputs.subscribe(filter(query)), query, sender);
@@ -49,10 +49,18 @@ impl Followers {
     }
 }
 
-/// Instances have come or gone. One that has gone keeps its number for what it wrote last, as long as its app is there.
+/// Apps or instances have come or gone. An instance that has gone keeps its number for what it wrote last, as long as its
+/// app is there.
 pub(super) fn renumber(driver: &Driver) {
-    let mut ids = driver.shared.followers.ids.borrow_mut();
+    let followers = &driver.shared.followers;
+    let mut ids = followers.ids.borrow_mut();
     ids.retain(|(app, _), _| driver.apps.contains_key(app));
+    for app in driver.apps.values() {
+        let is_new = !ids.contains_key(&(app.id, InstanceId(0)));
+        if is_new && !Rc::ptr_eq(&app.outputs, &driver.shared.outputs) {
+            followers.follow(&app.outputs);
+        }
+    }
     ids.extend(self::ids(driver));
 }
 
