@@ -101,6 +101,18 @@ fn lines_that_come_are_shown_after_the_last_ones() {
 }
 
 #[test]
+fn the_first_app_of_an_empty_runtime_is_followed_too() {
+    let home = Home::with_web(1);
+    home.pmr(0, &["delete", "web"]);
+    let mut all = home.follow(&["logs"]);
+    all.until_shows("worker ready app=web");
+    home.pmr(0, &["start", "server.js", "--name", "late"]);
+    all.until_shows("1|late     | it listens");
+    home.pmr(0, &["kill"]);
+    assert_eq!(all.status(), 0);
+}
+
+#[test]
 fn lines_of_a_runtime_in_the_foreground_are_shown_too() {
     let home = Home::new();
     let mut runtime = home.foreground(&["server.js", "--name", "web"]);
