@@ -118,9 +118,8 @@ fn lasting(home: &Home, value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
             let lasting = |(name, value): (&String, &Value)| match name.as_str() {
-                "cpu_percent" | "cpu" | "memory_bytes" | "memory" | "user" | "username" => {
-                    (name.clone(), "…".into())
-                }
+                "node_version" | "exec_interpreter" | "cpu_percent" | "cpu" | "memory_bytes" | "memory"
+                | "user" | "username" => (name.clone(), "…".into()),
                 _ => (name.clone(), lasting(home, value)),
             };
             fields.iter().map(lasting).collect()
@@ -141,6 +140,7 @@ fn programs_get_all_in_our_shape_and_in_that_of_pm2() {
     let mut apps = home.json(&["list", "--json"]);
     for app in apps.as_array_mut().unwrap() {
         app["listeners"] = "…".into();
+        app["interpreter"] = app["interpreter"]["program"].clone();
     }
     insta::assert_snapshot!("list", pretty(&lasting(&home, &apps)));
     let jlist = home.json(&["jlist"]);
