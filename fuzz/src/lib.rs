@@ -4,6 +4,7 @@
 //! way (where they are cut, what we do meanwhile) is the script, which follows the last NUL, if there is one.
 
 pub mod app;
+pub mod views;
 
 /// The bytes from outside, and the script.
 #[must_use]

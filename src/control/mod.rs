@@ -34,23 +34,23 @@ mod feed;
 mod figures;
 pub mod find;
 mod history;
-mod order;
+pub mod order;
 pub mod peer;
 pub mod place;
-mod query;
+pub mod query;
 mod reading;
 mod refusal;
 mod request;
-mod router;
+pub mod router;
 mod routes;
 #[cfg(test)]
 mod samples;
 pub mod save;
-mod secrets;
+pub mod secrets;
 mod server;
 pub mod sse;
 mod stall;
-mod target;
+pub mod target;
 #[cfg(test)]
 mod tests;
 pub mod users;

@@ -22,7 +22,7 @@ type Variables = Vec<(OsString, OsString)>;
 ///
 /// # Errors
 /// When the body is not what the route takes, with all that is wrong. Also when the route is none of a change to apps.
-pub(super) fn change(route: Route, body: &[u8]) -> Result<Change, Problem> {
+pub fn change(route: Route, body: &[u8]) -> Result<Change, Problem> {
     match route {
         routes::START => nothing(body).map(|()| Change::Start),
         routes::STOP => nothing(body).map(|()| Change::Stop),
@@ -59,12 +59,12 @@ pub(super) fn change(route: Route, body: &[u8]) -> Result<Change, Problem> {
 }
 
 /// Whether a change is of whole apps only.
-pub(super) fn needs_whole_app(change: &Change) -> bool {
+pub fn needs_whole_app(change: &Change) -> bool {
     matches!(change, Change::Delete | Change::Scale(_))
 }
 
 /// What the change is called.
-pub(super) fn operation(change: &Change) -> Operation {
+pub fn operation(change: &Change) -> Operation {
     match change {
         Change::Start => Operation::Start,
         Change::Stop => Operation::Stop,
@@ -83,7 +83,7 @@ pub(super) fn operation(change: &Change) -> Operation {
 ///
 /// # Errors
 /// When the body is not such a request.
-pub(super) fn start(body: &[u8]) -> Result<StartRequest, Problem> {
+pub fn start(body: &[u8]) -> Result<StartRequest, Problem> {
     let request: StartRequest = read(body)?;
     let nul = |word: &OsString| word.as_bytes().contains(&0);
     let mut problems = of_variables(&variables(request.environment.clone()));
@@ -103,7 +103,7 @@ pub(super) fn start(body: &[u8]) -> Result<StartRequest, Problem> {
 ///
 /// # Errors
 /// Where and why it cannot be read.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if body.trim_ascii().is_empty() {
         return Err(bad_request("a body in JSON is wanted; docs/control-api.md shows it"));
     }
@@ -112,7 +112,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 }
 
 /// The body as JSON; what is left out is as by default, and so is all where there is no body.
-pub(super) fn or_default<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
+pub fn or_default<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
     if body.trim_ascii().is_empty() { Ok(T::default()) } else { read(body) }
 }
 
@@ -121,7 +121,7 @@ pub(super) fn or_default<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T
 struct Nothing {}
 
 /// A body that may be absent or `{}`.
-pub(super) fn nothing(body: &[u8]) -> Result<(), Problem> {
+pub fn nothing(body: &[u8]) -> Result<(), Problem> {
     or_default(body).map(|Nothing {}| ())
 }
 

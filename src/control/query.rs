@@ -3,17 +3,18 @@
 use crate::api::types::Problem;
 
 /// A problem that the client is to blame for.
-pub(super) fn bad_request(message: impl Into<String>) -> Problem {
+pub fn bad_request(message: impl Into<String>) -> Problem {
     problem("bad_request", message, None)
 }
 
-pub(super) fn problem(code: &str, message: impl Into<String>, hint: Option<String>) -> Problem {
+/// What is wrong, by its word for programs.
+pub fn problem(code: &str, message: impl Into<String>, hint: Option<String>) -> Problem {
     Problem { code: code.to_owned(), message: message.into(), hint, details: Vec::new() }
 }
 
 /// Undoes percent-encoding. `None` where a `%` is not followed by two hexadecimal digits, or where the result is no UTF-8.
 #[must_use]
-pub(super) fn decode(text: &str) -> Option<String> {
+pub fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -31,7 +32,7 @@ fn digit(byte: u8) -> Option<u8> {
 
 /// The parameters of a request: each that it may have is taken, then nothing must be left.
 #[derive(Debug)]
-pub(super) struct Query {
+pub struct Query {
     parameters: Vec<(String, String)>,
     problems: Vec<String>,
     known: Vec<&'static str>,
@@ -39,7 +40,7 @@ pub(super) struct Query {
 
 impl Query {
     /// Reads what stands after the question mark.
-    pub(super) fn parse(text: Option<&str>) -> Self {
+    pub fn parse(text: Option<&str>) -> Self {
         let mut query = Self { parameters: Vec::new(), problems: Vec::new(), known: Vec::new() };
         for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -52,7 +53,7 @@ impl Query {
     }
 
     /// The value of a parameter; `None` where it is absent or empty.
-    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+    pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         let at = self.parameters.iter().position(|(found, _)| found == name)?;
         let (_, value) = self.parameters.remove(at);
@@ -60,7 +61,7 @@ impl Query {
     }
 
     /// A yes or a no; the bare name means yes.
-    pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
+    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
         let is_there = self.parameters.iter().any(|(found, _)| found == name);
         match self.text(name).as_deref() {
             None => is_there.then_some(true),
@@ -74,7 +75,7 @@ impl Query {
     }
 
     /// A whole number up to `most`.
-    pub(super) fn number(&mut self, name: &'static str, most: usize) -> Option<usize> {
+    pub fn number(&mut self, name: &'static str, most: usize) -> Option<usize> {
         let text = self.text(name)?;
         let number = text.parse().ok().filter(|number| *number <= most);
         if number.is_none() {
@@ -84,7 +85,7 @@ impl Query {
     }
 
     /// One of the words in `accepted`.
-    pub(super) fn word<T: Copy>(&mut self, name: &'static str, accepted: &[(&str, T)]) -> Option<T> {
+    pub fn word<T: Copy>(&mut self, name: &'static str, accepted: &[(&str, T)]) -> Option<T> {
         let text = self.text(name)?;
         let found = accepted.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
@@ -98,7 +99,7 @@ impl Query {
     ///
     /// # Errors
     /// When a value was not acceptable, or a parameter not known.
-    pub(super) fn finish(mut self) -> Result<(), Problem> {
+    pub fn finish(mut self) -> Result<(), Problem> {
         let known: Vec<String> = self.known.iter().map(|name| format!("`{name}`")).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let unknown =
@@ -109,7 +110,7 @@ impl Query {
 }
 
 /// All problems in one, if there are any.
-pub(super) fn several(problems: Vec<String>) -> Result<(), Problem> {
+pub fn several(problems: Vec<String>) -> Result<(), Problem> {
     let Some(first) = problems.first() else { return Ok(()) };
     let message = match problems.len() {
         1 => first.clone(),

@@ -11,15 +11,15 @@ const ALIKE: f64 = 0.5;
 
 /// What a request means.
 #[derive(Debug, PartialEq)]
-pub(super) struct Found {
-    pub(super) route: Route,
+pub struct Found {
+    pub route: Route,
     /// Decoded; empty where the route has none.
-    pub(super) target: String,
+    pub target: String,
 }
 
 /// Why it means nothing.
 #[derive(Debug, PartialEq)]
-pub(super) enum Missed {
+pub enum Missed {
     /// There is such a path, but not with this method.
     Method {
         allowed: Vec<&'static str>,
@@ -28,7 +28,7 @@ pub(super) enum Missed {
 }
 
 /// Finds the route of a request.
-pub(super) fn find(method: &str, path: &str) -> Result<Found, Missed> {
+pub fn find(method: &str, path: &str) -> Result<Found, Missed> {
     let fitting: Vec<(Route, &str)> =
         ALL.iter().filter_map(|route| target_of(route, path).map(|target| (*route, target))).collect();
     if fitting.is_empty() {

@@ -56,6 +56,14 @@ fn failed(message: String) -> Problem {
     problem("failed", message, None)
 }
 
+/// What [`FILE`] says.
+///
+/// # Errors
+/// When it is no such file.
+pub fn read(bytes: &[u8]) -> serde_json::Result<Vec<StartRequest>> {
+    serde_json::from_slice(bytes)
+}
+
 /// Writes the file anew, as a whole or not at all, and keeps the one before as `dump.json.bak`.
 fn write(home: &Path, apps: &[StartRequest]) -> std::result::Result<PathBuf, SaveError> {
     let _ours = bind::open_home(home)?;
@@ -117,10 +125,6 @@ mod tests {
         }
     }
 
-    fn read(path: &Path) -> Vec<StartRequest> {
-        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-    }
-
     #[test]
     fn the_file_is_the_owners_alone_and_the_one_before_is_kept() {
         let directory = tempfile::tempdir().unwrap();
@@ -130,8 +134,11 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         write(&home, &[app("/two"), app("/three")]).unwrap();
         write(&home, &[app("/four")]).unwrap();
-        assert_eq!(read(&path), [app("/four")]);
-        assert_eq!(read(&home.join("dump.json.bak")), [app("/two"), app("/three")]);
+        assert_eq!(read(&fs::read(&path).unwrap()).unwrap(), [app("/four")]);
+        assert_eq!(
+            read(&fs::read(home.join("dump.json.bak")).unwrap()).unwrap(),
+            [app("/two"), app("/three")]
+        );
         assert_eq!(fs::read_dir(&home).unwrap().count(), 2);
     }
 

@@ -32,7 +32,7 @@ const HARMLESS: [&str; 2] = ["PWD", "OLDPWD"];
 
 /// The variables as text, what looks like a secret without its value unless `reveal` is said.
 #[must_use]
-pub(super) fn shown(variables: Vec<(OsString, OsString)>, reveal: bool) -> BTreeMap<String, Option<String>> {
+pub fn shown(variables: Vec<(OsString, OsString)>, reveal: bool) -> BTreeMap<String, Option<String>> {
     let show = |(name, value): (OsString, OsString)| {
         let (name, value) = (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned());
         let hidden = !reveal && is_secret(&name, &value);

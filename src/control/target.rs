@@ -16,7 +16,7 @@ const REGEX_BYTES: usize = 256 * 1024;
 ///
 /// # Errors
 /// When it names none, with the nearest name as a hint; when it is no regular expression.
-pub(super) fn resolve(text: &str, apps: &[AppView]) -> Result<Vec<Target>, Problem> {
+pub fn resolve(text: &str, apps: &[AppView]) -> Result<Vec<Target>, Problem> {
     if text == "all" {
         return Ok(apps.iter().map(whole).collect());
     }
@@ -38,7 +38,7 @@ pub(super) fn resolve(text: &str, apps: &[AppView]) -> Result<Vec<Target>, Probl
 }
 
 /// The views that `targets` mean; of an app of which one instance is meant, that instance alone.
-pub(super) fn select(targets: &[Target], apps: Vec<AppView>) -> Vec<AppView> {
+pub fn select(targets: &[Target], apps: Vec<AppView>) -> Vec<AppView> {
     let select = |mut app: AppView| {
         let mut ours = targets.iter().filter(|target| target.app.0 == app.app_id);
         let first = ours.next()?;
@@ -89,13 +89,13 @@ fn unknown(text: &str, apps: &[AppView]) -> Problem {
 }
 
 /// What all of `targets` are called, for filtering events and lines.
-pub(super) fn names(targets: &[Target], apps: &[AppView]) -> Vec<String> {
+pub fn names(targets: &[Target], apps: &[AppView]) -> Vec<String> {
     let is_meant = |app: &&AppView| targets.iter().any(|target| target.app.0 == app.app_id);
     apps.iter().filter(is_meant).map(|app| app.name.clone()).collect()
 }
 
 /// The first instance that a target means.
-pub(super) fn first_instance<'a>(target: &Target, app: &'a AppView) -> Option<&'a InstanceView> {
+pub fn first_instance<'a>(target: &Target, app: &'a AppView) -> Option<&'a InstanceView> {
     app.instances.iter().find(|view| target.instance.is_none_or(|wanted| wanted.0 == view.instance))
 }
 

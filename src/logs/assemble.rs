@@ -19,7 +19,7 @@ const BUDGET: usize = 256 * 1024;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Assembler {
+pub struct Assembler {
     begun: BTreeMap<u64, Begun>,
     held: usize,
 }
@@ -37,7 +37,7 @@ struct Begun {
 
 impl Assembler {
     /// Takes the next piece and gives `out` the lines that it completes.
-    pub(super) fn feed(&mut self, piece: Piece<'_>, out: &mut impl FnMut(LogLine)) {
+    pub fn feed(&mut self, piece: Piece<'_>, out: &mut impl FnMut(LogLine)) {
         let mut piece = piece;
         if let Some(begun) = self.take(piece) {
             piece = self.go_on(begun, piece, out);
@@ -55,14 +55,14 @@ impl Assembler {
     }
 
     /// Gives `out` the lines that have no end (yet).
-    pub(super) fn finish(self, out: &mut impl FnMut(LogLine)) {
+    pub fn finish(self, out: &mut impl FnMut(LogLine)) {
         let mut all: Vec<Begun> = self.begun.into_values().collect();
         all.sort_by_key(|begun| begun.time);
         all.iter().for_each(|begun| out(begun.line()));
     }
 
     /// Takes over what another one has begun. They must not know of the same pipes.
-    pub(super) fn join(&mut self, other: Self) {
+    pub fn join(&mut self, other: Self) {
         self.begun.extend(other.begun);
         self.held += other.held;
     }

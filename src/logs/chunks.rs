@@ -10,34 +10,34 @@ use super::line::Origin;
 
 /// Where bytes come from: one stream of one worker, or our own messages of one level.
 #[derive(Debug)]
-pub(super) struct Pipe {
+pub struct Pipe {
     /// Never used again.
-    pub(super) number: u64,
-    pub(super) origin: Origin,
+    pub number: u64,
+    pub origin: Origin,
 }
 
 /// Bytes that were read at once.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Piece<'bytes> {
-    pub(super) pipe: &'bytes Arc<Pipe>,
+pub struct Piece<'bytes> {
+    pub pipe: &'bytes Arc<Pipe>,
     /// How many bytes the pipe gave before these.
-    pub(super) offset: u64,
+    pub offset: u64,
     /// Whether they are the beginning of a line.
-    pub(super) begins: bool,
+    pub begins: bool,
     /// When they were read, in milliseconds since 1970.
-    pub(super) time: u64,
-    pub(super) bytes: &'bytes [u8],
+    pub time: u64,
+    pub bytes: &'bytes [u8],
 }
 
 impl Piece<'_> {
     /// What is left of it after its first `count` bytes.
-    pub(super) fn after(self, count: usize) -> Self {
+    pub fn after(self, count: usize) -> Self {
         let begins = if count == 0 { self.begins } else { self.bytes[count - 1] == b'\n' };
         Self { offset: self.offset + count as u64, begins, bytes: &self.bytes[count..], ..self }
     }
 
     /// Its last `count` bytes, or all of it where it has fewer.
-    pub(super) fn tail(self, count: usize) -> Self {
+    pub fn tail(self, count: usize) -> Self {
         self.after(self.bytes.len().saturating_sub(count))
     }
 }
@@ -56,7 +56,7 @@ const OVERHEAD: usize = size_of::<Chunk>();
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Chunks {
+pub struct Chunks {
     bytes: VecDeque<u8>,
     chunks: VecDeque<Chunk>,
     bound: usize,
@@ -64,16 +64,17 @@ pub(super) struct Chunks {
 
 impl Chunks {
     /// None yet; they will be of `bound` bytes at most, all told.
-    pub(super) fn new(bound: usize) -> Self {
+    pub fn new(bound: usize) -> Self {
         Self { bytes: VecDeque::new(), chunks: VecDeque::new(), bound }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
 
     /// Adds `piece` if there is room, and says whether there was.
-    pub(super) fn try_add(&mut self, piece: Piece<'_>) -> bool {
+    pub fn try_add(&mut self, piece: Piece<'_>) -> bool {
         let has_room = self.size() + piece.bytes.len() + OVERHEAD <= self.bound;
         if has_room {
             self.append(piece);
@@ -82,14 +83,14 @@ impl Chunks {
     }
 
     /// Adds `piece`, and lets go of as much of the oldest as that takes.
-    pub(super) fn add(&mut self, piece: Piece<'_>) {
+    pub fn add(&mut self, piece: Piece<'_>) {
         let piece = piece.tail(self.bound - OVERHEAD);
         self.make_room(piece.bytes.len() + OVERHEAD);
         self.append(piece);
     }
 
     /// Takes the oldest out: no more than `bytes`, and `lines` line ends.
-    pub(super) fn take_front(&mut self, bytes: usize, lines: usize) -> Self {
+    pub fn take_front(&mut self, bytes: usize, lines: usize) -> Self {
         let mut ends = (1..).zip(&self.bytes).take(bytes).filter(|(_, byte)| **byte == b'\n');
         let mut left = ends.nth(lines - 1).map_or(bytes.min(self.bytes.len()), |(count, _)| count);
         let mut taken = Self::new(self.bound);
@@ -118,7 +119,7 @@ impl Chunks {
     }
 
     /// All pieces, oldest first. They may be cut elsewhere than they were when they were added.
-    pub(super) fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
         let (front, back) = self.bytes.as_slices();
         let mut start = 0;
         self.chunks.iter().flat_map(move |chunk| {
@@ -139,7 +140,7 @@ impl Chunks {
     }
 
     /// The bytes held, and what they cost besides.
-    pub(super) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.bytes.len() + self.chunks.len() * OVERHEAD
     }
 

@@ -16,24 +16,24 @@ pub(super) const OF_RUNTIME: usize = 64 * 1024;
 
 /// See the module. Holds no memory until the first byte.
 #[derive(Debug)]
-pub(super) struct History {
+pub struct History {
     chunks: Chunks,
     bound: usize,
 }
 
 impl History {
     /// An empty one that will keep `bound` bytes.
-    pub(super) fn new(bound: usize) -> Self {
+    pub fn new(bound: usize) -> Self {
         Self { chunks: Chunks::new(bound), bound }
     }
 
     /// Adds what was read; the oldest makes room.
-    pub(super) fn add(&mut self, piece: Piece<'_>) {
+    pub fn add(&mut self, piece: Piece<'_>) {
         self.chunks.add(piece);
     }
 
     /// The last `count` lines that `filter` wants, oldest first; those that are not finished yet at the end.
-    pub(super) fn lines(&self, filter: &Filter, count: usize) -> Vec<LogLine> {
+    pub fn lines(&self, filter: &Filter, count: usize) -> Vec<LogLine> {
         let mut last = Last::new(count);
         let begun = self.assemble(filter, &mut last);
         begun.finish(&mut |line| last.add(line));
@@ -41,14 +41,14 @@ impl History {
     }
 
     /// As `lines`, with those that are not finished yet in the hands of who will go on with them.
-    pub(super) fn lines_to_go_on(&self, filter: &Filter, count: usize) -> (Vec<LogLine>, Assembler) {
+    pub fn lines_to_go_on(&self, filter: &Filter, count: usize) -> (Vec<LogLine>, Assembler) {
         let mut last = Last::new(count);
         let begun = self.assemble(filter, &mut last);
         (last.lines.into(), begun)
     }
 
     /// Forgets everything.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.chunks = Chunks::new(self.bound);
     }
 

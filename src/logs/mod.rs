@@ -19,12 +19,12 @@
 //! `lines`, `format`, `message`, `ring`, `chunks`, `assemble`, `line`, `history` and `state` are pure; `clock` is the only reader of the time. docs/logs.md is
 //! the user's view.
 
-mod assemble;
-mod chunks;
+pub mod assemble;
+pub mod chunks;
 mod clock;
 mod file;
 pub mod format;
-mod history;
+pub mod history;
 mod line;
 pub mod lines;
 pub mod message;

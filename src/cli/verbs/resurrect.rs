@@ -12,6 +12,7 @@ use crate::api::routes;
 use crate::api::types::StartRequest;
 use crate::control::call::Call;
 use crate::control::client::Client;
+use crate::control::save;
 use crate::exit;
 
 /// What `POST /v1/runtime/save` writes, in the home of a runtime.
@@ -40,7 +41,7 @@ pub(super) async fn resurrect(session: &Session, resurrect: Resurrect) -> Result
 fn saved(path: &Path) -> Result<Vec<StartRequest>, VerbError> {
     let failed = |source| VerbError::Saved { path: path.to_owned(), source };
     match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| failed(error.into())),
+        Ok(bytes) => save::read(&bytes).map_err(|error| failed(error.into())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(VerbError::NothingSaved { path: path.to_owned() })
         }
