@@ -164,7 +164,8 @@ fn parts_of_totals(apps: &[AppView], runtime: &RuntimeView) -> Vec<String> {
     let online = instances().filter(|instance| instance.status == Status::Online).count();
     let all = instances().count();
     let cpu: f64 = instances().filter_map(|instance| instance.cpu_percent).sum();
-    let memory: u64 = instances().filter_map(|instance| instance.memory_bytes).sum();
+    // What the runtime says may be anything, as far as this end can know.
+    let memory = instances().filter_map(|instance| instance.memory_bytes).fold(0, u64::saturating_add);
     let s = |count: usize| if count == 1 { "" } else { "s" };
     let count = apps.len();
     let mut parts = vec![
@@ -275,5 +276,13 @@ mod tests {
         let text = render(&[idle], &samples::runtime(), &look);
         assert!(text.contains("0 of 0 instances online · cpu 0%"), "{text}");
         assert!(text.contains("│  - │ idle │ cluster │ 0 │ stopped │"), "{text}");
+    }
+
+    #[test]
+    fn no_sum_is_too_large() {
+        let mut apps = samples::apps();
+        apps.iter_mut().flat_map(|app| &mut app.instances).for_each(|it| it.memory_bytes = Some(u64::MAX));
+        let look = Look { order: Order::default(), width: None, colours: Colours::Off };
+        assert!(render(&apps, &samples::runtime(), &look).contains("memory "));
     }
 }
