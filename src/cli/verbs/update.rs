@@ -7,9 +7,9 @@ use super::change;
 use super::error::VerbError;
 use super::session::{Session, text};
 use crate::api::routes;
-use crate::api::types::{Outcome, RuntimeView, UpdateRequest};
+use crate::api::types::{Operation, Outcome, RuntimeView, UpdateRequest, Verdict};
 use crate::control::call::Call;
-use crate::control::client::Client;
+use crate::control::client::{Client, ClientError};
 
 /// How long the new program may take to answer; the old one gives up after half of it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,9 +22,20 @@ pub(super) async fn update(session: &Session, update: Update) -> Result<u8, Verb
     // The runtime may be in another directory.
     let executable = executable.map(|path| text(session.directory.join(path).as_os_str()));
     let call = Call::to(routes::UPDATE).body(&UpdateRequest { executable });
-    let mut outcome = client.change(&call, |event| change::tell(session, progress, event)).await?;
+    let asked = client.change(&call, |event| change::tell(session, progress, event)).await;
+    let after = match &asked {
+        Ok(outcome) if !outcome.is_ok() => None,
+        // The last words of the old program may be lost on their way; the new one tells more than they would.
+        Ok(_) | Err(ClientError::Lost { .. } | ClientError::Unfinished { .. }) => {
+            tokio::time::timeout(PATIENCE, next_program(&client, before.updates)).await.ok()
+        }
+        Err(_) => None,
+    };
+    let mut outcome = match (asked, &after) {
+        (Err(_), Some(_)) => Outcome { verdicts: vec![handed_over()] },
+        (asked, _) => asked?,
+    };
     if outcome.is_ok() {
-        let after = tokio::time::timeout(PATIENCE, next_program(&client, before.updates)).await.ok();
         confirm(&mut outcome, &before.version, after);
     }
     if progress.json {
@@ -33,6 +44,20 @@ pub(super) async fn update(session: &Session, update: Update) -> Result<u8, Verb
         change::print(session, &outcome)?;
     }
     Ok(change::status(&outcome))
+}
+
+/// What the old program would have said.
+fn handed_over() -> Verdict {
+    Verdict {
+        app: None,
+        operation: Operation::Update,
+        ok: true,
+        message: String::new(),
+        took_ms: 0,
+        generation: None,
+        instances: None,
+        last_lines: Vec::new(),
+    }
 }
 
 /// Waits until the program answers that takes over from the one that was updated `before` times.
