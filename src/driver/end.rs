@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::app::App;
 use super::run::Driver;
 use super::shared::Shared;
+use super::tell::Telling;
 use super::words::Human;
 use crate::api::types::{Operation, Verdict};
 use crate::logs::Outputs;
@@ -117,7 +118,7 @@ impl App {
         }
     }
 
-    fn take_ending(&mut self) -> Option<super::tell::Telling> {
+    fn take_ending(&mut self) -> Option<Telling> {
         self.status?;
         let notice: Notice = self.last_notice.take()?;
         Some(self.telling(notice, self.ended_logs.last().cloned()))
