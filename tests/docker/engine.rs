@@ -20,10 +20,11 @@ const ENGINE_START: Duration = Duration::from_secs(60);
 /// How long Docker waits for a container before it kills it.
 const STOP_GRACE_SECONDS: &str = "--time=120";
 
-/// Runs as PID 1 of the engine's namespace, with a /run of its own. It ends with its standard input, which is a pipe from
-/// the test program: the kernel then kills whatever is left in the namespace.
-const KEEPER: &str =
-    r#"mount -t tmpfs none /run || exit; dockerd "$@" & engine=$!; read -r _; kill $engine; wait $engine"#;
+/// Runs as PID 1 of the engine's namespace, with a /run of its own, and with the images in memory: they would take more
+/// room than some machines have left. It ends with its standard input, which is a pipe from the test program: the kernel
+/// then kills whatever is left in the namespace.
+const KEEPER: &str = r#"mount -t tmpfs none /run && mount -t tmpfs none "$DATA" || exit
+dockerd "$@" & engine=$!; read -r _; kill $engine; wait $engine"#;
 
 /// A running engine that holds the images of `images`.
 pub(crate) struct Engine {
@@ -118,6 +119,7 @@ impl Engine {
         let archived = archived.expect("`tar` can be run");
         assert!(archived.status.success(), "tar: {}", String::from_utf8_lossy(&archived.stderr));
         self.docker(&["import", &archive.to_string_lossy(), image]);
+        fs::remove_file(archive).expect("what was made can be removed");
     }
 
     /// Starts a container in the background.
@@ -160,15 +162,25 @@ impl Drop for Engine {
     }
 }
 
-/// Starts the engine without network, and with the storage driver that works on every file system.
+/// The storage driver: one that shares what images have in common, where the kernel can; else the one that works everywhere,
+/// with a copy of everything for each step of a Dockerfile.
+fn storage_driver() -> &'static str {
+    let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    if known.lines().any(|line| line.ends_with("\toverlay")) { "overlay2" } else { "vfs" }
+}
+
+/// Starts the engine without network.
 fn spawn_keeper(state: &Path) -> Result<Child, String> {
     let log = fs::File::create(state.join("log")).expect("a fresh directory takes a file");
     let log_too = log.try_clone().expect("a descriptor can be duplicated");
     let at = |name: &str| state.join(name).to_string_lossy().into_owned();
+    fs::create_dir(at("data")).expect("a fresh directory takes a directory");
     Command::new("unshare")
         .env("PATH", search_path())
+        .env("DATA", at("data"))
         .args(["--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", KEEPER, "dockerd"])
-        .args(["--storage-driver=vfs", "--iptables=false", "--ip6tables=false", "--bridge=none"])
+        .args(["--storage-driver", storage_driver()])
+        .args(["--iptables=false", "--ip6tables=false", "--bridge=none"])
         .args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("pid")])
         .args(["--host", &format!("unix://{}", at("socket"))])
         .stdin(Stdio::piped())
