@@ -27,6 +27,7 @@ use crate::logs::{Closed, Outputs, Stream, WorkerLogs};
 use crate::process::{Pid, Signal};
 use crate::spec::{AppId, OnHup, WorkerId, WorkerKey};
 use crate::supervisor::{Event, Uptime};
+use crate::sys::pages::give_back_code;
 use crate::sys::signals::{Arrived, Signals};
 
 /// How many messages of each kind may wait for the loop. While it is full, a worker that floods us waits.
@@ -58,6 +59,8 @@ pub struct Driver {
     pub(super) tries: mpsc::Sender<Tried>,
     /// The control socket itself, for the program after us.
     pub(super) control: Option<OwnedFd>,
+    /// Whether something is to be done at a time to come.
+    is_busy: bool,
     /// Descriptor numbers kept free for workers.
     _reserved: Vec<OwnedFd>,
     pub(super) inboxes: Inboxes,
@@ -133,6 +136,7 @@ impl Driver {
             update: None,
             tries,
             control: None,
+            is_busy: true,
             _reserved: reserved,
             inboxes: Inboxes {
                 signals,
@@ -204,12 +208,21 @@ impl Driver {
                 return Ok(self.finish(status).await);
             }
             let deadline = self.apps.values().filter_map(App::next_deadline).min();
+            self.rest(deadline.is_some());
             let leave_at = self.update.as_ref().and_then(Update::next_try);
             match self.inboxes.next(deadline, leave_at, self.shared.clock).await? {
                 Some(happened) => self.on_happened(happened).await,
                 None => self.hand_over().await,
             }
         }
+    }
+
+    /// Once nothing is to be done at any time to come, what it took to come to this is given back.
+    fn rest(&mut self, is_busy: bool) {
+        if self.is_busy && !is_busy {
+            give_back_code();
+        }
+        self.is_busy = is_busy;
     }
 
     /// Deals with one thing that happened.

@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod low_fds;
 pub mod notification;
 pub mod notify;
+pub mod pages;
 pub mod passing;
 pub mod probe;
 pub mod reap;
