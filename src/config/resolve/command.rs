@@ -1,17 +1,27 @@
-//! What to execute: the command as given, or a file's interpreter with the file.
+//! What to execute: the command as given, a file's interpreter with the file, or a line as one would type it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use super::{ResolveError, World};
 use crate::config::interpreter;
 use crate::config::name::default_name;
-use crate::config::raw::Invocation;
+use crate::config::raw::{Flags, Invocation};
 
 /// A program and its arguments.
 pub(super) struct Command {
     pub(super) program: OsString,
     pub(super) arguments: Vec<OsString>,
+}
+
+/// What a shell does not take as it stands, at least at some places (POSIX, Shell Command Language, 2.2).
+const MEANS_SOMETHING_TO_A_SHELL: &[char] = &[
+    '|', '&', ';', '<', '>', '(', ')', '$', '`', '\\', '"', '\'', '*', '?', '[', ']', '#', '~', '=', '%',
+    '!', '{', '}', '\n',
+];
+
+fn is_line(word: &OsStr) -> bool {
+    word.to_string_lossy().trim().contains([' ', '\t', '\n'])
 }
 
 impl Command {
@@ -24,6 +34,9 @@ impl Command {
         let Invocation { command, mut arguments, start, .. } = invocation;
         let file = Path::new(&command);
         let exists = (world.is_file)(directory, file);
+        if !exists && arguments.is_empty() && is_line(&command) && !(world.in_path)(&command) {
+            return Self::of_line(&command, directory, world);
+        }
         if interpreter::is_configuration(file) && (exists || start) {
             return Err(ResolveError::ConfigurationFile(file.display().to_string()));
         }
@@ -39,6 +52,20 @@ impl Command {
             return Ok(Self { program: command, arguments });
         }
         Err(ResolveError::NoSuchFile(file.display().to_string()))
+    }
+
+    /// A whole command in one word, which pm2 takes as well and gives to a shell. Where it is but words, no shell needs to stand
+    /// between us and the program.
+    fn of_line(line: &OsStr, directory: Option<&Path>, world: &World<'_>) -> Result<Self, ResolveError> {
+        match line.to_str().filter(|line| !line.contains(MEANS_SOMETHING_TO_A_SHELL)) {
+            Some(line) => {
+                let mut words = line.split_whitespace().map(OsString::from);
+                let command = words.next().unwrap_or_default();
+                let (flags, arguments) = (Flags::default(), words.collect());
+                Self::find(Invocation { flags, command, arguments, start: false }, directory, world)
+            }
+            None => Ok(Self { program: "sh".into(), arguments: vec!["-c".into(), line.to_owned()] }),
+        }
     }
 
     /// The name of an app that has none.

@@ -263,6 +263,22 @@ fn a_file_gets_its_interpreter_and_gives_the_name() {
 }
 
 #[test]
+fn a_whole_line_in_one_word_is_run_as_one_would_type_it() {
+    let words = |line: &str| {
+        let command = resolve_in(&[], nothing_but(&[line])).unwrap().app.command;
+        let words = std::iter::once(command.program).chain(command.arguments);
+        words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(words("node  app.js --port 3 "), ["node", "app.js", "--port", "3"]);
+    assert_eq!(words("server.js --port 3"), ["node", "server.js", "--port", "3"]);
+    for line in ["cd web && node app.js", "A=1 node app.js", "node 'my app.js'", "echo $PORT; sleep 1"] {
+        assert_eq!(words(line), ["sh", "-c", line]);
+    }
+    let with_more = resolve_in(&[], nothing_but(&["my server", "x"])).unwrap().app.command;
+    assert_eq!(with_more.program, "my server", "a program's name may hold a space");
+}
+
+#[test]
 fn what_cannot_be_run_is_said() {
     let error = |word: &str, start| {
         resolve_in(&[], Invocation { start, ..nothing_but(&[word]) }).expect_err(word).to_string()
