@@ -26,7 +26,7 @@ use crate::logs::{Closed, Outputs};
 use crate::spec::Company;
 use crate::sys::filter::Filter;
 use crate::sys::signals::{self, Installed};
-use crate::sys::{guard, low_fds, replace, subreaper};
+use crate::sys::{descriptors, guard, low_fds, replace, subreaper};
 
 /// The first word by which a runtime without apps is started, for the background: `pmr-runtime daemon HOME`.
 pub const DAEMON: &str = "daemon";
@@ -51,7 +51,9 @@ pub fn main() -> ExitCode {
     {
         return status;
     }
-    // First of all, since the kernel drops a signal that a PID 1 has no handler for.
+    // Before anything is opened: after an update, more may be open than we were given. If refused, that has to do.
+    let _as_it_is = descriptors::raise();
+    // Then at once, since the kernel drops a signal that a PID 1 has no handler for.
     let installed = signals::install();
     let status = match installed {
         Ok(signals) => start(signals, state).unwrap_or_else(|error| exit::report(&error, &mut io::stderr())),

@@ -4,6 +4,7 @@
 
 pub mod background;
 pub mod channel;
+pub mod descriptors;
 pub mod filter;
 pub mod guard;
 pub mod inherited;

@@ -14,7 +14,7 @@ use nix::fcntl::OFlag;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{execve, pipe2};
 
-use super::inherited;
+use super::{descriptors, inherited};
 use crate::process::Pid;
 
 /// Tells the next program the descriptor of our state. It is taken out of its environment before anybody else sees it.
@@ -56,7 +56,13 @@ pub fn execute(program: &Path, state: RawFd) -> io::Error {
     let arguments: Vec<_> = std::env::args_os().map(c_string).collect();
     let mut environment: Vec<_> = std::env::vars_os().map(|(name, value)| entry(name, &value)).collect();
     environment.push(entry(VARIABLE.into(), OsStr::new(&state.to_string())));
+    // So that the next program finds the limit that we have found, and raises it itself.
+    let lowered = descriptors::given().is_some_and(|limit| limit.set().is_ok());
     let Err(errno) = execve(&c_string(program.as_os_str().to_owned()), &arguments, &environment);
+    if lowered {
+        // It was possible before.
+        let _raised = descriptors::raise();
+    }
     errno.into()
 }
 

@@ -109,11 +109,12 @@ pub enum Stage {
     Directory,
     Descriptors,
     Filter,
+    Limits,
     Execute,
 }
 
 impl Stage {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Fork,
         Self::Group,
         Self::Parent,
@@ -121,6 +122,7 @@ impl Stage {
         Self::Directory,
         Self::Descriptors,
         Self::Filter,
+        Self::Limits,
         Self::Execute,
     ];
 
@@ -146,6 +148,7 @@ impl fmt::Display for Stage {
             Self::Directory => "change to the directory",
             Self::Descriptors => "place the descriptors of",
             Self::Filter => "filter",
+            Self::Limits => "set the limits of",
             Self::Execute => "execute",
         })
     }

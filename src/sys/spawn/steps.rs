@@ -13,6 +13,7 @@ use nix::errno::Errno;
 
 use super::{ListenPid, Order, Stage, Stdin};
 use crate::process::Signal;
+use crate::sys::descriptors::{self, Limit};
 use crate::sys::filter::Filter;
 use crate::sys::{low_fds, passing};
 
@@ -29,6 +30,7 @@ pub(super) struct Steps {
     terminal: bool,
     extra: Option<RawFd>,
     filter: Option<(Filter, RawFd)>,
+    descriptors: Option<Limit>,
     parent: i32,
 }
 
@@ -56,6 +58,7 @@ impl Steps {
             terminal: order.stdin == Stdin::Terminal,
             extra: order.extra.map(|fd| fd.as_raw_fd()),
             filter: order.filter.zip(channel),
+            descriptors: descriptors::given(),
             parent: i32::try_from(std::process::id()).expect("a pid is a positive int"),
         }
     }
@@ -69,6 +72,7 @@ impl Steps {
         step(Stage::Directory, || self.change_directory())?;
         step(Stage::Descriptors, || self.place_descriptors())?;
         step(Stage::Filter, || self.install_filter())?;
+        step(Stage::Limits, || self.limit_descriptors())?;
         self.write_listen_pid();
         Err(Stage::Execute.pack(self.execute()))
     }
@@ -115,6 +119,11 @@ impl Steps {
         let Some((filter, channel)) = self.filter else { return Ok(0) };
         passing::send(channel, filter.install())?;
         Ok(0)
+    }
+
+    /// Last of all: what was done before needs descriptors, and until the exec the child has all of ours.
+    fn limit_descriptors(&self) -> Result<i32, Errno> {
+        self.descriptors.map_or(Ok(()), Limit::set).map(|()| 0)
     }
 
     /// Writes our pid, which only the child knows, without leading zeros.
