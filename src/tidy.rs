@@ -36,6 +36,8 @@ const PURE: &[&str] = &[
     "metrics/rate.rs",
     "metrics/tree.rs",
     "metrics/usage.rs",
+    "sys/diag/parse.rs",
+    "sys/diag/request.rs",
     "tui/state/",
     "tui/view/",
 ];

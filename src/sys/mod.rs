@@ -5,6 +5,7 @@
 pub mod background;
 pub mod channel;
 pub mod descriptors;
+pub mod diag;
 pub mod filter;
 pub mod guard;
 pub mod inherited;
