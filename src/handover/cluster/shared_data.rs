@@ -9,6 +9,10 @@ use serde_json::value::RawValue;
 /// An app that listens on ever new addresses must not grow our memory; beyond so many, a worker gets its own data back.
 const MOST_ADDRESSES: usize = 256;
 
+/// Data that may be nested deeper than so is not kept either: in an update we hand it over as part of our state, and JSON is read
+/// to a depth of 128.
+const MOST_BRACKETS: usize = 64;
+
 /// The data of the first worker at each address. It is kept while we run, so that sessions outlive a reload.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct SharedData {
@@ -22,13 +26,17 @@ impl SharedData {
             return own;
         }
         if !self.by_address.contains_key(address) {
-            if self.by_address.len() == MOST_ADDRESSES {
+            if self.by_address.len() == MOST_ADDRESSES || may_be_deep(own) {
                 return own;
             }
             self.by_address.insert(address.to_owned(), own.to_owned());
         }
         &self.by_address[address]
     }
+}
+
+fn may_be_deep(data: &RawValue) -> bool {
+    data.get().bytes().filter(|byte| b"[{".contains(byte)).count() > MOST_BRACKETS
 }
 
 #[cfg(test)]
@@ -52,6 +60,16 @@ mod tests {
         let mut shared = SharedData::default();
         assert_eq!(shared.agree("null:443:4", &raw("{}")).get(), "{}");
         assert_eq!(shared.agree("null:443:4", &raw("null")).get(), "null");
+    }
+
+    #[test]
+    fn what_is_kept_can_be_handed_over() {
+        let (deep, flat) = (raw(&("[".repeat(200) + &"]".repeat(200))), raw("[[7]]"));
+        let mut shared = SharedData::default();
+        assert_eq!(shared.agree("null:443:4", &deep).get(), deep.get());
+        assert_eq!(shared.agree("null:443:4", &flat).get(), flat.get());
+        let state = serde_json::to_string(&shared).unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(&state).is_ok());
     }
 
     #[test]
