@@ -67,9 +67,7 @@ impl<'a> Canvas<'a> {
     /// A line across the top of `area`, with a title in it. Gives what is below it.
     pub(super) fn section(&mut self, area: Rect, title: &str, has_focus: bool, right: &str) -> Rect {
         let glyphs = self.look.glyphs;
-        for x in 0..area.width {
-            self.put(area, (x, 0), glyphs.rule, Ink::Faint);
-        }
+        self.put(area, (0, 0), &glyphs.rule.repeat(usize::from(area.width)), Ink::Faint);
         let (marker, ink) = if has_focus { (glyphs.marker, Ink::Title) } else { (glyphs.rule, Ink::Plain) };
         self.put(area, (1, 0), marker, ink);
         let after = self.put(area, (2, 0), &format!(" {title} "), ink);
