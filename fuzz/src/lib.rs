@@ -15,6 +15,14 @@ pub fn with_script(data: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+/// Whether an input is one of those, one in `count`, on which something is done that takes long. The same each time, and no
+/// matter of what it is like.
+#[must_use]
+pub fn is_one_of(count: u8, data: &[u8]) -> bool {
+    let sum = data.iter().fold(0, |sum: u8, &byte| sum.wrapping_mul(31).wrapping_add(byte));
+    sum % count == 0
+}
+
 /// Reads a script: one small decision after the other, 0 for ever once it is used up.
 #[derive(Debug, Clone)]
 pub struct Script<'a>(std::slice::Iter<'a, u8>);
