@@ -1,4 +1,4 @@
-//! What a Node worker writes to its channel, cut anywhere, while we answer, hand over connections and say goodbye.
+//! What a Node worker writes to its channel, cut anywhere, while we answer, hand over connections, are updated, and say goodbye.
 
 #![no_main]
 
@@ -46,9 +46,16 @@ fn a_link_hears_the_same_however_it_is_cut(said: &[u8], mut script: Script<'_>) 
     let (mut rest, mut heard2) = (said, Vec::new());
     while !rest.is_empty() {
         heard2.extend(other.receive(script.piece(&mut rest), &mut replies2));
+        other = handed_over(&other);
     }
     assert_eq!(format!("{heard:?}"), format!("{heard2:?}"));
     assert_eq!(replies, replies2);
+}
+
+/// As another program gets it in an update.
+fn handed_over(link: &Link) -> Link {
+    let state = serde_json::to_vec(link).expect("a link can be written");
+    serde_json::from_slice(&state).expect("what was written can be read")
 }
 
 /// A link, what we know of it, and what it has to write.
@@ -183,6 +190,7 @@ impl<'a> Conversation<'a> {
                 self.leaving = true;
                 self.send_all(frame);
             }
+            6 => self.link = handed_over(&self.link),
             _ => self.write(),
         }
     }

@@ -39,5 +39,5 @@ mod workers;
 pub use plan::{Plan, Planner, Surroundings};
 pub use run::Driver;
 pub use shared::own_log;
-pub use update::{CheckError, Inherited, OpenOutputs, check};
+pub use update::{CheckError, Inherited, OpenOutputs, check, handed_on};
 pub use words::KINDS;

@@ -28,4 +28,4 @@ mod state;
 
 pub(super) use leave::{Tried, Update};
 pub use resume::{Inherited, OpenOutputs};
-pub use state::{CheckError, check};
+pub use state::{CheckError, check, handed_on};

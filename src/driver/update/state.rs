@@ -117,6 +117,16 @@ pub enum CheckError {
     Unknown { path: String, version: String },
 }
 
+impl Envelope {
+    fn read(bytes: &[u8]) -> Result<Self, CheckError> {
+        let envelope: Self = serde_json::from_slice(bytes)?;
+        if envelope.format != FORMAT {
+            return Err(CheckError::Format { found: envelope.format, version: envelope.version });
+        }
+        Ok(envelope)
+    }
+}
+
 impl RuntimeState {
     /// As it is handed over.
     pub(super) fn write(&self) -> Result<Vec<u8>, serde_json::Error> {
@@ -127,10 +137,7 @@ impl RuntimeState {
 
     /// From what was handed over, with the version of the program that did so.
     pub(super) fn read(bytes: &[u8]) -> Result<(Self, String), CheckError> {
-        let Envelope { format, version, state } = serde_json::from_slice(bytes)?;
-        if format != FORMAT {
-            return Err(CheckError::Format { found: format, version });
-        }
+        let Envelope { version, state, .. } = Envelope::read(bytes)?;
         Ok((serde_json::from_str(state.get())?, version))
     }
 }
@@ -140,13 +147,22 @@ impl RuntimeState {
 /// # Errors
 /// Why it cannot.
 pub fn check(bytes: &[u8]) -> Result<(), CheckError> {
-    let (state, version) = RuntimeState::read(bytes)?;
-    let Envelope { state: given, .. } = serde_json::from_slice(bytes)?;
+    let Envelope { version, state: given, .. } = Envelope::read(bytes)?;
+    let state: RuntimeState = serde_json::from_str(given.get())?;
     let given: Value = serde_json::from_str(given.get())?;
     match lost(&given, &serde_json::to_value(&state)?) {
         Some(path) => Err(CheckError::Unknown { path, version }),
         None => Ok(()),
     }
+}
+
+/// The state in `bytes` as this program would hand it on.
+///
+/// # Errors
+/// When it cannot be understood.
+pub fn handed_on(bytes: &[u8]) -> Result<Vec<u8>, CheckError> {
+    let (state, _version) = RuntimeState::read(bytes)?;
+    Ok(state.write()?)
 }
 
 /// The path of something in `given` that is not, or not the same, in `kept`.
