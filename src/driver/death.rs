@@ -51,7 +51,7 @@ impl App {
         let killer = self.killer(&worker, reason);
         let instance = worker.instance;
         let survivors = self.bury(id, worker);
-        self.listeners.sweep();
+        self.listeners.tend(instance);
         self.abandon(instance);
         self.feed(Event::Exited { worker: id, reason, killer, survivors });
     }

@@ -154,12 +154,24 @@ impl Group {
 
     /// The socket for `instance`, which must be below the number of instances.
     pub(super) fn socket_of(&mut self, instance: InstanceId) -> &mut Socket {
+        let position = self.position_of(instance);
+        &mut self.sockets[position]
+    }
+
+    /// Where that one is.
+    pub(super) fn position_of(&self, instance: InstanceId) -> usize {
         let position = match self.spread {
             Spread::Shared => 0,
             Spread::PerInstance => usize::try_from(instance.0).unwrap_or(usize::MAX),
         };
-        let last = self.sockets.len() - 1;
-        &mut self.sockets[position.min(last)]
+        position.min(self.sockets.len() - 1)
+    }
+
+    /// Whether a worker may have done something to the socket at `position` that `sweep` mends. What has never listened may be
+    /// a client's connection by now, and a file may be gone; these are always looked at.
+    pub(super) fn is_changed(&self, position: usize) -> bool {
+        let listens_on = |socket: &Socket| socket.queue().is_some_and(|queue| queue.limit >= backlog());
+        !self.listening || self.file.is_some() || !self.sockets.get(position).is_some_and(listens_on)
     }
 
     /// Has as many sockets as `instances` wants. Those beyond it are retired; `steer` has to be called next.
@@ -168,13 +180,14 @@ impl Group {
             return Ok(());
         };
         let wanted = usize::try_from(instances.max(1)).unwrap_or(usize::MAX);
+        let grows = self.sockets.len() < wanted;
         while self.sockets.len() < wanted {
             self.sockets.push(Socket::tcp(*addr, *only_v6, Reuse::Group, Blocking::Yes)?);
             self.wanted = self.sockets.len();
         }
         self.wanted = wanted;
         self.abandoned.retain(|&position| position >= wanted);
-        if self.listening { self.listen() } else { Ok(()) }
+        if self.listening && grows { self.listen() } else { Ok(()) }
     }
 
     /// Whether a worker has called `listen`.
@@ -196,8 +209,10 @@ impl Group {
         for (position, _) in limits.iter().enumerate().filter(|(_, limit)| limit.is_none()) {
             self.forget(position);
         }
+        // A list would be searched as often as there are sockets.
+        let known: BTreeSet<_> = self.order.iter().copied().collect();
         for (position, limit) in limits.into_iter().enumerate() {
-            let known = self.order.contains(&position);
+            let known = known.contains(&position);
             if !known || limit.is_none_or(|limit| limit < backlog) {
                 self.listen_at(position, backlog)?;
             }

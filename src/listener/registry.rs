@@ -126,7 +126,7 @@ impl Listeners {
         blocking: Blocking,
         umask: Option<u32>,
     ) -> Result<Handed, ListenError> {
-        self.sweep();
+        self.tend(instance);
         self.instances = self.instances.max(instance.0.saturating_add(1));
         let terms = Terms { instances: self.instances, blocking, umask };
         self.try_obtain(address.key(), instance, terms)
@@ -188,12 +188,14 @@ impl Listeners {
     /// really listens, with the longest queue that the kernel accepts; later ones, by whichever instance, merely see to
     /// it that this still holds. Returns the address as it is bound.
     pub fn listen(&mut self, inode: u64) -> Result<Address, ListenError> {
-        self.sweep();
-        let Some((position, _)) = self.find(inode) else {
+        let Some((position, socket)) = self.find(inode) else {
             return Err(ListenError::NotOurs { inode });
         };
         let group = &mut self.groups[position];
         let address = group.local().clone();
+        if group.is_listening() && !group.is_changed(socket) {
+            return Ok(address);
+        }
         match group.listen() {
             Ok(()) => {
                 self.steer();
@@ -221,7 +223,6 @@ impl Listeners {
     /// Steers new connections to these instances alone, where each has a socket of its own. With none of them (or none
     /// that exists) all get connections, which then wait. Holds until the next call, for later addresses too.
     pub fn serve(&mut self, instances: &[InstanceId]) {
-        self.sweep();
         self.serving = Some(instances.iter().copied().collect());
         self.steer();
     }
@@ -248,7 +249,9 @@ impl Listeners {
         for group in &mut self.groups {
             group.abandon(instance);
         }
-        self.sweep();
+        if self.pending_close() {
+            self.sweep();
+        }
     }
 
     /// Whether this kernel steers; false once it refused, and then every connection goes where its hash falls.
@@ -289,9 +292,18 @@ impl Listeners {
         sockets.map(|socket| Retired(Rc::clone(socket.fd()))).collect()
     }
 
+    /// As `sweep`, when a worker of `instance` has ended or asks for a socket: looks at all sockets only if one of this
+    /// instance was changed, so that a thousand instances do not cost a thousand times a thousand looks.
+    pub fn tend(&mut self, instance: InstanceId) {
+        let is_changed = |group: &Group| group.is_changed(group.position_of(instance));
+        if self.pending_close() || self.groups.iter().any(is_changed) {
+            self.sweep();
+        }
+    }
+
     /// Closes sockets of instances that were scaled away, once nobody waits in them, and mends what a worker did to ours
-    /// when it ended: it may have stopped a socket by `shutdown`, or removed its file. Cheap; the other methods do it as
-    /// well. To be called after a worker has ended, and on ticks while `pending_close`.
+    /// when it ended: it may have stopped a socket by `shutdown`, or removed its file. Looks at every socket. To be called on
+    /// ticks while `pending_close`; after a worker has ended, `tend` does.
     pub fn sweep(&mut self) {
         // Our copy would keep a client's connection open, and the next to bind the port would get it.
         self.groups.retain(|group| !group.is_spoilt());

@@ -366,7 +366,7 @@ fn a_socket_that_its_worker_stopped_listens_again_and_is_steered_by_its_number()
     for stopped in [1, 0, 3, 1] {
         let handed = listeners.obtain(&any_port(), InstanceId(stopped), Blocking::Yes, None).unwrap();
         nix::sys::socket::shutdown(handed.copy().as_raw_fd(), nix::sys::socket::Shutdown::Both).unwrap();
-        listeners.sweep();
+        listeners.tend(InstanceId(stopped));
     }
     for serving in 0..4 {
         let mut expected = waiting(&listeners);
@@ -386,7 +386,8 @@ fn a_group_that_all_workers_stopped_listens_again_and_is_steered() {
     for handed in all.collect::<Vec<_>>() {
         nix::sys::socket::shutdown(handed.copy().as_raw_fd(), nix::sys::socket::Shutdown::Both).unwrap();
     }
-    listeners.sweep();
+    // The look at the one whose worker ended first finds the others.
+    listeners.tend(InstanceId(2));
     let clients = connect_all(&listeners, &first, 30);
     assert_eq!(waiting(&listeners), [30, 0, 0]);
     drop(clients);
@@ -399,7 +400,7 @@ fn a_shared_socket_that_a_worker_stopped_listens_again_on_the_same_port() {
     listeners.listen(handed.inode).unwrap();
     nix::sys::socket::shutdown(handed.copy().as_raw_fd(), nix::sys::socket::Shutdown::Both).unwrap();
     assert!(TcpStream::connect(("127.0.0.1", handed.port())).is_err());
-    listeners.sweep();
+    listeners.tend(InstanceId(1));
     handed.connect();
 }
 
