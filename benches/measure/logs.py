@@ -15,7 +15,6 @@ import process
 LIMIT = 1.0
 TOTAL = 1_000_000_000 // 120_000 * 120_000
 LOGGER = [sys.executable, str(process.APPS / "logger.py")]
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -89,7 +88,7 @@ def cpu_until_end(pid):
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     with open(f"/proc/{pid}/stat") as stat:
         fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return (int(fields[11]) + int(fields[12])) / process.TICKS
 
 
 class Reader(threading.Thread):

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 APPS = Path(__file__).parents[1] / "apps"
+# Of the CPU times in /proc, a second.
+TICKS = os.sysconf("SC_CLK_TCK")
 # Longer than anything here takes on the slowest machine.
 PATIENCE = 120
 
@@ -24,9 +26,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def start(command, variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+def start(command, variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=None):
     return subprocess.Popen(
-        command, env=variables, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+        command, env=variables, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, preexec_fn=preexec_fn
     )
 
 

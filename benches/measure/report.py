@@ -23,9 +23,18 @@ class Report:
         if limit is None:
             return ""
         if found <= limit:
-            return f"yes (≤ {limit:g} {unit})"
+            return f"yes (≤ {limit:g}{unit and ' ' + unit})"
         self.broken.append(f"{what}: {found:.2f} {unit}, promised at most {limit:g} {unit}")
-        return f"**no** (≤ {limit:g} {unit})"
+        return f"**no** (≤ {limit:g}{unit and ' ' + unit})"
+
+    def judge_least(self, what, found, limit, unit):
+        """As `judge`, for a promise of at least `limit`."""
+        if limit is None:
+            return ""
+        if found >= limit:
+            return f"yes (≥ {limit:g}{unit and ' ' + unit})"
+        self.broken.append(f"{what}: {found:.2f} {unit}, promised at least {limit:g} {unit}")
+        return f"**no** (≥ {limit:g}{unit and ' ' + unit})"
 
     def finish(self):
         """The verdict, and the status to exit with."""
