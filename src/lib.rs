@@ -12,6 +12,7 @@ pub mod driver;
 pub mod exit;
 pub mod facts;
 pub mod handover;
+pub mod health;
 pub mod listener;
 pub mod logs;
 pub mod metrics;

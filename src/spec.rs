@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::process::Signal;
 
 pub mod bytes;
+mod health;
+
+pub use health::{CheckPace, EventLoop, HealthCheck, HealthPolicy, Peer, Probe};
 
 /// One app of the runtime. Counts up from 0 in the order in which apps were added, and is never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,7 +39,7 @@ impl fmt::Display for InstanceId {
 }
 
 /// One worker, that is one spawn. Counts up from 1 and is never used again, unlike a pid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct WorkerId(pub u32);
 
 impl fmt::Display for WorkerId {
@@ -59,7 +62,7 @@ impl fmt::Display for WorkerKey {
 }
 
 /// Which reload a worker belongs to; the first workers are of generation 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Generation(pub u32);
 
 impl fmt::Display for Generation {
@@ -80,6 +83,8 @@ pub struct AppSpec {
     pub restart: RestartPolicy,
     pub stop: StopPolicy,
     pub readiness: ReadinessPolicy,
+    #[serde(default)]
+    pub health: HealthPolicy,
     pub on_hup: OnHup,
     /// How a worker shall come by its listening socket.
     pub share: Share,
@@ -177,6 +182,17 @@ pub enum ReadySign {
     Listening,
     /// `--wait-ready`: it says so itself, by `process.send('ready')` or sd_notify's `READY=1`.
     Said,
+    /// `--wait-ready` with `--health`: it says so, or the first check of it succeeds. A check of the whole app counts for a
+    /// worker that was listening when it began.
+    Healthy(ListeningHeard),
+}
+
+/// Whether we are told that a worker listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ListeningHeard {
+    Yes,
+    /// So it may listen from the beginning.
+    No,
 }
 
 /// What SIGHUP means.

@@ -19,6 +19,8 @@ const PURE: &[&str] = &[
     "config/sizing.rs",
     "config/duration.rs",
     "config/resolve.rs",
+    "config/resolve/health.rs",
+    "config/health.rs",
     "logs/lines.rs",
     "logs/format.rs",
     "logs/ring.rs",
@@ -55,6 +57,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("config/duration", 1),
     ("config/raw", 1),
     ("config/resolve", 1),
+    ("config/health", 1),
     ("config/sizing", 1),
     ("logs/lines", 1),
     ("logs/format", 1),
@@ -76,6 +79,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("sys", 2),
     ("listener", 2),
     ("handover", 2),
+    ("health", 2),
     ("logs/pump", 2),
     ("logs/sink", 2),
     ("logs", 2),
@@ -92,9 +96,10 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// Beyond the layers: who must not know whom.
-const STRANGERS: [(&str, &str); 5] = [
+const STRANGERS: [(&str, &str); 6] = [
     ("listener", "supervisor"),
     ("handover", "supervisor"),
+    ("health", "supervisor"),
     ("logs", "supervisor"),
     ("metrics", "driver"),
     ("tui", "driver"),

@@ -145,6 +145,7 @@ impl<'a> Conversation<'a> {
             | FromWorker::Listening(_)
             | FromWorker::Connection { .. }
             | FromWorker::DescriptorLost
+            | FromWorker::Pulse
             | FromWorker::Ignored(_)
             | FromWorker::Ended => {}
         }

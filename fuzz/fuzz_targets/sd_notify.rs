@@ -54,6 +54,9 @@ fn line_of(said: &Said) -> String {
         Said::Reloading => "RELOADING=1".to_owned(),
         Said::Stopping => "STOPPING=1".to_owned(),
         Said::Alive => "WATCHDOG=1".to_owned(),
+        Said::Failing => "WATCHDOG=trigger".to_owned(),
+        Said::WatchdogPeriod(period) => format!("WATCHDOG_USEC={}", period.as_micros()),
+        Said::ExtendTimeout(by) => format!("EXTEND_TIMEOUT_USEC={}", by.as_micros()),
         Said::Status(status) => format!("STATUS={status}"),
         Said::MainPid(pid) => format!("MAINPID={pid}"),
     }

@@ -95,6 +95,9 @@ pub struct AppView {
     pub generation: u32,
     /// The generation that a reload is bringing in.
     pub reloading: Option<u32>,
+    /// What the health checks of the app as a whole say, where there are any.
+    #[serde(default)]
+    pub health: Option<HealthView>,
     pub instances: Vec<InstanceView>,
     pub listeners: Vec<ListenerView>,
     pub logs: LogFilesView,
@@ -132,6 +135,46 @@ pub struct InstanceView {
     /// When its next worker is due, in a back-off.
     pub next_start_in_ms: Option<u64>,
     pub last_exit: Option<ExitView>,
+    /// How its worker does, where that is watched.
+    #[serde(default)]
+    pub health: Option<HealthView>,
+    /// What its worker says of itself by sd_notify's STATUS.
+    #[serde(default)]
+    pub says: Option<String>,
+}
+
+/// How the app or a worker does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthView {
+    pub health: Health,
+    /// Failed checks in a row.
+    pub failures: u32,
+    /// Why the last check that failed did.
+    pub last_failure: Option<String>,
+    /// Why the worker is taken for stalled: `watchdog`, `trigger`, `check`, `event_loop`.
+    pub stalled: Option<String>,
+}
+
+/// What checks and signs of life add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Nothing is known yet.
+    Unknown,
+    Healthy,
+    Unhealthy,
+}
+
+impl Health {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+        }
+    }
 }
 
 /// What an app or an instance is doing, in pm2's words.
@@ -140,6 +183,8 @@ pub struct InstanceView {
 pub enum Status {
     /// It serves.
     Online,
+    /// It serves, but not well: its checks fail, or it has stalled.
+    Unhealthy,
     /// It starts, or waits for its turn to start.
     Launching,
     /// It ended, and its next worker comes after a delay.
@@ -158,6 +203,7 @@ impl Status {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Online => "online",
+            Self::Unhealthy => "unhealthy",
             Self::Launching => "launching",
             Self::WaitingRestart => "waiting restart",
             Self::Stopping => "stopping",

@@ -16,7 +16,8 @@ use crate::config::interpreter;
 use crate::config::raw::{Flags, Invocation};
 pub use usage::UsageError;
 
-/// Our own options. Every one has a twin in the environment, named in its help.
+/// Our own options. Every one has a twin in the environment, named in its help. What only refines another is hidden there,
+/// lest the help outgrow a screen; the documentation has all.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// Workers [env: PMR_INSTANCES] [default: WEB_CONCURRENCY, or auto]
@@ -63,6 +64,34 @@ pub struct Options {
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     listen_timeout: Option<OsString>,
 
+    /// Longest silence after WATCHDOG=1 [env: PMR_WATCHDOG] [default: off]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    watchdog: Option<OsString>,
+
+    /// What tells whether all is well [env: PMR_HEALTH] [default: none]
+    #[arg(long, value_name = "CHECK")]
+    health: Option<OsString>,
+
+    /// Time between checks [env: PMR_HEALTH_INTERVAL] [default: 10s]
+    #[arg(long, hide = true, value_name = "T", allow_hyphen_values = true)]
+    health_interval: Option<OsString>,
+
+    /// A longer check has failed [env: PMR_HEALTH_TIMEOUT] [default: 5s]
+    #[arg(long, hide = true, value_name = "T", allow_hyphen_values = true)]
+    health_timeout: Option<OsString>,
+
+    /// Failures in a row to be unhealthy [env: PMR_HEALTH_RETRIES] [default: 3]
+    #[arg(long, hide = true, value_name = "N", allow_hyphen_values = true)]
+    health_retries: Option<OsString>,
+
+    /// Failures count after this [env: PMR_HEALTH_START_PERIOD] [default: 0s]
+    #[arg(long, hide = true, value_name = "T", allow_hyphen_values = true)]
+    health_start_period: Option<OsString>,
+
+    /// Replace what stalls so long [env: PMR_KILL_STALLED] [default: off]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    kill_stalled: Option<OsString>,
+
     /// Directory to run in [env: PMR_CWD] [default: the current one]
     #[arg(long, value_name = "DIR")]
     cwd: Option<OsString>,
@@ -92,7 +121,8 @@ pmr-runtime [OPTIONS] COMMAND [ARGS]...
 const EXAMPLES: &str = "\
 A flag goes before its variable. With neither WEB_CONCURRENCY nor PORT set, one worker runs.
 T is a time: 1600 (milliseconds), 1600ms, 5s, 2m or 1h; LEVEL error, warn, info, debug or trace;
-WAY auto, cluster, intercept, activation, reuseport or none.
+WAY auto, cluster, intercept, activation, reuseport or none;
+CHECK /path, http://:PORT/path, tcp or cmd:COMMAND (times: --health-interval, --health-timeout, ...).
 
 Examples:
   pmr-runtime node server.js --inspect       every word after COMMAND is the app's
@@ -248,6 +278,13 @@ impl From<Options> for Flags {
             exp_backoff_restart_delay: options.exp_backoff_restart_delay,
             wait_ready: options.wait_ready,
             listen_timeout: options.listen_timeout,
+            watchdog: options.watchdog,
+            health: options.health,
+            health_interval: options.health_interval,
+            health_timeout: options.health_timeout,
+            health_retries: options.health_retries,
+            health_start_period: options.health_start_period,
+            kill_stalled: options.kill_stalled,
             cwd: options.cwd,
             log_format: options.log_format,
             share: options.share,

@@ -20,7 +20,9 @@ use crate::handover::choose::{self, Choice, Situation, Way};
 use crate::handover::cluster::recognise::{Recognised, recognise};
 use crate::handover::cluster::spawn::VARIABLES;
 use crate::handover::environment;
-use crate::spec::{AppSpec, CommandSpec, Company, Share};
+use crate::spec::{
+    AppSpec, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy, ListeningHeard, ReadySign, Share,
+};
 use crate::sys::filter::Probe;
 
 /// Whether `bind` can be intercepted on this machine: tried while the configuration is read, looked at when needed.
@@ -98,9 +100,11 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
         app.readiness.port = None; // Nobody would tell us that the app listens there.
     }
     let is_init = app.is_init();
+    arrange_health(&mut app, node_script && choice.way != Way::Activation, choice.way.hears_listening());
     let agent = agent_for(&app.command, is_init);
     let mut warnings: Vec<_> = settings.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(choice.remarks.iter().map(ToString::to_string));
+    warnings.extend(health_warning(&app).map(str::to_owned));
     if !is_init && agent.as_ref().is_some_and(|agent| agent.node_options().is_none()) {
         warnings.push(NO_AGENT.to_owned());
     }
@@ -119,6 +123,36 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
         sizing: settings.sizing.to_string(),
         app,
     }
+}
+
+/// What of the health settings depends on the program and the way in which it gets its sockets.
+fn arrange_health(app: &mut AppSpec, has_channel: bool, hears_listening: bool) {
+    // Node answers over its channel by itself.
+    if has_channel && app.health.kill_stalled.is_some() && !app.is_init() {
+        app.health.event_loop = EventLoop::Answers;
+    }
+    if !hears_listening && app.readiness.sign == ReadySign::Healthy(ListeningHeard::Yes) {
+        app.readiness.sign = ReadySign::Healthy(ListeningHeard::No);
+    }
+}
+
+/// What cannot come of the health settings.
+fn health_warning(app: &AppSpec) -> Option<&'static str> {
+    let health = &app.health;
+    if app.is_init() && *health != HealthPolicy::default() {
+        return Some(
+            "with one instance and `--no-autorestart` nothing is watched or replaced: `--health`, `--watchdog` and \
+             `--kill-stalled` have no effect",
+        );
+    }
+    let tells = |check: &HealthCheck| check.probe.is_per_worker() || app.instances.get() == 1;
+    let is_seen = health.watchdog.is_some()
+        || health.event_loop == EventLoop::Answers
+        || health.check.as_ref().is_some_and(tells);
+    (health.kill_stalled.is_some() && !is_seen).then_some(
+        "`--kill-stalled` has nothing by which to see that a worker of this app stalls: give `--watchdog`, or \
+         `--health cmd:COMMAND`",
+    )
 }
 
 const NO_AGENT: &str = "no directory takes the agent for node workers (/dev/shm, TMPDIR, /tmp, /run, /var/tmp), so an \

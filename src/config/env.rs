@@ -35,6 +35,13 @@ pub struct Environment {
     pub pmr_exp_backoff_restart_delay: Option<String>,
     pub pmr_wait_ready: Option<String>,
     pub pmr_listen_timeout: Option<String>,
+    pub pmr_watchdog: Option<String>,
+    pub pmr_health: Option<String>,
+    pub pmr_health_interval: Option<String>,
+    pub pmr_health_timeout: Option<String>,
+    pub pmr_health_retries: Option<String>,
+    pub pmr_health_start_period: Option<String>,
+    pub pmr_kill_stalled: Option<String>,
     pub pmr_cwd: Option<String>,
     pub pmr_log_format: Option<String>,
     pub pmr_share: Option<String>,
@@ -44,7 +51,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 30] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -63,6 +70,13 @@ const KNOWN: [&str; 23] = [
     "PMR_EXP_BACKOFF_RESTART_DELAY",
     "PMR_WAIT_READY",
     "PMR_LISTEN_TIMEOUT",
+    "PMR_WATCHDOG",
+    "PMR_HEALTH",
+    "PMR_HEALTH_INTERVAL",
+    "PMR_HEALTH_TIMEOUT",
+    "PMR_HEALTH_RETRIES",
+    "PMR_HEALTH_START_PERIOD",
+    "PMR_KILL_STALLED",
     "PMR_CWD",
     "PMR_LOG_FORMAT",
     "PMR_SHARE",

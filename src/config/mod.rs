@@ -6,6 +6,7 @@
 pub mod cgroup;
 pub mod duration;
 pub mod env;
+pub mod health;
 pub mod interpreter;
 pub mod name;
 pub mod problem;

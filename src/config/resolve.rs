@@ -5,6 +5,7 @@
 
 mod app;
 mod command;
+mod health;
 mod reader;
 
 use std::collections::BTreeMap;

@@ -27,14 +27,26 @@ pub const EXP_BACKOFF_RESTART_DELAY: Setting =
     setting("exp-backoff-restart-delay", "--exp-backoff-restart-delay", "PMR_EXP_BACKOFF_RESTART_DELAY");
 pub const WAIT_READY: Setting = setting("wait-ready", "--wait-ready", "PMR_WAIT_READY");
 pub const LISTEN_TIMEOUT: Setting = setting("listen-timeout", "--listen-timeout", "PMR_LISTEN_TIMEOUT");
+pub const WATCHDOG: Setting = setting("watchdog", "--watchdog", "PMR_WATCHDOG");
+pub const HEALTH: Setting = setting("health", "--health", "PMR_HEALTH");
+pub const HEALTH_INTERVAL: Setting = setting("health-interval", "--health-interval", "PMR_HEALTH_INTERVAL");
+pub const HEALTH_TIMEOUT: Setting = setting("health-timeout", "--health-timeout", "PMR_HEALTH_TIMEOUT");
+pub const HEALTH_RETRIES: Setting = setting("health-retries", "--health-retries", "PMR_HEALTH_RETRIES");
+pub const HEALTH_START_PERIOD: Setting =
+    setting("health-start-period", "--health-start-period", "PMR_HEALTH_START_PERIOD");
+pub const KILL_STALLED: Setting = setting("kill-stalled", "--kill-stalled", "PMR_KILL_STALLED");
 pub const CWD: Setting = setting("cwd", "--cwd", "PMR_CWD");
 pub const LOG_FORMAT: Setting = setting("log-format", "--log-format", "PMR_LOG_FORMAT");
 pub const SHARE: Setting = setting("share", "--share", "PMR_SHARE");
 pub const ON_HUP: Setting = setting("on-hup", "--on-hup", "PMR_ON_HUP");
 pub const LOG_LEVEL: Setting = setting("log-level", "--log-level", "PMR_LOG_LEVEL");
 
+/// Those that say how workers are watched.
+pub const HEALTH_SETTINGS: [Setting; 7] =
+    [WATCHDOG, HEALTH, HEALTH_INTERVAL, HEALTH_TIMEOUT, HEALTH_RETRIES, HEALTH_START_PERIOD, KILL_STALLED];
+
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 16] = [
+pub const ALL: [Setting; 23] = [
     INSTANCES,
     NAME,
     KILL_TIMEOUT,
@@ -46,6 +58,13 @@ pub const ALL: [Setting; 16] = [
     EXP_BACKOFF_RESTART_DELAY,
     WAIT_READY,
     LISTEN_TIMEOUT,
+    WATCHDOG,
+    HEALTH,
+    HEALTH_INTERVAL,
+    HEALTH_TIMEOUT,
+    HEALTH_RETRIES,
+    HEALTH_START_PERIOD,
+    KILL_STALLED,
     CWD,
     LOG_FORMAT,
     SHARE,

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use super::problem::{Origin, Warning};
 use super::sizing::Sizing;
-use super::{duration, setting};
+use super::{duration, health, setting};
 use crate::spec::{AfterExit, AppSpec, OnHup, ReadySign, RestartDelay, Share};
 
 /// How the lines of the workers reach our output.
@@ -100,8 +100,11 @@ impl Settings {
             _ if name == setting::MIN_UPTIME.name => duration::render(app.restart.min_uptime),
             _ if name == setting::RESTART_DELAY.name => time(fixed),
             _ if name == setting::EXP_BACKOFF_RESTART_DELAY.name => time(first),
-            _ if name == setting::WAIT_READY.name => (app.readiness.sign == ReadySign::Said).to_string(),
+            _ if name == setting::WAIT_READY.name => (app.readiness.sign != ReadySign::Listening).to_string(),
             _ if name == setting::LISTEN_TIMEOUT.name => duration::render(app.readiness.timeout),
+            _ if setting::HEALTH_SETTINGS.iter().any(|setting| setting.name == name) => {
+                health::value_of(&app.health, name)
+            }
             _ if name == setting::CWD.name => {
                 app.command.directory.as_ref().map_or_else(String::new, |path| path.display().to_string())
             }

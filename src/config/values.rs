@@ -59,7 +59,7 @@ pub fn megabytes(text: &str) -> Result<u64, Accepted> {
         .ok_or(Accepted("a whole number of megabytes from 1 up"))
 }
 
-/// Reads a count that is at least 1.
+/// Reads `--max-restarts`.
 ///
 /// # Errors
 /// What is accepted.
@@ -68,6 +68,17 @@ pub fn restarts(text: &str) -> Result<u32, Accepted> {
         .and_then(|number| u32::try_from(number).ok())
         .filter(|number| *number != 0)
         .ok_or(Accepted("a whole number from 1 up (`--no-autorestart` is the way to never restart)"))
+}
+
+/// Reads a count that is at least 1.
+///
+/// # Errors
+/// What is accepted.
+pub fn count(text: &str) -> Result<u32, Accepted> {
+    whole_number(text)
+        .and_then(|number| u32::try_from(number).ok())
+        .filter(|number| *number != 0)
+        .ok_or(Accepted("a whole number from 1 up"))
 }
 
 /// Reads a signal's name or number.
@@ -227,6 +238,8 @@ mod tests {
         assert!(on_hup("ignore").is_err());
         assert_eq!(restarts("16"), Ok(16));
         assert!(restarts("0").is_err());
+        assert_eq!(count("3"), Ok(3));
+        assert!(count("0").is_err() && count("-1").is_err());
         assert_eq!(signal("SIGUSR2").map(Signal::as_raw), Ok(12));
         assert!(signal("SIGNONE").is_err());
     }

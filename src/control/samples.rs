@@ -26,6 +26,7 @@ pub(super) fn app(app_id: u32, name: &str, instances: u32) -> AppView {
         created_at_ms: 1,
         generation: 1,
         reloading: None,
+        health: None,
         instances: (0..instances).map(|instance| self::instance(app_id * 100 + instance, instance)).collect(),
         listeners: vec![ListenerView {
             address: "tcp 0.0.0.0:3000".to_owned(),
@@ -55,6 +56,8 @@ fn instance(id: u32, instance: u32) -> InstanceView {
         processes: None,
         next_start_in_ms: None,
         last_exit: None,
+        health: None,
+        says: None,
     }
 }
 

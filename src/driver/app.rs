@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::clock;
 use super::collision;
+use super::health::Checks;
 use super::order::Pending;
 use super::plan::Plan;
 use super::shared::Shared;
@@ -37,6 +38,8 @@ pub(super) struct App {
     pub(super) workers: Workers,
     pub(super) listeners: Listeners,
     pub(super) tickets: SharedData,
+    /// Health checks that are under way.
+    pub(super) checks: Checks,
     pub(super) todo: VecDeque<Action>,
     /// The logs of ended workers, until everything in their pipes has been read; those of the last one always.
     pub(super) ended_logs: Vec<Rc<WorkerLogs>>,
@@ -86,6 +89,7 @@ impl App {
             supervisor,
             workers: Workers::default(),
             tickets: SharedData::default(),
+            checks: Checks::default(),
             todo: first.into(),
             ended_logs: Vec::new(),
             ids: (0..instances).map(|_| shared.new_id()).collect(),

@@ -6,7 +6,7 @@ use super::terminal::take_terminal_back;
 use super::workers::{Remains, Stop, Worker};
 use crate::process::{ExitReason, Signal};
 use crate::spec::{InstanceId, WorkerId};
-use crate::supervisor::{Event, Killer, Survivors};
+use crate::supervisor::{Event, Killer, Subject, Survivors};
 use crate::sys::reap::{self, Child, Reaped};
 use crate::sys::signals::group_exists;
 
@@ -23,17 +23,18 @@ impl Driver {
     }
 
     fn on_ended(&mut self, Reaped { pid, reason }: Reaped) {
-        let found =
-            self.apps.values_mut().find_map(|app| app.workers.by_pid(pid).map(|worker| (app, worker)));
-        match found {
-            Some((app, worker)) => app.on_ended(worker, reason),
-            None => {
-                if let Some(update) = &mut self.update {
-                    update.forget(pid);
-                }
-                tracing::debug!(pid = pid.as_raw(), %reason, "orphan reaped");
+        for app in self.apps.values_mut() {
+            if let Some(worker) = app.workers.by_pid(pid) {
+                return app.on_ended(worker, reason);
+            }
+            if app.on_check_ended(pid, reason) {
+                return;
             }
         }
+        if let Some(update) = &mut self.update {
+            update.forget(pid);
+        }
+        tracing::debug!(pid = pid.as_raw(), %reason, "orphan reaped");
     }
 }
 
@@ -75,6 +76,7 @@ impl App {
     fn bury(&mut self, id: WorkerId, worker: Worker) -> Survivors {
         let Worker { pid, instance, logs, link, notify, .. } = worker;
         drop(notify);
+        self.end_check(Subject::Worker(id));
         if let Some(logs) = logs {
             self.ended_logs.retain(|logs| !logs.is_finished());
             self.ended_logs.push(logs);

@@ -1,4 +1,4 @@
-//! What workers ask and say: by their `bind` and `listen`, and over Node's cluster channel.
+//! What workers ask and say: by their `bind` and `listen`, and over Node's cluster channel. (By sd_notify: see `said`.)
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,7 +9,7 @@ use crate::handover::intercept::Fact;
 use crate::listener::{Address, Blocking, Handed, ListenError, OnlyV6};
 use crate::process::Signal;
 use crate::spec::{InstanceId, WorkerId};
-use crate::supervisor::{Event, Listen};
+use crate::supervisor::{Beat, Event, Listen, Subject};
 use crate::sys::notification::Notification;
 
 /// What comes through the filter of a worker.
@@ -20,6 +20,11 @@ pub(super) enum Asked {
     Over,
     /// It was scaled away, and has accepted all that waited for it: it is to be asked to end.
     Drained(Signal),
+    /// A health check over a connection has ended.
+    Checked {
+        subject: Subject,
+        result: Result<(), String>,
+    },
 }
 
 impl App {
@@ -28,6 +33,7 @@ impl App {
             Asked::Question(question) => self.on_question(worker, question),
             Asked::Over => self.workers.end_interception(worker),
             Asked::Drained(signal) => self.ask_to_end(worker, *signal),
+            Asked::Checked { subject, result } => self.on_checked(*subject, result.clone()),
         }
     }
 
@@ -58,14 +64,15 @@ impl App {
             FromWorker::Listening(listening) => self.on_cluster_listening(worker, &listening),
             FromWorker::Closed { left: ServersLeft::None, .. } => self.disconnect_if_done(worker),
             FromWorker::Said(message) if message.get() == "\"ready\"" => self.feed(Event::Ready { worker }),
+            FromWorker::Pulse => self.feed(Event::Pulse { worker, beat: Beat::Turned }),
+            FromWorker::Ended => self.feed(Event::Pulse { worker, beat: Beat::Unheard }),
             FromWorker::Ignored(what) => tracing::debug!(worker = worker.0, ?what, "message ignored"),
             FromWorker::Closed { .. }
             | FromWorker::Online
             | FromWorker::Leaving
             | FromWorker::Connection { .. }
             | FromWorker::DescriptorLost
-            | FromWorker::Said(_)
-            | FromWorker::Ended => {}
+            | FromWorker::Said(_) => {}
         }
     }
 

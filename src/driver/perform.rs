@@ -13,7 +13,7 @@ use crate::listener::Retired;
 use crate::logs::WorkerLogs;
 use crate::process::Signal;
 use crate::spec::{InstanceId, WorkerId, WorkerKey};
-use crate::supervisor::{Action, CalledOff, Notice, Recipient};
+use crate::supervisor::{Action, CalledOff, Notice, Recipient, Subject};
 use crate::sys::signals::{signal_group, signal_process};
 
 /// How often the queue of a worker that was scaled away is looked at; nothing tells when it is empty.
@@ -38,6 +38,10 @@ impl App {
                 Action::Serve { instances } => self.listeners.serve(&instances),
                 Action::StopListening => self.listeners.stop_listening(),
                 Action::Adopt { ticket, generation } => self.begin_generation(ticket, generation),
+                Action::Check { subject, generation, probe } => self.begin_check(subject, generation, probe),
+                Action::EndCheck { subject } => self.end_check(subject),
+                Action::Ping { worker } => self.ping(worker),
+                Action::Report { worker, cause } => self.report(worker, cause),
                 Action::Answer { ticket, answer } => self.answered(ticket, answer),
                 Action::Notice(notice) => self.notice(notice),
                 Action::Exit { status } => self.over(status),
@@ -48,6 +52,7 @@ impl App {
     /// A worker that was scaled away has a queue of its own where its socket blocks. Nobody else can accept from it, and
     /// new connections go elsewhere by now; so it is asked to end when it has taken the last.
     fn stop(&mut self, worker: WorkerId, signal: Signal) {
+        self.end_check(Subject::Worker(worker));
         let instance = self.workers.get(worker).map(|worker| worker.instance);
         let queues = instance.map(|instance| self.listeners.retired(instance)).unwrap_or_default();
         if queues.is_empty() {

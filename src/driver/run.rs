@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::rc::Rc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -22,10 +23,9 @@ use super::tell::{Events, Teller};
 use super::update::{Tried, Update};
 use super::watch_logs::{self, Followers};
 use crate::api::types::{Mode, Problem, StartRequest, Verdict};
-use crate::handover::notify::Said;
 use crate::logs::{Closed, Outputs, Stream, WorkerLogs};
 use crate::process::{Pid, Signal};
-use crate::spec::{AppId, OnHup, WorkerId, WorkerKey};
+use crate::spec::{AppId, OnHup, WorkerKey};
 use crate::supervisor::{Event, Uptime};
 use crate::sys::pages::give_back_code;
 use crate::sys::signals::{Arrived, Signals};
@@ -120,6 +120,7 @@ impl Driver {
             next_id: Cell::default(),
             suspending: Cell::default(),
             followers: Followers::default(),
+            socket_directory: RefCell::default(),
         });
         Self {
             shared,
@@ -190,6 +191,8 @@ impl Driver {
 
     /// Where the control socket is, for those who ask.
     pub fn set_socket(&mut self, socket: String) {
+        let file = Some(Path::new(&socket)).filter(|_| !socket.starts_with('@'));
+        self.shared.socket_directory.replace(file.and_then(Path::parent).map(Path::to_owned));
         self.socket = Some(socket);
     }
 
@@ -323,13 +326,6 @@ impl App {
                 tracing::error!(app = self.name(), "reload refused: {}", in_one_line(&problem));
                 false
             }
-        }
-    }
-
-    fn on_said(&mut self, worker: WorkerId, said: &Said) {
-        match said {
-            Said::Ready => self.feed(Event::Ready { worker }),
-            said => tracing::debug!(worker = worker.0, ?said, "sd_notify"),
         }
     }
 }

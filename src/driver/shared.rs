@@ -46,6 +46,8 @@ pub(super) struct Shared {
     /// Whether a Ctrl-Z waits for us to stop.
     pub(super) suspending: Cell<bool>,
     pub(super) followers: Followers,
+    /// Where our control socket lies, if it is a file.
+    pub(super) socket_directory: RefCell<Option<PathBuf>>,
 }
 
 impl Surroundings {
@@ -131,6 +133,12 @@ impl Shared {
         };
         let (outputs, _never_closed) = Outputs::to_files(settings, rotated(out), rotated(err))?;
         Ok(Rc::new(outputs))
+    }
+
+    /// Where reports on stalled workers go, best first.
+    pub(super) fn report_directories(&self) -> Vec<PathBuf> {
+        let homes = self.surroundings.home.iter().cloned().chain(self.socket_directory.borrow().clone());
+        homes.map(|home| home.join("reports")).collect()
     }
 
     /// The log files of an app, if it has any.

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::Sender;
 use super::app::App;
 use super::hear::Asked;
 use super::plan::Plan;
+use super::said::OfItself;
 use super::workers::{Stop, Worker};
 use crate::handover::agent::Agent;
 use crate::handover::choose::Way;
@@ -25,12 +26,12 @@ use crate::handover::notify::{self, NotifyListener};
 use crate::listener::{Blocking, ListenError};
 use crate::logs::{Source, WorkerLogs};
 use crate::process::Pid;
-use crate::spec::{Company, Generation, InstanceId, ReadySign, WorkerId, WorkerKey};
+use crate::spec::{Company, EventLoop, Generation, InstanceId, ReadySign, WorkerId, WorkerKey};
 use crate::supervisor::{Event, SpawnFailure};
 use crate::sys::channel;
 use crate::sys::filter::Filter;
 use crate::sys::notification::Listener;
-use crate::sys::spawn::{Child, ListenPid, Order, Output, SpawnError, Stdin, spawn};
+use crate::sys::spawn::{Child, Order, Output, SpawnError, Stdin, spawn};
 use crate::sys::terminal;
 
 /// The exit status that stands for a worker whose socket or channel could not be made: it could not be executed.
@@ -64,7 +65,8 @@ struct Gifts {
     variables: Vec<(OsString, OsString)>,
     /// The worker's descriptor number 3.
     extra: Option<Rc<OwnedFd>>,
-    takes_sockets: bool,
+    /// Variables that name the worker's own pid.
+    own_pid: Vec<&'static str>,
     channel: Option<UnixStream>,
     notify: Option<NotifyListener>,
 }
@@ -105,7 +107,7 @@ impl App {
             stdin,
             output: if plan.inherit_output { Output::Inherit } else { Output::Pipes },
             extra: gifts.extra.as_ref().map(|fd| fd.as_fd()),
-            listen_pid: if gifts.takes_sockets { ListenPid::Set } else { ListenPid::Unset },
+            own_pid: &gifts.own_pid,
             filter: plan.way.intercepts().then_some(Filter),
         })?;
         let pid = child.pid;
@@ -134,19 +136,25 @@ impl App {
 
     fn gifts(&mut self, plan: &Plan, id: WorkerId, instance: InstanceId) -> Result<Gifts, StartError> {
         let mut gifts = Gifts::default();
-        let waits = plan.app.readiness.sign == ReadySign::Said;
+        let waits = plan.app.readiness.sign != ReadySign::Listening;
+        let health = &plan.app.health;
+        let speaks = plan.node_script && (waits || health.event_loop == EventLoop::Answers);
         match plan.way {
             Way::Cluster(_) => add_channel(&mut gifts, id, Membership::Cluster)?,
             Way::Activation => self.add_socket(plan, &mut gifts, instance)?,
-            Way::Intercept | Way::Reuseport | Way::None if waits && plan.node_script => {
+            Way::Intercept | Way::Reuseport | Way::None if speaks => {
                 add_channel(&mut gifts, id, Membership::MessagesOnly)?;
             }
             Way::Intercept | Way::Reuseport | Way::None => {}
         }
-        if waits {
-            let listener = self.listen_for_readiness(id).map_err(StartError::Channel)?;
+        if waits || health.watchdog.is_some() {
+            let listener = self.listen_for_notifications(id).map_err(StartError::Channel)?;
             gifts.set(notify::VARIABLE, listener.address());
             gifts.notify = Some(listener);
+        }
+        if let Some(period) = health.watchdog {
+            gifts.set("WATCHDOG_USEC", period.as_micros().to_string());
+            gifts.own_pid.push("WATCHDOG_PID");
         }
         if let Some(options) = plan.agent.as_ref().and_then(Agent::node_options) {
             gifts.set("NODE_OPTIONS", options);
@@ -154,7 +162,7 @@ impl App {
         Ok(gifts)
     }
 
-    fn listen_for_readiness(&self, id: WorkerId) -> io::Result<NotifyListener> {
+    fn listen_for_notifications(&self, id: WorkerId) -> io::Result<NotifyListener> {
         let me = Pid::new(i32::try_from(std::process::id()).expect("a pid is a positive int"));
         NotifyListener::start(self.key(id), me, Path::new("/tmp"), self.shared.said.clone())
     }
@@ -165,7 +173,7 @@ impl App {
         let handed = self.listeners.obtain_any(port, 0, instance, Blocking::Yes)?;
         self.listeners.listen(handed.inode)?;
         gifts.extra = Some(handed.socket);
-        gifts.takes_sockets = true;
+        gifts.own_pid.push("LISTEN_PID");
         gifts.set("LISTEN_FDS", "1");
         gifts.set("LISTEN_FDNAMES", "PORT");
         Ok(())
@@ -195,6 +203,7 @@ impl App {
             has_terminal,
             handed: Vec::new(),
             notify: gifts.notify,
+            said: OfItself::default(),
         }
     }
 

@@ -8,12 +8,12 @@ use super::clock;
 use super::plan::Plan;
 use super::run::Driver;
 use crate::api::types::{
-    AppView, ExecMode, ExitView, InstanceView, InterpreterView, ListenerView, LogFilesView, MachineView,
-    RuntimeView, SettingView, StartRequest, Status,
+    AppView, ExecMode, ExitView, Health, HealthView, InstanceView, InterpreterView, ListenerView,
+    LogFilesView, MachineView, RuntimeView, SettingView, StartRequest, Status,
 };
 use crate::handover::choose::Way;
 use crate::spec::InstanceId;
-use crate::supervisor::{self, StateName, Uptime};
+use crate::supervisor::{self, Stall, StateName, Uptime};
 
 impl Driver {
     /// The runtime itself.
@@ -58,7 +58,7 @@ impl App {
             name: self.name().to_owned(),
             namespace: "default".to_owned(),
             version: None,
-            status: summary(&instances),
+            status: whole(summary(&instances), snapshot.health.as_ref()),
             command: words.map(|word| word.to_string_lossy().into_owned()).collect(),
             script: plan.script.clone(),
             directory: command.directory.as_ref().map_or_else(
@@ -77,6 +77,7 @@ impl App {
             created_at_ms: self.created_at_ms,
             generation: snapshot.generation.0,
             reloading: snapshot.reloading.map(|generation| generation.0),
+            health: snapshot.health.as_ref().map(health),
             instances,
             listeners: self.listener_views(),
             logs: self.shared.log_files_of(self.name()).map_or_else(LogFilesView::default, |(out, error)| {
@@ -110,7 +111,7 @@ impl App {
         InstanceView {
             id: self.id_of(view.instance).unwrap_or(view.instance.0),
             instance: view.instance.0,
-            status: status(view.state),
+            status: whole(status(view.state), view.health.as_ref()),
             pid: view.pid.map(crate::process::Pid::as_raw),
             generation: view.generation.0,
             uptime_ms: view.spawned.map(|spawned| millis(Uptime(now.since(spawned)))),
@@ -125,6 +126,8 @@ impl App {
                 status: reason.status(),
                 at_ms: self.exits.get(&view.instance).copied().unwrap_or(self.created_at_ms),
             }),
+            health: view.health.as_ref().map(health),
+            says: view.worker.and_then(|worker| self.workers.get(worker)?.said.text()),
         }
     }
 
@@ -156,10 +159,38 @@ fn status(state: StateName) -> Status {
     }
 }
 
+/// With what is known of the health of whoever serves.
+fn whole(status: Status, health: Option<&supervisor::HealthView>) -> Status {
+    let is_unhealthy = health.is_some_and(|view| view.health == supervisor::Health::Unhealthy);
+    if status == Status::Online && is_unhealthy { Status::Unhealthy } else { status }
+}
+
+fn health(view: &supervisor::HealthView) -> HealthView {
+    HealthView {
+        health: match view.health {
+            supervisor::Health::Unknown => Health::Unknown,
+            supervisor::Health::Healthy => Health::Healthy,
+            supervisor::Health::Unhealthy => Health::Unhealthy,
+        },
+        failures: view.failures,
+        last_failure: view.last_failure.clone(),
+        stalled: view.stalled.map(|cause| {
+            match cause {
+                Stall::Watchdog => "watchdog",
+                Stall::Trigger => "trigger",
+                Stall::Check => "check",
+                Stall::EventLoop => "event_loop",
+            }
+            .to_owned()
+        }),
+    }
+}
+
 /// The app's own: that of its best instance.
 fn summary(instances: &[InstanceView]) -> Status {
-    const BEST_FIRST: [Status; 6] = [
+    const BEST_FIRST: [Status; 7] = [
         Status::Online,
+        Status::Unhealthy,
         Status::Launching,
         Status::WaitingRestart,
         Status::Stopping,

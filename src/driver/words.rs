@@ -7,7 +7,7 @@ use tracing::Level;
 
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{Generation, InstanceId};
-use crate::supervisor::{CalledOff, Killer, Next, Notice, StopReason, Verdict};
+use crate::supervisor::{CalledOff, Killer, Next, Notice, Stall, StopReason, Verdict};
 
 /// A time as people read it: `350ms`, `12.3s`, `4m 5s`.
 pub(super) struct Human(pub(super) Duration);
@@ -76,7 +76,7 @@ impl Said {
 }
 
 /// The kinds of events, for the documentation and those who filter by them.
-pub const KINDS: [&str; 26] = [
+pub const KINDS: [&str; 31] = [
     "started",
     "ready",
     "not_ready",
@@ -86,6 +86,11 @@ pub const KINDS: [&str; 26] = [
     "exited",
     "spawn_failed",
     "failed",
+    "unhealthy",
+    "healthy",
+    "stalled",
+    "replacement_deferred",
+    "replacement_failed",
     "stopping",
     "stopping_now",
     "reload_begun",
@@ -130,6 +135,11 @@ pub(super) fn words(notice: &Notice) -> Option<Said> {
             exited((*reason, *killer), *lived, *next).of(*instance).pid(*pid)
         }
         Notice::SpawnFailed { .. } | Notice::Failed { .. } => of_instance(notice)?,
+        Notice::Unhealthy { .. }
+        | Notice::Healthy { .. }
+        | Notice::Stalled { .. }
+        | Notice::ReplacementDeferred { .. }
+        | Notice::ReplacementFailed { .. } => of_health(notice)?,
         Notice::ReloadBegun { .. }
         | Notice::ReloadRefused
         | Notice::ReloadDone { .. }
@@ -265,6 +275,54 @@ fn of_instance(notice: &Notice) -> Option<Said> {
         }
         _ => None,
     }
+}
+
+/// By what a worker shows that it does not do its work.
+pub(super) fn why_stalled(cause: Stall) -> &'static str {
+    match cause {
+        Stall::Watchdog => "it sends no WATCHDOG=1 any more",
+        Stall::Trigger => "it says so itself (WATCHDOG=trigger)",
+        Stall::Check => "its health check fails",
+        Stall::EventLoop => "its event loop does not turn",
+    }
+}
+
+/// Notices on whether the app and its workers do their work.
+fn of_health(notice: &Notice) -> Option<Said> {
+    let of = |said: Said, whose: Option<(InstanceId, Pid)>| match whose {
+        Some((instance, pid)) => said.of(instance).pid(pid),
+        None => said,
+    };
+    let said = match notice {
+        Notice::Unhealthy { whose, failures, why } => {
+            let text =
+                format!("unhealthy: {failures} health checks in a row have failed, the last with: {why}");
+            of(Said::new(Level::WARN, "unhealthy", text), *whose)
+        }
+        Notice::Healthy { whose } => of(Said::new(Level::INFO, "healthy", "healthy again"), *whose),
+        Notice::Stalled { instance, pid, cause, span, .. } => {
+            let text =
+                format!("worker has stalled for {}: {}; replacing it", Human(*span), why_stalled(*cause));
+            Said::new(Level::WARN, "stalled", text).of(*instance).pid(*pid)
+        }
+        Notice::ReplacementDeferred { instance, row, delay } => {
+            let text = format!(
+                "worker has stalled, as the {row} before it have that were replaced; the next comes in {} at the earliest",
+                Human(*delay)
+            );
+            Said::new(Level::ERROR, "replacement_deferred", text).of(*instance)
+        }
+        Notice::ReplacementFailed { instance, why, delay } => {
+            let text = format!(
+                "stalled worker not replaced: {}; trying again in {} at the earliest",
+                why_called_off(why),
+                Human(*delay)
+            );
+            Said::new(Level::ERROR, "replacement_failed", text).of(*instance)
+        }
+        _ => return None,
+    };
+    Some(said)
 }
 
 fn of_reload(notice: &Notice) -> Option<Said> {

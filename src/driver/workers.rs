@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::said::OfItself;
 use crate::handover::cluster::ClusterLink;
 use crate::handover::intercept::Interception;
 use crate::handover::notify::NotifyListener;
@@ -28,6 +29,8 @@ pub(super) struct Worker {
     pub(super) handed: Vec<u64>,
     /// Where it may say that it is ready; open while the worker lives.
     pub(super) notify: Option<NotifyListener>,
+    /// What it has said of itself.
+    pub(super) said: OfItself,
 }
 
 /// Whether a worker was asked to end.

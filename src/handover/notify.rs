@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram as StdUnixDatagram;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
@@ -41,6 +42,12 @@ pub enum Said {
     Stopping,
     /// `WATCHDOG=1`
     Alive,
+    /// `WATCHDOG=trigger`: as if it were not alive.
+    Failing,
+    /// `WATCHDOG_USEC=…`: how often it will say that it lives from now on; zero for no more.
+    WatchdogPeriod(Duration),
+    /// `EXTEND_TIMEOUT_USEC=…`: what it is doing may take so long from now on.
+    ExtendTimeout(Duration),
     /// `STATUS=…`, for people. As sent, so it may hold control characters.
     Status(String),
     /// `MAINPID=…`
@@ -60,6 +67,9 @@ fn parse_line(line: &[u8]) -> Option<Said> {
         ("RELOADING", "1") => Some(Said::Reloading),
         ("STOPPING", "1") => Some(Said::Stopping),
         ("WATCHDOG", "1") => Some(Said::Alive),
+        ("WATCHDOG", "trigger") => Some(Said::Failing),
+        ("WATCHDOG_USEC", span) => microseconds(span).map(Said::WatchdogPeriod),
+        ("EXTEND_TIMEOUT_USEC", span) => microseconds(span).map(Said::ExtendTimeout),
         ("STATUS", status) => Some(Said::Status(status.to_owned())),
         ("MAINPID", pid) => pid.parse().ok().filter(|&pid| pid > 0).map(|pid| Said::MainPid(Pid::new(pid))),
         _ => None,
@@ -85,6 +95,11 @@ pub struct NotifyState {
     address: OsString,
     #[serde(with = "bytes::option")]
     file: Option<PathBuf>,
+}
+
+/// A sign before the number is none of the protocol's.
+fn microseconds(text: &str) -> Option<Duration> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok().map(Duration::from_micros))?
 }
 
 impl NotifyListener {
@@ -227,12 +242,10 @@ fn receive(socket: &UnixDatagram) -> io::Result<Vec<Said>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::net::SocketAddr;
-    use std::time::Duration;
-
-    use proptest::prelude::*;
     use tokio::sync::mpsc;
 
     use super::*;
@@ -253,6 +266,18 @@ mod tests {
                 Said::Stopping,
                 Said::Reloading,
                 Said::Alive
+            ]
+        );
+    }
+
+    #[test]
+    fn times_are_in_microseconds() {
+        assert_eq!(
+            parse(b"WATCHDOG=trigger\nWATCHDOG_USEC=1500000\nEXTEND_TIMEOUT_USEC=0\nWATCHDOG_USEC=+5\nWATCHDOG_USEC="),
+            [
+                Said::Failing,
+                Said::WatchdogPeriod(Duration::from_millis(1500)),
+                Said::ExtendTimeout(Duration::ZERO)
             ]
         );
     }

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::command::{Answer, Ticket};
 use super::event::{Killer, SpawnFailure};
+use super::health::Subject;
+use super::vitals::Stall;
 use crate::process::{ExitReason, Pid, Signal};
-use crate::spec::{Generation, InstanceId, WorkerId};
+use crate::spec::{Generation, InstanceId, Probe, WorkerId};
 
 /// Something for the driver to carry out, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,14 @@ pub enum Action {
     /// Workers of this generation are as the order with this ticket says; where there is none, as the driver finds the
     /// app configured now.
     Adopt { ticket: Option<Ticket>, generation: Generation },
+    /// Ask whether all is well, and answer with [`super::Event::Checked`]; `generation` says whose plan holds.
+    Check { subject: Subject, generation: Generation, probe: Probe },
+    /// The check has taken too long, or is of no interest any more: end it, without an answer.
+    EndCheck { subject: Subject },
+    /// Ask the worker's event loop for a sign of life, and answer with [`super::Event::Pulse`] once it has given one.
+    Ping { worker: WorkerId },
+    /// Save what can be found out about a worker that has stalled, before it is asked to end.
+    Report { worker: WorkerId, cause: Stall },
     /// The order has come to its end.
     Answer { ticket: Ticket, answer: Answer },
     /// Tell people, counters and clients.
@@ -106,6 +116,36 @@ pub enum Notice {
         instance: InstanceId,
         pid: Pid,
         after: Duration,
+    },
+    /// The checks of the app, or of an instance's worker, have failed too often in a row.
+    Unhealthy {
+        whose: Option<(InstanceId, Pid)>,
+        failures: u32,
+        why: String,
+    },
+    /// They succeed again.
+    Healthy {
+        whose: Option<(InstanceId, Pid)>,
+    },
+    /// A worker has not done its work for so long, and is replaced.
+    Stalled {
+        worker: WorkerId,
+        instance: InstanceId,
+        pid: Pid,
+        cause: Stall,
+        span: Duration,
+    },
+    /// A worker has stalled, and is not replaced before this time has passed: `row` workers of the instance were before.
+    ReplacementDeferred {
+        instance: InstanceId,
+        row: u32,
+        delay: Duration,
+    },
+    /// The new worker came to nothing: the stalled one stays, and the next try comes after this time.
+    ReplacementFailed {
+        instance: InstanceId,
+        why: CalledOff,
+        delay: Duration,
     },
     /// The instance is given up: too many unstable starts in a row.
     Failed {
@@ -184,9 +224,13 @@ impl Notice {
             | Self::Exited { instance, .. }
             | Self::SpawnFailed { instance, .. }
             | Self::Killing { instance, .. }
+            | Self::Stalled { instance, .. }
+            | Self::ReplacementDeferred { instance, .. }
+            | Self::ReplacementFailed { instance, .. }
             | Self::Failed { instance, .. }
             | Self::ReloadCalledOff { instance, .. }
             | Self::CheckFailed { instance, .. } => Some(*instance),
+            Self::Unhealthy { whose, .. } | Self::Healthy { whose } => whose.map(|(instance, _)| instance),
             Self::Stopping { .. }
             | Self::StoppingNow { .. }
             | Self::ReloadBegun { .. }

@@ -126,6 +126,13 @@ impl Departures {
         killed
     }
 
+    /// This one asks for more time to end, at least until then.
+    pub(super) fn extend(&mut self, id: WorkerId, until: Uptime) {
+        if let Some(Departure { stage: Stage::Asked { kill_at, .. }, .. }) = self.0.get_mut(&id) {
+            *kill_at = until.max(*kill_at);
+        }
+    }
+
     /// Kills all that were not killed yet.
     pub(super) fn kill_all(&mut self, now: Uptime, out: &mut Vec<Action>) {
         for (&worker, departure) in &mut self.0 {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Ticket};
+use super::health::Subject;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::WorkerId;
 
@@ -37,6 +38,14 @@ pub enum Event {
     Listening { worker: WorkerId, listen: Listen },
     /// The worker said that it is ready: `process.send('ready')`, `READY=1`.
     Ready { worker: WorkerId },
+    /// The worker said something more of itself by sd_notify.
+    Notified { worker: WorkerId, word: Word },
+    /// The answer to [`super::Action::Ping`], which may never come.
+    Pulse { worker: WorkerId, beat: Beat },
+    /// The answer to [`super::Action::Check`]; an error says why it has failed.
+    Checked { subject: Subject, result: Result<(), String> },
+    /// Checks that were under way will not be answered.
+    ChecksLost,
     /// The worker's first process ended and was reaped. `survivors` says whether its process group has others left;
     /// if so, [`Event::GroupGone`] follows once the last of them is gone.
     Exited { worker: WorkerId, reason: ExitReason, killer: Killer, survivors: Survivors },
@@ -50,6 +59,29 @@ pub enum Event {
     OutputClosed,
     /// The deadline may have passed. Harmless at any time.
     Deadline,
+}
+
+/// What a worker says of itself by sd_notify(3), besides `READY=1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// `WATCHDOG=1`
+    Alive,
+    /// `WATCHDOG=trigger`
+    Trigger,
+    /// `WATCHDOG_USEC=…`
+    Period(Duration),
+    /// `EXTEND_TIMEOUT_USEC=…`: what it is doing may take so long from now on.
+    Extend(Duration),
+    /// `STOPPING=1`: it ends of its own accord.
+    Stopping,
+}
+
+/// Whether a worker's event loop turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beat {
+    Turned,
+    /// It cannot be asked, or not any more.
+    Unheard,
 }
 
 /// Who sent the signal that ended a worker, as far as it is known.

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::backoff::History;
 use super::event::Uptime;
 use super::readiness::{Expected, Watch};
+use super::vitals::{Patience, Vitals};
 use crate::process::{ExitReason, Pid};
 use crate::spec::{Generation, InstanceId, WorkerId};
 
@@ -42,6 +43,8 @@ pub(super) struct Instance {
     /// How often a worker was started in the place of one that ended.
     pub(super) restarts: u32,
     pub(super) last_exit: Option<ExitReason>,
+    #[serde(default)]
+    pub(super) patience: Patience,
 }
 
 /// What an instance is doing.
@@ -83,11 +86,14 @@ pub(super) struct Worker {
     pub(super) spawned: Uptime,
 }
 
-/// A worker in its place, and what it has shown of its readiness.
+/// A worker in its place, and what it has shown of its readiness and its health.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Watched {
     pub(super) worker: Worker,
     pub(super) watch: Watch,
+    /// Where its health is watched.
+    #[serde(default)]
+    pub(super) vitals: Option<Box<Vitals>>,
 }
 
 impl Instance {
@@ -102,6 +108,7 @@ impl Instance {
             expected: Expected::Anything,
             restarts: 0,
             last_exit: None,
+            patience: Patience::default(),
         }
     }
 

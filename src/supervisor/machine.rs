@@ -12,12 +12,14 @@ use super::backoff::Jitter;
 use super::departure::Departures;
 use super::event::{Event, Uptime};
 use super::exit::Exit;
+use super::health::Checks;
 use super::instance::{Instance, Request, State};
 use super::operate::Awaited;
 use super::reload::Reload;
 use super::stop::Stop;
 use crate::spec::{
-    AppSpec, Generation, InstanceId, OnHup, ReadinessPolicy, RestartPolicy, StopPolicy, WorkerId,
+    AppSpec, Generation, HealthPolicy, InstanceId, OnHup, ReadinessPolicy, RestartPolicy, StopPolicy,
+    WorkerId,
 };
 
 /// Decides what happens to the app's workers. Made for one driver, which calls it from one place.
@@ -43,6 +45,9 @@ pub struct Supervisor {
     pub(super) any_spawned: bool,
     pub(super) ends: Ends,
     pub(super) jitter: Jitter,
+    /// The health checks of the app as a whole, while there are any.
+    #[serde(default)]
+    pub(super) app_checks: Option<Checks>,
     /// The instances last told of by [`Action::Serve`]; at first all of them.
     serving: Vec<InstanceId>,
     pub(super) out: Vec<Action>,
@@ -54,6 +59,8 @@ pub(super) struct Policy {
     pub(super) restart: RestartPolicy,
     pub(super) stop: StopPolicy,
     pub(super) readiness: ReadinessPolicy,
+    #[serde(default)]
+    pub(super) health: HealthPolicy,
     pub(super) on_hup: OnHup,
     pub(super) start_limit: usize,
     pub(super) role: Role,
@@ -112,6 +119,7 @@ impl Supervisor {
             any_spawned: false,
             ends: Ends::default(),
             jitter: Jitter::new(seed),
+            app_checks: None,
             serving: ids,
             out: Vec::new(),
         };
@@ -132,6 +140,10 @@ impl Supervisor {
             Event::SpawnFailed { worker, failure } => self.handle_spawn_failed(now, worker, failure),
             Event::Listening { worker, listen } => self.handle_listening(now, worker, listen),
             Event::Ready { worker } => self.handle_ready(now, worker),
+            Event::Notified { worker, word } => self.handle_notified(now, worker, word),
+            Event::Pulse { worker, beat } => self.handle_pulse(now, worker, beat),
+            Event::Checked { subject, result } => self.handle_checked(now, subject, result),
+            Event::ChecksLost => self.handle_checks_lost(now),
             Event::Exited { worker, reason, killer, survivors } => {
                 self.handle_exited(now, worker, Exit { reason, killer, survivors });
             }
@@ -162,8 +174,10 @@ impl Supervisor {
     fn follow_up(&mut self, now: Uptime) {
         if matches!(self.phase, Phase::Running) {
             self.start_restarting(now);
+            self.replace_stalled(now);
             self.start(now);
         }
+        self.arrange_app_checks(now);
         let outcome = self.outcome();
         if outcome.is_some() {
             self.phase = Phase::Over;
@@ -281,6 +295,8 @@ impl Policy {
             restart: spec.restart.clone(),
             stop: spec.stop.clone(),
             readiness: spec.readiness.clone(),
+            // A mere init has no opinion of its child.
+            health: if spec.is_init() { HealthPolicy::default() } else { spec.health.clone() },
             on_hup: spec.on_hup,
             start_limit: usize::try_from(spec.start_limit.get()).unwrap_or(usize::MAX),
             role: if spec.is_init() { Role::Init } else { Role::Cluster },

@@ -11,6 +11,9 @@
 //! | `worker`, `exit` | what a worker's own events do: spawned, listening, ready; exited |
 //! | `readiness` | when a worker is ready, and what to say when it is not |
 //! | `backoff` | whether and when an ended worker is replaced |
+//! | `watchdog`, `health`, `vitals` | signs of life of a worker; checks; both, and whether it has stalled |
+//! | `attend` | what is heard of them, and what is asked |
+//! | `replace` | the replacement of workers that stall |
 //! | `departure` | workers on their way out, and their kill deadlines |
 //! | `signal`, `operate` | what signals and orders ask for |
 //! | `stop`, `reload`, `scale` | how that is done |
@@ -21,16 +24,19 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod action;
+mod attend;
 mod backoff;
 mod command;
 mod departure;
 mod event;
 mod exit;
+mod health;
 mod instance;
 mod machine;
 mod operate;
 mod readiness;
 mod reload;
+mod replace;
 mod scale;
 mod signal;
 mod snapshot;
@@ -38,10 +44,14 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod vitals;
+mod watchdog;
 mod worker;
 
 pub use action::{Action, CalledOff, Next, Notice, Recipient, StopReason, Verdict};
 pub use command::{Answer, Command, Refusal, Scope, Ticket};
-pub use event::{Event, Killer, Listen, SpawnFailure, Survivors, Uptime};
+pub use event::{Beat, Event, Killer, Listen, SpawnFailure, Survivors, Uptime, Word};
+pub use health::{Health, Subject};
 pub use machine::Supervisor;
-pub use snapshot::{InstanceView, LeavingView, Snapshot, StateName};
+pub use snapshot::{HealthView, InstanceView, LeavingView, Snapshot, StateName};
+pub use vitals::Stall;

@@ -15,6 +15,7 @@ use super::instance::State;
 use super::machine::{Ends, Phase, Policy, Role, Supervisor};
 use super::reload::{Kind, Order};
 use super::scale::MAX_INSTANCES;
+use super::vitals::Patience;
 use crate::spec::{AppSpec, Generation, InstanceId};
 
 /// An order that was begun.
@@ -115,7 +116,7 @@ impl Supervisor {
         self.revive();
         for &index in &chosen {
             if matches!(self.instances[index].state(), State::Held | State::Stopped | State::Failed) {
-                self.instances[index].history = History::default();
+                (self.instances[index].history, self.instances[index].patience) = Default::default();
                 self.queue(now, self.instances[index].id);
             }
         }
@@ -174,6 +175,7 @@ impl Supervisor {
         self.give_up_waiting(id);
         let instance = &mut self.instances[index];
         (instance.generation, instance.history) = (generation, History::default());
+        instance.patience = Patience::default();
         let old = instance.enter(now, State::Restarting);
         self.dismiss_from(now, id, &old);
     }
@@ -215,6 +217,7 @@ impl Supervisor {
         for index in self.chosen(scope)? {
             let instance = &mut self.instances[index];
             (instance.restarts, instance.history) = (0, History::default());
+            instance.patience = Patience::default();
         }
         self.answer(Some(ticket), Answer::Done);
         Ok(())

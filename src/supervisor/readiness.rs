@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Listen, Uptime};
-use crate::spec::{ReadinessPolicy, ReadySign};
+use crate::spec::{ListeningHeard, ReadinessPolicy, ReadySign};
 
 /// Heroku ends a dyno that does not bind its port in 60 s; ten is slow for an app and early enough to be read.
 const NOWHERE_AFTER: Duration = Duration::from_secs(10);
@@ -35,6 +35,9 @@ pub(super) struct Watch {
     /// When to complain that it is not ready.
     late_at: Option<Uptime>,
     pace: Pace,
+    /// Since when it listens, where a check is to tell whether it is ready.
+    #[serde(default)]
+    open_since: Option<Uptime>,
 }
 
 /// What the worker has shown so far.
@@ -114,12 +117,17 @@ impl Watch {
             nowhere_at: port_matters.then(|| now.after(NOWHERE_AFTER)),
             late_at: plain.then(|| now.after(policy.timeout)),
             pace: Pace::InTime,
+            open_since: match policy.sign {
+                ReadySign::Healthy(ListeningHeard::No) => Some(now),
+                ReadySign::Healthy(ListeningHeard::Yes) | ReadySign::Said | ReadySign::Listening => None,
+            },
         }
     }
 
     /// The worker listens. Says whether that is what was wanted of it.
     pub(super) fn listens(&mut self, now: Uptime, listen: Listen) -> bool {
-        if self.sign == ReadySign::Said {
+        if self.sign != ReadySign::Listening {
+            self.open_since.get_or_insert(now);
             return false;
         }
         self.nowhere_at = None;
@@ -152,8 +160,25 @@ impl Watch {
 
     /// The worker said that it is ready.
     pub(super) fn says_ready(&mut self) {
-        if self.sign == ReadySign::Said {
+        if self.sign != ReadySign::Listening {
             self.heard = Heard::Enough;
+        }
+    }
+
+    /// Whether a check makes it ready.
+    pub(super) fn waits_for_check(&self) -> bool {
+        matches!(self.sign, ReadySign::Healthy(_)) && matches!(self.heard, Heard::Nothing)
+    }
+
+    /// Whether a check of the app that began at `asked` may have been answered by it.
+    pub(super) fn was_open(&self, asked: Uptime) -> bool {
+        self.waits_for_check() && self.open_since.is_some_and(|since| since <= asked)
+    }
+
+    /// It asks for more time to become ready, at least until then.
+    pub(super) fn extend(&mut self, until: Uptime) {
+        if let Some(late_at) = &mut self.late_at {
+            *late_at = until.max(*late_at);
         }
     }
 
@@ -196,7 +221,7 @@ impl Watch {
             (Heard::Elsewhere { judge_at, .. }, _, Expected::Anything) => Some(*judge_at),
             (Heard::Nothing, ReadySign::Listening, Expected::Anything) => Some(self.silent_at),
             (Heard::Nothing | Heard::Elsewhere { .. }, ReadySign::Listening, Expected::Listen)
-            | (Heard::Nothing | Heard::Elsewhere { .. }, ReadySign::Said, _) => None,
+            | (Heard::Nothing | Heard::Elsewhere { .. }, ReadySign::Said | ReadySign::Healthy(_), _) => None,
         }
     }
 

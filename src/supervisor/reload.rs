@@ -6,7 +6,8 @@
 //! whole reload off: all newcomers are asked to end, and nobody else is touched. An instance without a worker is simply
 //! started in the new generation.
 //!
-//! A *check* is the rehearsal: one newcomer that is asked to end when it is ready.
+//! A *check* is the rehearsal: one newcomer that is asked to end when it is ready. Workers that have stalled are replaced in the
+//! same way (`replace`), in the generation that they have; there each instance stands for itself.
 
 use std::collections::VecDeque;
 
@@ -42,6 +43,8 @@ pub(super) struct Reload {
 pub(super) enum Kind {
     Reload,
     Check,
+    /// Of workers that have stalled.
+    Replacement,
 }
 
 /// What a reload shall be like.
@@ -102,13 +105,14 @@ impl Supervisor {
     }
 
     fn try_begin_reload(&mut self, now: Uptime, order: &Order) -> Result<(), Refusal> {
+        self.overtake_replacements(now);
         if self.reload.is_some() {
             return Err(Refusal::ReloadUnderWay);
         }
         let wanted = |state: &State| match (order.kind, order.only) {
             (Kind::Check, _) => true,
-            (Kind::Reload, Some(_)) => !matches!(state, State::Stopped),
-            (Kind::Reload, None) => !matches!(state, State::Stopped | State::Held),
+            (Kind::Reload | Kind::Replacement, Some(_)) => !matches!(state, State::Stopped),
+            (Kind::Reload | Kind::Replacement, None) => !matches!(state, State::Stopped | State::Held),
         };
         let mut rest: VecDeque<_> = self
             .instances
@@ -125,7 +129,7 @@ impl Supervisor {
         let generation = self.next_generation();
         self.adopt(order.ticket, generation);
         self.notice(match order.kind {
-            Kind::Reload => Notice::ReloadBegun { generation, instances: rest.len() },
+            Kind::Reload | Kind::Replacement => Notice::ReloadBegun { generation, instances: rest.len() },
             Kind::Check => Notice::CheckBegun { generation },
         });
         let (kind, width) = (order.kind, order.width);
@@ -150,12 +154,13 @@ impl Supervisor {
                 }
                 return;
             };
-            let (instance, width) = (reload.steps[position].instance, reload.width);
+            let (instance, in_turn) =
+                (reload.steps[position].instance, reload.width == 1 || reload.is_replacement());
             let Some(index) = self.index(instance).filter(|&index| self.needs_step(index)) else {
                 self.end_step(position);
                 continue;
             };
-            if *free == 0 && width == 1 {
+            if *free == 0 && in_turn {
                 return;
             }
             *free = free.saturating_sub(1);
@@ -170,13 +175,22 @@ impl Supervisor {
     fn needs_step(&self, index: usize) -> bool {
         let Some(reload) = &self.reload else { return false };
         let instance = &self.instances[index];
-        reload.kind == Kind::Check
-            || instance.generation != reload.generation && !matches!(instance.state(), State::Stopped)
+        match reload.kind {
+            Kind::Reload => {
+                instance.generation != reload.generation && !matches!(instance.state(), State::Stopped)
+            }
+            Kind::Check => true,
+            Kind::Replacement => instance.stalled().is_some(),
+        }
     }
 
     fn start_newcomer(&mut self, now: Uptime, index: usize) -> Stage {
         let Some(Reload { generation, kind, .. }) = &self.reload else { return Stage::Pending };
-        let (generation, kind, id) = (*generation, *kind, self.instances[index].id);
+        let (kind, id) = (*kind, self.instances[index].id);
+        let generation = match kind {
+            Kind::Reload | Kind::Check => *generation,
+            Kind::Replacement => self.instances[index].generation,
+        };
         let request = self.request(id, generation);
         let instance = &mut self.instances[index];
         match (kind, instance.state()) {
@@ -203,7 +217,10 @@ impl Supervisor {
     /// Every instance has had its turn.
     fn finish_reload(&mut self, now: Uptime) {
         let Some(reload) = self.reload.take() else { return };
-        let Reload { generation, begun, ticket, policy, .. } = reload;
+        let Reload { generation, begun, ticket, policy, kind, .. } = reload;
+        if kind == Kind::Replacement {
+            return;
+        }
         self.current = generation;
         if let Some(policy) = policy {
             self.policy = *policy;
@@ -241,7 +258,7 @@ impl Supervisor {
 
     fn newcomer_is_ready(&mut self, now: Uptime, id: WorkerId, instance: InstanceId) {
         match self.reload.as_ref().map(|reload| reload.kind) {
-            Some(Kind::Reload) => self.install_newcomer(now, instance),
+            Some(Kind::Reload | Kind::Replacement) => self.install_newcomer(now, instance),
             Some(Kind::Check) => self.pass_check(now, id),
             None => {}
         }
@@ -289,10 +306,20 @@ impl Supervisor {
     /// Ends the reload in failure, for what `instance`'s newcomer did; that one was seen to by the caller. The other
     /// newcomers are asked to end.
     pub(super) fn call_reload_off(&mut self, now: Uptime, instance: InstanceId, why: CalledOff) {
+        if self.reload.as_ref().is_some_and(Reload::is_replacement) {
+            return match why {
+                CalledOff::Exited(_) | CalledOff::SpawnFailed(_) | CalledOff::TimedOut(_) => {
+                    self.replacement_failed(now, instance, why);
+                }
+                CalledOff::Stopping | CalledOff::Overtaken => self.overtake_replacements(now),
+            };
+        }
         self.dismiss_newcomers(now);
         let Some(Reload { generation, kind, ticket, .. }) = self.reload.take() else { return };
         self.notice(match kind {
-            Kind::Reload => Notice::ReloadCalledOff { generation, instance, why: why.clone() },
+            Kind::Reload | Kind::Replacement => {
+                Notice::ReloadCalledOff { generation, instance, why: why.clone() }
+            }
             Kind::Check => Notice::CheckFailed { instance, why: why.clone() },
         });
         self.answer(ticket, Answer::Failed { instance, why });
@@ -351,7 +378,7 @@ impl Supervisor {
 
     /// Takes the newcomer out, to be the only worker of this instance, if it is meant for it.
     pub(super) fn take_newcomer_of(&mut self, id: InstanceId) -> Option<Newcomer> {
-        let reload = self.reload.as_ref().filter(|reload| reload.kind == Kind::Reload)?;
+        let reload = self.reload.as_ref().filter(|reload| reload.kind != Kind::Check)?;
         let step = reload.steps.iter().find(|step| step.instance == id)?;
         let newcomer = step.newcomer()?.id();
         self.remove_newcomer(newcomer).map(|(_, newcomer)| newcomer)
@@ -400,6 +427,21 @@ impl Supervisor {
         self.reload.iter().flat_map(|reload| &reload.steps).filter_map(Step::newcomer)
     }
 
+    /// As [`Supervisor::newcomers`], to be changed, where they are there.
+    pub(super) fn newcomers_mut(&mut self) -> impl Iterator<Item = &mut Watched> {
+        let steps = self.reload.iter_mut().flat_map(|reload| &mut reload.steps);
+        steps.filter_map(|step| match &mut step.stage {
+            Stage::Beside(Newcomer::Starting(watched)) => Some(watched),
+            Stage::Beside(Newcomer::Spawning(_)) | Stage::Pending | Stage::Alone(_) => None,
+        })
+    }
+
+    /// What holds for workers of this generation.
+    pub(super) fn policy_in(&self, generation: Generation) -> &Policy {
+        let is_new = self.reload.as_ref().is_some_and(|reload| reload.generation == generation);
+        if is_new { self.newcomers_policy() } else { &self.policy }
+    }
+
     /// What holds for newcomers.
     pub(super) fn newcomers_policy(&self) -> &Policy {
         self.reload.as_ref().and_then(|reload| reload.policy.as_deref()).unwrap_or(&self.policy)
@@ -407,6 +449,40 @@ impl Supervisor {
 }
 
 impl Reload {
+    /// The replacement of workers that have stalled: each instance gets its turn by [`Reload::add_turn`].
+    pub(super) fn replacement(now: Uptime, current: Generation) -> Self {
+        Self {
+            generation: current,
+            begun: now,
+            kind: Kind::Replacement,
+            ticket: None,
+            policy: None,
+            width: usize::MAX,
+            rest: VecDeque::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// Whether it is one.
+    pub(super) fn is_replacement(&self) -> bool {
+        self.kind == Kind::Replacement
+    }
+
+    /// An instance is to get a new worker, too.
+    pub(super) fn add_turn(&mut self, instance: InstanceId) {
+        self.steps.push(Step { instance, stage: Stage::Pending });
+    }
+
+    /// Whether an instance is to get a new worker and has not yet got it.
+    pub(super) fn has_turn_of(&self, instance: InstanceId) -> bool {
+        self.steps.iter().any(|step| step.instance == instance)
+    }
+
+    /// Takes an instance out.
+    pub(super) fn end_turn_of(&mut self, instance: InstanceId) {
+        self.steps.retain(|step| step.instance != instance);
+    }
+
     /// The generation that it brings.
     pub(super) fn generation(&self) -> Generation {
         self.generation
@@ -420,7 +496,7 @@ impl Reload {
     /// Whether a newcomer is there, or to come, that is to take this instance.
     pub(super) fn is_replacing(&self, id: InstanceId) -> bool {
         let beside = |step: &Step| step.instance == id && step.newcomer().is_some();
-        self.kind == Kind::Reload && self.steps.iter().any(beside)
+        self.kind != Kind::Check && self.steps.iter().any(beside)
     }
 
     fn take_turns(&mut self) {

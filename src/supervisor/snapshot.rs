@@ -5,9 +5,11 @@ use std::fmt;
 
 use super::departure::{Departure, Stage};
 use super::event::Uptime;
+use super::health::{Checks, Health};
 use super::instance::{Instance, State, Worker};
 use super::machine::Supervisor;
 use super::reload::Reload;
+use super::vitals::{Stall, Vitals};
 use crate::process::{ExitReason, Pid};
 use crate::spec::{Generation, InstanceId, WorkerId};
 
@@ -20,6 +22,8 @@ pub struct Snapshot {
     pub generation: Generation,
     /// The generation that is being brought in by a reload.
     pub reloading: Option<Generation>,
+    /// What the health checks of the app as a whole say, where there are any.
+    pub health: Option<HealthView>,
     /// In order, without gaps.
     pub instances: Vec<InstanceView>,
     /// Workers that were asked to end, or the remains of some that ended, in the order of their spawns.
@@ -48,6 +52,20 @@ pub struct InstanceView {
     pub last_exit: Option<ExitReason>,
     /// When its next worker is due, during a back-off.
     pub next_start: Option<Uptime>,
+    /// How its worker does, where that is watched.
+    pub health: Option<HealthView>,
+}
+
+/// What is known of the health of the app, or of a worker.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HealthView {
+    pub health: Health,
+    /// Failed checks in a row.
+    pub failures: u32,
+    /// Why the last check that failed did.
+    pub last_failure: Option<String>,
+    /// By what a worker shows that it does not do its work.
+    pub stalled: Option<Stall>,
 }
 
 /// One worker on its way out.
@@ -113,7 +131,8 @@ impl Supervisor {
         Snapshot {
             at: now,
             generation: self.current,
-            reloading: self.reload.as_ref().map(Reload::generation),
+            reloading: self.reload.as_ref().filter(|reload| !reload.is_replacement()).map(Reload::generation),
+            health: self.app_checks.as_ref().map(Checks::view),
             instances: self.instances.iter().map(view).collect(),
             leaving,
         }
@@ -143,7 +162,28 @@ impl Instance {
             since: self.since(),
             last_exit: self.last_exit,
             next_start,
+            health: self.watched().and_then(|watched| watched.vitals.as_ref()).map(|vitals| vitals.view()),
         }
+    }
+}
+
+impl Checks {
+    fn view(&self) -> HealthView {
+        HealthView {
+            health: self.health(),
+            failures: self.failures(),
+            last_failure: self.last_failure().map(str::to_owned),
+            stalled: None,
+        }
+    }
+}
+
+impl Vitals {
+    fn view(&self) -> HealthView {
+        let checks = self.checks.as_ref().map(Checks::view).unwrap_or_default();
+        let stalled = self.stalled.map(|stalled| stalled.cause);
+        let health = if stalled.is_some() { Health::Unhealthy } else { checks.health };
+        HealthView { health, stalled, ..checks }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Deadlines: when the next one is, and what is due when it has passed.
 
 use super::event::Uptime;
+use super::health::{Checks, Season};
 use super::instance::{Instance, State, Watched};
 use super::machine::{Phase, Supervisor};
 use super::reload::Newcomer;
@@ -14,7 +15,10 @@ impl Supervisor {
         }
         let instances = self.instances.iter().filter_map(Instance::deadline);
         let newcomers = self.newcomers().filter_map(Newcomer::watched).filter_map(Watched::deadline_to_ready);
-        instances.chain(newcomers).chain(self.departures.next_deadline()).min()
+        let replacements = self.instances.iter().filter_map(|instance| self.replacement_at(instance));
+        let checks = self.app_checks.as_ref().map(Checks::due);
+        let of_workers = instances.chain(newcomers).chain(replacements);
+        of_workers.chain(checks).chain(self.departures.next_deadline()).min()
     }
 
     /// Does what is due. Departures come last, so that one which begins here with no time at all ends here, too.
@@ -36,6 +40,7 @@ impl Supervisor {
             }
         }
         self.review_newcomers(now);
+        self.review_health(now);
         let killed = self.departures.pass_deadlines(now, &mut self.out);
         if let Phase::Stopping(stop) = &mut self.phase
             && killed > 0
@@ -50,7 +55,9 @@ impl Instance {
         match self.state() {
             State::Backoff { until } => Some(*until),
             State::Starting(watched) => watched.deadline_to_ready(),
-            State::Ready(watched) => watched.watch.complaint_at(),
+            State::Ready(watched) => {
+                [watched.watch.complaint_at(), self.health_due()].into_iter().flatten().min()
+            }
             State::Waiting
             | State::Spawning(_)
             | State::Stopped
@@ -64,6 +71,7 @@ impl Instance {
 impl Watched {
     /// When a worker that is not ready yet may become so or be complained about.
     fn deadline_to_ready(&self) -> Option<Uptime> {
-        [self.watch.ready_at(), self.watch.complaint_at()].into_iter().flatten().min()
+        let check = self.vitals.as_ref().and_then(|vitals| vitals.due(Season::Starting));
+        [self.watch.ready_at(), self.watch.complaint_at(), check].into_iter().flatten().min()
     }
 }

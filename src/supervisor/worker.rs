@@ -7,6 +7,7 @@ use super::event::{Listen, SpawnFailure, Uptime};
 use super::instance::{Request, State, Watched, Worker};
 use super::machine::{Phase, Role, Supervisor};
 use super::readiness::{Complaint, Expected, Tone, Watch};
+use super::vitals::Vitals;
 use crate::process::{ExitReason, Pid};
 use crate::spec::{InstanceId, WorkerId};
 
@@ -62,7 +63,8 @@ impl Supervisor {
         let is_newcomer = self.newcomer(id).is_some();
         let policy = if is_newcomer { self.newcomers_policy() } else { &self.policy };
         let watch = Watch::new(now, &policy.readiness, policy.restart.min_uptime, expected, tone);
-        Watched { worker: Worker { id, pid, generation, spawned: now }, watch }
+        let vitals = Vitals::new(now, &policy.health, policy.readiness.sign);
+        Watched { worker: Worker { id, pid, generation, spawned: now }, watch, vitals }
     }
 
     /// It was to leave before it came.
@@ -148,9 +150,10 @@ impl Supervisor {
             }
             Some(Seat::Leaving) | None => {}
         }
+        self.check_soon(now);
     }
 
-    /// A worker said that it is ready.
+    /// A worker said that it is ready, or a check of it has succeeded.
     pub(super) fn handle_ready(&mut self, now: Uptime, id: WorkerId) {
         match self.seat(id) {
             Some(Seat::Instance(index)) => {
@@ -199,6 +202,10 @@ impl Supervisor {
         let Worker { id: worker, pid, generation, spawned } = watched.worker;
         let after = now.since(spawned);
         watched.watch.settle();
+        if let Some(vitals) = &mut watched.vitals {
+            vitals.arm(now, spawned);
+        }
+        self.forget_unhealthy_predecessor();
         let instance = &mut self.instances[index];
         instance.generation = generation;
         instance.enter(now, State::Ready(watched));

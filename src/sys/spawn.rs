@@ -1,7 +1,7 @@
 //! Starting a worker: what is to be executed, and what can go wrong.
 //!
 //! std forks and reports a failure; the steps of the child, the exec included, are ours, so that a failure names its
-//! stage, `LISTEN_PID` can be the child's own, and the program is the one that was looked up. Everything the child needs
+//! stage, variables such as `LISTEN_PID` can have the child's own pid, and the program is the one that was looked up. Everything the child needs
 //! is computed before the fork: it allocates nothing, takes no lock and reads no environment.
 #![expect(unsafe_code, reason = "std runs our steps in the child only on our word that they are safe there")]
 
@@ -38,8 +38,8 @@ pub struct Order<'a> {
     pub output: Output,
     /// A descriptor that the worker gets as number 3.
     pub extra: Option<BorrowedFd<'a>>,
-    /// Whether `LISTEN_PID` with the new process's own pid joins the environment.
-    pub listen_pid: ListenPid,
+    /// Variables that join the environment with the new process's own pid as their value: `LISTEN_PID`, `WATCHDOG_PID`.
+    pub own_pid: &'a [&'static str],
     pub filter: Option<Filter>,
 }
 
@@ -58,12 +58,6 @@ pub enum Output {
     Inherit,
     /// Two pipes, whose read ends are non-blocking.
     Pipes,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListenPid {
-    Set,
-    Unset,
 }
 
 /// A worker whose program is being executed. It leads its own process group.

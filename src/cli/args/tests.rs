@@ -133,7 +133,8 @@ fn a_number_that_looks_like_an_option_is_left_to_the_resolver() {
 fn every_option_arrives_in_its_own_field() {
     let values = "-i 1 -n 2 --kill-timeout 3 --kill-signal 4 --no-autorestart --max-restarts 5 --min-uptime 6 \
         --restart-delay 7 --exp-backoff-restart-delay 8 --wait-ready --listen-timeout 9 --cwd 10 --log-format 11 \
-        --share 12 --on-hup 13 --log-level 14 node";
+        --share 12 --on-hup 13 --log-level 14 --watchdog 15 --health 16 --health-interval 17 --health-timeout 18 \
+        --health-retries 19 --health-start-period 20 --kill-stalled 21 node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"), @r#"
     Flags {
@@ -148,6 +149,13 @@ fn every_option_arrives_in_its_own_field() {
         exp_backoff_restart_delay: Some("8"),
         wait_ready: true,
         listen_timeout: Some("9"),
+        watchdog: Some("15"),
+        health: Some("16"),
+        health_interval: Some("17"),
+        health_timeout: Some("18"),
+        health_retries: Some("19"),
+        health_start_period: Some("20"),
+        kill_stalled: Some("21"),
         cwd: Some("10"),
         log_format: Some("11"),
         share: Some("12"),
@@ -266,6 +274,9 @@ fn the_help_text_fits_a_screen() {
                                            100ms]
           --wait-ready                     Ready on the worker's own word [env: PMR_WAIT_READY=true]
           --listen-timeout <T>             Time to become ready [env: PMR_LISTEN_TIMEOUT] [default: 60s]
+          --watchdog <T>                   Longest silence after WATCHDOG=1 [env: PMR_WATCHDOG] [default: off]
+          --health <CHECK>                 What tells whether all is well [env: PMR_HEALTH] [default: none]
+          --kill-stalled <T>               Replace what stalls so long [env: PMR_KILL_STALLED] [default: off]
           --cwd <DIR>                      Directory to run in [env: PMR_CWD] [default: the current one]
           --log-format <raw|text|json>     Form of the lines [env: PMR_LOG_FORMAT] [default: raw, text on a tty]
           --share <WAY>                    How workers share the port [env: PMR_SHARE] [default: auto]
@@ -276,7 +287,8 @@ fn the_help_text_fits_a_screen() {
 
     A flag goes before its variable. With neither WEB_CONCURRENCY nor PORT set, one worker runs.
     T is a time: 1600 (milliseconds), 1600ms, 5s, 2m or 1h; LEVEL error, warn, info, debug or trace;
-    WAY auto, cluster, intercept, activation, reuseport or none.
+    WAY auto, cluster, intercept, activation, reuseport or none;
+    CHECK /path, http://:PORT/path, tcp or cmd:COMMAND (times: --health-interval, --health-timeout, ...).
 
     Examples:
       pmr-runtime node server.js --inspect       every word after COMMAND is the app's
@@ -284,9 +296,9 @@ fn the_help_text_fits_a_screen() {
       web: pmr-runtime node server.js            in a Procfile
       ENTRYPOINT ["pmr-runtime"]                 in a Dockerfile, with CMD ["node", "server.js"]
     "#);
-    assert!(help.lines().count() <= 40, "{} lines", help.lines().count());
+    assert!(help.lines().count() <= 45, "{} lines", help.lines().count());
     let narrow = CommandLine::command().term_width(100).render_help().to_string();
-    assert!(narrow.lines().count() <= 50, "{narrow}");
+    assert!(narrow.lines().count() <= 55, "{narrow}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl Paint {
     pub(in crate::cli) fn of(status: Status) -> Self {
         match status {
             Status::Online => Self::Green,
-            Status::Launching | Status::WaitingRestart | Status::Stopping => Self::Yellow,
+            Status::Unhealthy | Status::Launching | Status::WaitingRestart | Status::Stopping => Self::Yellow,
             Status::Stopped | Status::Errored => Self::Red,
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::types::{AppView, ExecMode, InstanceView, MetricView, RuntimeView};
+use crate::api::types::{AppView, ExecMode, InstanceView, MetricView, RuntimeView, Status};
 
 /// An element for each instance, by their numbers.
 pub(in crate::cli) fn jlist(apps: &[AppView], runtime: &RuntimeView) -> Value {
@@ -26,6 +26,11 @@ fn element(app: &AppView, instance: &InstanceView, now: u64) -> Value {
     })
 }
 
+/// Those who read pm2's list know no other word for one that serves.
+fn status(status: Status) -> &'static str {
+    if status == Status::Unhealthy { Status::Online.as_str() } else { status.as_str() }
+}
+
 /// pm2's record of a process, by pm2's names.
 fn environment(app: &AppView, instance: &InstanceView, now: u64) -> Value {
     let interpreter = app.interpreter.as_ref();
@@ -36,7 +41,7 @@ fn environment(app: &AppView, instance: &InstanceView, now: u64) -> Value {
     json!({
         "name": app.name,
         "namespace": app.namespace,
-        "status": instance.status.as_str(),
+        "status": status(instance.status),
         "pm_id": instance.id,
         "NODE_APP_INSTANCE": instance.instance,
         "exec_mode": match app.exec_mode {

@@ -53,6 +53,8 @@ pub(in crate::cli) fn instance(id: u32, number: u32) -> InstanceView {
         processes: Some(1),
         next_start_in_ms: None,
         last_exit: None,
+        health: None,
+        says: None,
     }
 }
 
@@ -78,6 +80,7 @@ pub(in crate::cli) fn app(app_id: u32, name: &str) -> AppView {
         created_at_ms: NOW - 90_000_000,
         generation: 3,
         reloading: None,
+        health: None,
         instances: Vec::new(),
         listeners: Vec::new(),
         logs: LogFilesView::default(),
@@ -105,6 +108,7 @@ fn web() -> AppView {
     };
     AppView {
         reloading: Some(4),
+        health: None,
         instances: vec![instance(0, 0), second],
         listeners: vec![
             ListenerView { address: "tcp 0.0.0.0:3000".to_owned(), instance: None, waiting: Some(2) },

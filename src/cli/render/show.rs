@@ -6,13 +6,14 @@ use super::colour::{Colours, Paint};
 use super::human;
 use super::list::mode;
 use super::table::{Cell, Column, Side, Table, harmless};
-use crate::api::types::{AppView, ExitView, GitView, InstanceView, ListenerView, RuntimeView};
+use crate::api::types::{AppView, ExitView, GitView, HealthView, InstanceView, ListenerView, RuntimeView};
 
 /// All of `app`. `runtime` tells what time it is there.
 pub(in crate::cli) fn render(app: &AppView, runtime: &RuntimeView, colours: Colours) -> String {
     let now = runtime.started_at_ms.saturating_add(runtime.uptime_ms);
     let mut text = section("App", &pairs(&about(app)), colours);
     text += &section("Instances", &instances(&app.instances, now, colours), colours);
+    text += &section("Health", &rows(&health(app)), colours);
     text += &section("Listeners", &rows(&app.listeners.iter().map(listener).collect::<Vec<_>>()), colours);
     let settings = app.settings.iter();
     let value = |value: &str| if value.is_empty() { "none".to_owned() } else { value.to_owned() };
@@ -131,6 +132,34 @@ fn last_exit(exit: &ExitView, now: u64) -> String {
     format!("{}, {} ago", exit.reason, human::uptime(now.saturating_sub(exit.at_ms)))
 }
 
+/// What is known of the health of the app as a whole and of each worker, and what workers say of themselves.
+fn health(app: &AppView) -> Vec<Vec<String>> {
+    let whole = app.health.iter().map(|health| vec!["app".to_owned(), health_words(health)]);
+    let of_instances = app.instances.iter().flat_map(|it| {
+        let whose = format!("instance {}", it.instance);
+        let health = it.health.iter().map(health_words);
+        let says = it.says.iter().map(|says| format!("says: {says}"));
+        health.chain(says).map(move |words| vec![whose.clone(), words])
+    });
+    whole.chain(of_instances).collect()
+}
+
+/// `unhealthy: 3 checks in a row have failed, the last with: status 503`.
+fn health_words(it: &HealthView) -> String {
+    let mut words = it.health.as_str().to_owned();
+    match &it.last_failure {
+        Some(why) if it.failures > 0 => {
+            words += &format!(": {} checks in a row have failed, the last with: {why}", it.failures);
+        }
+        Some(why) => words += &format!(" (the last check that failed, with: {why})"),
+        None => {}
+    }
+    match it.stalled.as_deref() {
+        Some("check") | None => words,
+        Some(cause) => format!("{words}, stalled: {}", cause.replace('_', " ")),
+    }
+}
+
 fn listener(it: &ListenerView) -> Vec<String> {
     let whose = it.instance.map_or("all instances".to_owned(), |number| format!("instance {number}"));
     let waiting = it.waiting.map_or(String::new(), |count| format!("{count} waiting"));
@@ -172,6 +201,7 @@ fn rows(rows: &[Vec<String>]) -> String {
 mod tests {
     use super::super::samples;
     use super::*;
+    use crate::api::types::{Health, Status};
 
     #[test]
     fn everything_is_shown_in_sections() {
@@ -239,6 +269,36 @@ mod tests {
         app.instances = vec![waiting];
         let text = render(&app, &samples::runtime(), Colours::Off);
         assert!(text.contains("online (next start in 1.5s)"), "{text}");
+    }
+
+    #[test]
+    fn health_is_shown_in_words() {
+        let mut app = samples::app(5, "web");
+        let view = |health, failures, last_failure: Option<&str>, stalled: Option<&str>| HealthView {
+            health,
+            failures,
+            last_failure: last_failure.map(str::to_owned),
+            stalled: stalled.map(str::to_owned),
+        };
+        app.health = Some(view(Health::Unhealthy, 3, Some("status 503"), None));
+        let first = Some(view(Health::Healthy, 0, Some("no answer in time"), None));
+        let second = Some(view(Health::Unhealthy, 0, None, Some("event_loop")));
+        app.instances = vec![
+            InstanceView {
+                health: first,
+                says: Some("5 of 7\u{1b}[2J".to_owned()),
+                ..samples::instance(4, 0)
+            },
+            InstanceView { health: second, status: Status::Unhealthy, ..samples::instance(5, 1) },
+        ];
+        let text = render(&app, &samples::runtime(), Colours::Off);
+        let (_, section) = text.split_once("Health\n").unwrap();
+        insta::assert_snapshot!(section, @r"
+          app         unhealthy: 3 checks in a row have failed, the last with: status 503
+          instance 0  healthy (the last check that failed, with: no answer in time)
+          instance 0  says: 5 of 7�[2J
+          instance 1  unhealthy, stalled: event loop
+        ");
     }
 
     #[test]

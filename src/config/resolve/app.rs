@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use super::World;
 use super::command::Command;
+use super::health;
 use super::reader::Reader;
 use crate::config::env::Environment;
 use crate::config::problem::Accepted;
 use crate::config::raw::Flags;
 use crate::config::{duration, setting, values};
 use crate::spec::{
-    AfterExit, AppSpec, CommandSpec, Company, OnHup, ReadinessPolicy, ReadySign, RestartDelay, RestartPolicy,
-    Share, StopPolicy,
+    AfterExit, AppSpec, CommandSpec, Company, HealthPolicy, ListeningHeard, OnHup, ReadinessPolicy,
+    ReadySign, RestartDelay, RestartPolicy, Share, StopPolicy,
 };
 
 /// A dyno has 30 s between SIGTERM and SIGKILL; this leaves us time to end as well.
@@ -39,6 +40,7 @@ pub(super) struct AppOptions {
     stop: StopPolicy,
     ready: ReadySign,
     listen_timeout: Duration,
+    health: HealthPolicy,
     on_hup: OnHup,
     share: Share,
 }
@@ -66,6 +68,7 @@ impl AppOptions {
             &env.pmr_listen_timeout,
             duration::parse_positive,
         );
+        let health = health::read(reader, flags, env);
         let on_hup = reader.text(setting::ON_HUP, &flags.on_hup, &env.pmr_on_hup, values::on_hup);
         let share = reader.text(setting::SHARE, &flags.share, &env.pmr_share, values::share);
         Self {
@@ -73,8 +76,9 @@ impl AppOptions {
             directory: reader.bytes(setting::CWD, &flags.cwd, &env.pmr_cwd, directory),
             restart: restart(reader, flags, env),
             stop: stop(reader, flags, env),
-            ready: if said == Some(true) { ReadySign::Said } else { ReadySign::Listening },
+            ready: ready_sign(said, &health),
             listen_timeout: timeout.unwrap_or(LISTEN_TIMEOUT),
+            health,
             on_hup: on_hup.unwrap_or(OnHup::Reload),
             share: share.unwrap_or(Share::Auto),
         }
@@ -100,10 +104,20 @@ impl AppOptions {
             restart: self.restart,
             stop: self.stop,
             readiness: ReadinessPolicy { sign: self.ready, timeout: self.listen_timeout, port: place.port },
+            health: self.health,
             on_hup: self.on_hup,
             share: self.share,
             company: Company::None,
         }
+    }
+}
+
+/// A check is a sign of readiness, too, where one is waited for.
+fn ready_sign(wait_ready: Option<bool>, health: &HealthPolicy) -> ReadySign {
+    match (wait_ready, &health.check) {
+        (Some(true), Some(_)) => ReadySign::Healthy(ListeningHeard::Yes),
+        (Some(true), None) => ReadySign::Said,
+        (Some(false) | None, _) => ReadySign::Listening,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::problem::{Origin, Warning};
-use crate::spec::{AfterExit, AppSpec, OnHup, ReadySign, RestartDelay, Share};
+use crate::spec::{AfterExit, AppSpec, ListeningHeard, OnHup, ReadySign, RestartDelay, Share};
 
 fn nothing_but(command: &[&str]) -> Invocation {
     Invocation {
@@ -97,6 +97,12 @@ fn the_defaults_are_those_of_the_docs() {
             sign: Listening,
             timeout: 60s,
             port: None,
+        },
+        health: HealthPolicy {
+            watchdog: None,
+            check: None,
+            kill_stalled: None,
+            event_loop: Unknown,
         },
         on_hup: Reload,
         share: Auto,
@@ -322,4 +328,29 @@ fn the_environment_is_handed_on_as_it_was_given() {
     ]);
     let app = resolve_os(environment.clone(), node()).unwrap().app;
     assert_eq!(app.command.environment, environment);
+}
+
+#[test]
+fn how_workers_are_watched_is_read_from_flags_and_variables() {
+    let mut invocation = node();
+    invocation.flags.watchdog = Some("3s".into());
+    invocation.flags.health = Some("/health".into());
+    let settings = resolve_in(
+        &[
+            ("PMR_HEALTH", "tcp"),
+            ("PMR_HEALTH_INTERVAL", "2s"),
+            ("PMR_WAIT_READY", "1"),
+            ("PMR_KILL_STALLED", "5s"),
+        ],
+        invocation,
+    );
+    let settings = settings.unwrap();
+    let named = |name: &str| (settings.value_of(name), settings.origins[name].to_string());
+    assert_eq!(named("watchdog"), ("3s".to_owned(), "--watchdog".to_owned()));
+    assert_eq!(named("health"), ("/health".to_owned(), "--health".to_owned()));
+    assert_eq!(named("health-interval"), ("2s".to_owned(), "PMR_HEALTH_INTERVAL".to_owned()));
+    assert_eq!(named("health-timeout"), ("5s".to_owned(), "default".to_owned()));
+    assert_eq!(named("health-retries"), ("3".to_owned(), "default".to_owned()));
+    assert_eq!(named("kill-stalled"), ("5s".to_owned(), "PMR_KILL_STALLED".to_owned()));
+    assert_eq!(settings.app.readiness.sign, ReadySign::Healthy(ListeningHeard::Yes));
 }

@@ -99,5 +99,6 @@ fn worker_state(id: WorkerId, worker: &Worker, kept: &mut Kept) -> io::Result<Wo
         handed: worker.handed.clone(),
         link,
         notify,
+        said: worker.said.clone(),
     })
 }

@@ -239,6 +239,7 @@ impl Driver {
             .map_err(|source| Failure::System { what: "no memory for the state", source })?;
         let number = inherited::set_on_exec(file.as_fd(), OnExec::Keep).map(|()| file.as_raw_fd());
         let number = number.map_err(|source| Failure::System { what: "the state cannot be kept", source })?;
+        self.apps.values().for_each(|app| app.checks.interrupt());
         Ok(replace::execute(candidate.path(), number))
     }
 

@@ -18,6 +18,7 @@ use crate::driver::app::App;
 use crate::driver::clock::Clock;
 use crate::driver::collision;
 use crate::driver::handle::DriverEnd;
+use crate::driver::health::Checks;
 use crate::driver::oom::OomWatch;
 use crate::driver::plan::Surroundings;
 use crate::driver::run::{Driver, Past};
@@ -31,6 +32,7 @@ use crate::handover::notify::NotifyListener;
 use crate::listener::Listeners;
 use crate::logs::{Closed, Destination, Outputs, Resumed, ResumedWorker, WorkerLogs};
 use crate::spec::{AppId, WorkerId};
+use crate::supervisor::Event;
 use crate::sys::guard::Guard;
 use crate::sys::inherited;
 use crate::sys::signals::Signals;
@@ -186,6 +188,8 @@ impl Driver {
         }
         let workers = driver.groups().count();
         driver.shared.events.announce(&updated(&from, env!("CARGO_PKG_VERSION"), workers));
+        // Their answers were for the program before us.
+        driver.feed_all(&Event::ChecksLost);
         // The signals for those who ended in between may have been taken by the program before us.
         driver.reap();
         driver
@@ -215,6 +219,7 @@ impl App {
             workers: Workers::default(),
             listeners: Listeners::resume(state.listeners, problems),
             tickets: state.tickets,
+            checks: Checks::default(),
             todo: VecDeque::new(),
             ended_logs: Vec::new(),
             ids: state.ids,
@@ -260,7 +265,7 @@ impl App {
         logs: Option<Rc<WorkerLogs>>,
         problems: &mut Vec<String>,
     ) {
-        let WorkerState { id, pid, instance, stop, has_terminal, handed, link, notify } = state;
+        let WorkerState { id, pid, instance, stop, has_terminal, handed, link, notify, said } = state;
         let key = self.key(id);
         let mut or_tell =
             |what, error| problems.push(format!("the {what} of process {pid} is lost: {error}"));
@@ -272,7 +277,7 @@ impl App {
             let resumed = NotifyListener::resume(key, notify, self.shared.said.clone());
             resumed.map_err(|error| or_tell("notify socket", error)).ok()
         });
-        let worker = Worker { pid, instance, logs, link, stop, has_terminal, handed, notify };
+        let worker = Worker { pid, instance, logs, link, stop, has_terminal, handed, notify, said };
         self.workers.add(id, worker);
     }
 }

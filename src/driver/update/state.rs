@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::api::types::StartRequest;
 use crate::driver::plan::Plan;
+use crate::driver::said::OfItself;
 use crate::driver::workers::{Remains, Stop};
 use crate::handover::cluster::{LinkState, SharedData};
 use crate::handover::intercept::InterceptionState;
@@ -102,6 +103,8 @@ pub(super) struct WorkerState {
     pub(super) handed: Vec<u64>,
     pub(super) link: Option<LinkState>,
     pub(super) notify: Option<NotifyState>,
+    #[serde(default)]
+    pub(super) said: OfItself,
 }
 
 /// Why this program cannot take over.

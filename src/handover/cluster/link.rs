@@ -5,6 +5,8 @@
 //! ```
 //! A leaving worker gets no sockets any more; Node would fail an assertion on them.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -12,9 +14,13 @@ use super::codec::{Decoder, Ignored, Incoming, Listening, Query, internal_comman
 use super::shared_data::SharedData;
 use super::wanted::{Errno, Wanted};
 use super::wire::{
-    Frame, HandleKind, Message, SocketType, acknowledgement, handle_frame, message_frame, user_frame,
+    Frame, HandleKind, Message, SocketType, acknowledgement, empty_handle, handle_frame, message_frame,
+    user_frame,
 };
 use crate::spec::WorkerId;
+
+/// More than any worker is sent between two turns of its event loop.
+const MOST_UNACKNOWLEDGED: usize = 1024;
 
 /// One server of a worker: the number of the query that asked for it. Unique in its link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,6 +43,8 @@ pub enum FromWorker {
     Connection { seq: u64, taken: bool },
     /// The descriptor that we sent last and that was not yet spoken of has not arrived: it has no room for it.
     DescriptorLost,
+    /// The answer to [`Link::ping`]: the worker's event loop has turned.
+    Pulse,
     /// The app said this by `process.send`.
     Said(Box<RawValue>),
     /// It wrote a line that is no message: not JSON, too long, or unknown.
@@ -61,6 +69,17 @@ pub struct Link {
     seq: u64,
     servers: Vec<Server>,
     leaving: bool,
+    /// What we sent that Node acknowledges and has not yet: it does so in order.
+    #[serde(default)]
+    unacknowledged: VecDeque<Sent>,
+}
+
+/// A message that Node acknowledges by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Sent {
+    Descriptor,
+    /// It promises a descriptor that does not come: Node says that it has got none, as soon as its event loop turns.
+    Ping,
 }
 
 /// A server that the worker has asked for and not closed yet.
@@ -77,7 +96,14 @@ impl Link {
     /// A link to a worker that was just started.
     #[must_use]
     pub fn new(worker: WorkerId) -> Self {
-        Self { worker, decoder: Decoder::default(), seq: 0, servers: Vec::new(), leaving: false }
+        Self {
+            worker,
+            decoder: Decoder::default(),
+            seq: 0,
+            servers: Vec::new(),
+            leaving: false,
+            unacknowledged: VecDeque::new(),
+        }
     }
 
     /// Takes in what the worker wrote. What can be answered here is put into `replies`; the rest is returned, in order.
@@ -131,6 +157,16 @@ impl Link {
         Some(self.message(Message { act: Some("disconnect"), ..Message::default() }))
     }
 
+    /// Asks the worker's event loop for a sign of life ([`FromWorker::Pulse`]), which Node gives without the app's knowing.
+    /// `None` if it is leaving.
+    pub fn ping(&mut self) -> Option<Frame> {
+        if self.leaving {
+            return None;
+        }
+        self.note(Sent::Ping);
+        Some(empty_handle())
+    }
+
     /// A message for the app's `process.on('message')`. `None` if it looks like one of Node's own.
     #[must_use]
     pub fn user(json: &RawValue) -> Option<Frame> {
@@ -163,8 +199,16 @@ impl Link {
                 Some(FromWorker::Leaving)
             }
             Incoming::Reply { ack, accepted } => Some(FromWorker::Connection { seq: ack, taken: accepted }),
-            Incoming::HandleAck => None,
-            Incoming::HandleNack => Some(FromWorker::DescriptorLost),
+            Incoming::HandleAck => {
+                if self.unacknowledged.front() == Some(&Sent::Descriptor) {
+                    self.unacknowledged.pop_front();
+                }
+                None
+            }
+            Incoming::HandleNack => match self.unacknowledged.pop_front() {
+                Some(Sent::Ping) => Some(FromWorker::Pulse),
+                Some(Sent::Descriptor) | None => Some(FromWorker::DescriptorLost),
+            },
             Incoming::Handle { message } => {
                 replies.push(acknowledgement());
                 message.map(FromWorker::Said)
@@ -228,7 +272,15 @@ impl Link {
     }
 
     fn handle(&mut self, kind: HandleKind, socket_type: SocketType, message: Message<'_>) -> Frame {
+        self.note(Sent::Descriptor);
         handle_frame(kind, socket_type, self.numbered(message))
+    }
+
+    fn note(&mut self, sent: Sent) {
+        // Node acknowledges everything; who does not is no Node.
+        if self.unacknowledged.len() < MOST_UNACKNOWLEDGED {
+            self.unacknowledged.push_back(sent);
+        }
     }
 
     fn numbered<'a>(&mut self, message: Message<'a>) -> Message<'a> {

@@ -175,6 +175,17 @@ impl ClusterLink {
         self.shared.send(frame, None);
     }
 
+    /// Asks the worker's event loop for a sign of life, [`FromWorker::Pulse`]. False if it cannot be asked.
+    #[must_use]
+    pub fn ping(&self) -> bool {
+        if self.socket.strong_count() == 0 {
+            return false;
+        }
+        let Some(frame) = self.shared.link.borrow_mut().ping() else { return false };
+        self.shared.send(Some(frame), None);
+        true
+    }
+
     /// Sends `message` to the app's `process.on('message')`. It is refused if the app does not read, is gone, or if the
     /// message looks like one of Node's own.
     pub fn send(&self, message: &RawValue) -> Taken {

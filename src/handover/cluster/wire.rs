@@ -110,6 +110,12 @@ pub fn acknowledgement() -> Frame {
     Frame { line: b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n".to_vec(), carries: Carries::Nothing }
 }
 
+/// A message that should come with a descriptor, without one. Node answers that it has got none (NODE_HANDLE_NACK).
+#[must_use]
+pub fn empty_handle() -> Frame {
+    Frame { line: b"{\"cmd\":\"NODE_HANDLE\"}\n".to_vec(), carries: Carries::Nothing }
+}
+
 /// A message for the app.
 #[must_use]
 pub fn user_frame(json: &RawValue) -> Frame {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::world::{Life, World};
 use crate::process::{ExitReason, Signal};
 use crate::spec::WorkerId;
-use crate::supervisor::{Command, Event, Killer, Listen, Survivors};
+use crate::supervisor::{Command, Event, Health, Killer, Listen, Survivors, Word};
 
 /// Something that happens. The number chooses among the workers that it can happen to.
 #[derive(Debug, Clone)]
@@ -17,6 +17,11 @@ pub(super) enum Happening {
     GroupGone(usize),
     Listen(usize, Option<u16>),
     Ready(usize),
+    Say(usize, Word),
+    Beat(usize),
+    /// A check that is under way ends.
+    Checked(usize, Health),
+    ChecksLost,
     Signal(Signal),
     Order(Command),
     OutputClosed,
@@ -59,6 +64,22 @@ impl World {
                     self.say_ready(worker);
                 }
             }
+            Happening::Say(n, word) => {
+                if let Some(worker) = self.choose(n, alive) {
+                    self.say(worker, word);
+                }
+            }
+            Happening::Beat(n) => {
+                if let Some(worker) = self.choose(n, alive) {
+                    self.beat(worker);
+                }
+            }
+            Happening::Checked(n, health) => {
+                if let Some(worker) = self.choose(n, alive) {
+                    self.checked(worker, (health != Health::Healthy).then_some("unwell"));
+                }
+            }
+            Happening::ChecksLost => self.lose_checks(),
             Happening::Signal(signal) => self.signal(signal),
             Happening::Order(command) if self.exits.is_empty() => self.order(command),
             // It would bring back what is over.
@@ -104,6 +125,9 @@ impl World {
             for id in self.live() {
                 self.listen(id.0, 5000);
                 self.say_ready(id.0);
+                self.say(id.0, Word::Alive);
+                self.beat(id.0);
+                self.checked(id.0, None);
                 if self.processes[&id].asked && self.processes[&id].leader == Life::Alive {
                     self.exit(id.0, ExitReason::Code(0));
                 }
@@ -111,6 +135,10 @@ impl World {
             if !self.jump() && self.processes.len() == before {
                 return;
             }
+        }
+        // What is watched is looked at for ever.
+        if self.is_watched {
+            return;
         }
         panic!("it never comes to rest: {:?}", self.supervisor);
     }

@@ -8,9 +8,13 @@ use proptest::prelude::*;
 use super::happening::Happening;
 use super::world::{World, secs, spec};
 use crate::process::{ExitReason, Pid, Signal};
-use crate::spec::{AfterExit, AppSpec, InstanceId, OnHup, ReadySign, RestartDelay, WorkerId};
+use crate::spec::{
+    AfterExit, AppSpec, CheckPace, EventLoop, HealthCheck, HealthPolicy, InstanceId, ListeningHeard, OnHup,
+    Peer, Probe, ReadySign, RestartDelay, WorkerId,
+};
 use crate::supervisor::{
-    Action, Command, Event, Killer, Listen, Scope, SpawnFailure, StateName, Supervisor, Survivors, Uptime,
+    Action, Beat, Command, Event, Health, Killer, Listen, Scope, SpawnFailure, StateName, Subject,
+    Supervisor, Survivors, Uptime, Word,
 };
 
 /// A few thousand histories take a second or two. `PROPTEST_CASES` asks for another number. Nothing is written
@@ -59,11 +63,49 @@ fn happenings(signal_numbers: &'static [i32]) -> impl Strategy<Value = Happening
         5 => (any::<usize>(), prop::sample::select(vec![Some(5000), Some(5000), Some(3000), None]))
             .prop_map(|(n, port)| Happening::Listen(n, port)),
         2 => any::<usize>().prop_map(Happening::Ready),
+        2 => (any::<usize>(), said()).prop_map(|(n, word)| Happening::Say(n, word)),
+        1 => any::<usize>().prop_map(Happening::Beat),
+        3 => (any::<usize>(), prop::sample::select(vec![Health::Healthy, Health::Unhealthy]))
+            .prop_map(|(n, health)| Happening::Checked(n, health)),
+        1 => Just(Happening::ChecksLost),
         6 => signals(signal_numbers).prop_map(Happening::Signal),
         3 => orders().prop_map(Happening::Order),
         1 => prop::sample::select(vec![1, 126, 127]).prop_map(Happening::FailNextSpawn),
         1 => any::<usize>().prop_map(Happening::Stale),
     ]
+}
+
+fn said() -> impl Strategy<Value = Word> {
+    prop_oneof![
+        4 => Just(Word::Alive),
+        1 => Just(Word::Trigger),
+        1 => prop::sample::select(vec![0, 1, 60]).prop_map(|s| Word::Period(secs(s))),
+        1 => prop::sample::select(vec![0, 1, 60]).prop_map(|s| Word::Extend(secs(s))),
+        1 => Just(Word::Stopping),
+    ]
+}
+
+/// What is watched, if anything.
+fn watched() -> impl Strategy<Value = HealthPolicy> {
+    let check = |probe| {
+        let pace = CheckPace { interval: secs(2), timeout: secs(1), retries: 2, start_period: secs(5) };
+        Some(HealthCheck { probe, pace })
+    };
+    let http = Probe::Http { to: Peer::default(), path: "/".to_owned() };
+    let nothing = HealthPolicy::default();
+    let pulse = HealthPolicy {
+        kill_stalled: Some(secs(3)),
+        event_loop: EventLoop::Answers,
+        check: check(Probe::Command("true".to_owned())),
+        ..nothing.clone()
+    };
+    let watchdog = HealthPolicy {
+        watchdog: Some(secs(3)),
+        check: check(http),
+        kill_stalled: Some(secs(3)),
+        ..nothing.clone()
+    };
+    prop::sample::select(vec![nothing, pulse, watchdog])
 }
 
 const WITHOUT_STOPS: &[i32] = &[1, 1, 1, 10, 17, 18, 20, 21, 21, 22, 22, 28];
@@ -83,6 +125,7 @@ prop_compose! {
         max_unstable in prop::sample::select(vec![0, 1, 3, 16]),
         stop_timeout in prop::sample::select(vec![0, 5, 25]),
         stop_signal in prop::sample::select(vec![None, Some(Signal::INT)]),
+        health in watched(),
         said in prop::bool::weighted(0.3),
         ready_timeout in prop::sample::select(vec![0, 3, 30]),
         port in prop::sample::select(vec![None, Some(5000)]),
@@ -96,7 +139,12 @@ prop_compose! {
         spec.restart.max_unstable = max_unstable;
         spec.stop.timeout = secs(stop_timeout);
         spec.stop.signal = stop_signal;
-        spec.readiness.sign = if said { ReadySign::Said } else { ReadySign::Listening };
+        spec.readiness.sign = match (said, &health.check) {
+            (false, _) => ReadySign::Listening,
+            (true, None) => ReadySign::Said,
+            (true, Some(_)) => ReadySign::Healthy(ListeningHeard::Yes),
+        };
+        spec.health = health;
         spec.readiness.timeout = secs(ready_timeout);
         spec.readiness.port = port;
         spec.on_hup = if forward { OnHup::Forward } else { OnHup::Reload };
@@ -209,6 +257,14 @@ fn events() -> impl Strategy<Value = Event> {
         3 => (worker(), any::<Option<u16>>())
             .prop_map(|(worker, port)| Event::Listening { worker, listen: Listen { port } }),
         1 => worker().prop_map(|worker| Event::Ready { worker }),
+        1 => (worker(), said()).prop_map(|(worker, word)| Event::Notified { worker, word }),
+        1 => (worker(), prop::sample::select(vec![Beat::Turned, Beat::Unheard]))
+            .prop_map(|(worker, beat)| Event::Pulse { worker, beat }),
+        1 => (any::<Option<u32>>(), any::<bool>()).prop_map(|(worker, is_well)| Event::Checked {
+            subject: worker.map_or(Subject::App, |worker| Subject::Worker(WorkerId(worker % 12))),
+            result: if is_well { Ok(()) } else { Err(String::new()) },
+        }),
+        1 => Just(Event::ChecksLost),
         3 => (worker(), reasons(), survivors()).prop_map(|(worker, reason, survivors)| Event::Exited {
             worker,
             reason,

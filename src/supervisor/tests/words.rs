@@ -1,6 +1,8 @@
 //! Actions in a few words each, so that scenarios can be read. Spans that carry jitter are left out.
 
-use crate::supervisor::{Action, Answer, CalledOff, Next, Notice, Recipient, StopReason};
+use crate::process::Pid;
+use crate::spec::InstanceId;
+use crate::supervisor::{Action, Answer, CalledOff, Next, Notice, Recipient, StopReason, Subject};
 
 /// `worker` 3 is `w3`, instance 0 is `#0`, generation 2 is `g2`.
 pub(super) fn words(action: &Action) -> String {
@@ -23,6 +25,12 @@ pub(super) fn words(action: &Action) -> String {
         Action::Adopt { generation, .. } => format!("adopt g{generation}"),
         Action::Answer { ticket, answer } => format!("answer {}: {}", ticket.0, answer_words(answer)),
         Action::Notice(notice) => notice_words(notice),
+        Action::Check { subject, generation, .. } => {
+            format!("check {} g{generation}", subject_words(*subject))
+        }
+        Action::EndCheck { subject } => format!("end check {}", subject_words(*subject)),
+        Action::Ping { worker } => format!("ping w{worker}"),
+        Action::Report { worker, cause } => format!("report w{worker} {cause:?}"),
         Action::Exit { status } => format!("exit {status}"),
     }
 }
@@ -43,6 +51,17 @@ fn notice_words(notice: &Notice) -> String {
             format!("spawn failed w{worker} {}: {}", failure.status, next_words(*next))
         }
         Notice::Killing { worker, after, .. } => format!("killing w{worker} {after:?}"),
+        Notice::Unhealthy { whose, failures, why } => {
+            format!("unhealthy {} {failures} {why}", whose_words(*whose))
+        }
+        Notice::Healthy { whose } => format!("healthy {}", whose_words(*whose)),
+        Notice::Stalled { worker, cause, span, .. } => format!("stalled w{worker} {cause:?} {span:?}"),
+        Notice::ReplacementDeferred { instance, row, delay } => {
+            format!("replacement deferred #{instance} {row} {delay:?}")
+        }
+        Notice::ReplacementFailed { instance, why, delay } => {
+            format!("replacement failed #{instance} {} {delay:?}", why_words(why))
+        }
         Notice::Failed { instance, starts } => format!("failed #{instance} {starts}"),
         Notice::Stopping { reason: StopReason::Signal(signal), workers } => {
             format!("stopping {signal} {workers}")
@@ -67,6 +86,17 @@ fn notice_words(notice: &Notice) -> String {
         Notice::ScaleRefused { at } => format!("scale refused {at}"),
         Notice::Ended { verdict, status } => format!("ended {verdict:?} {status}"),
     }
+}
+
+fn subject_words(subject: Subject) -> String {
+    match subject {
+        Subject::App => "app".to_owned(),
+        Subject::Worker(worker) => format!("w{worker}"),
+    }
+}
+
+fn whose_words(whose: Option<(InstanceId, Pid)>) -> String {
+    whose.map_or_else(|| "app".to_owned(), |(instance, _)| format!("#{instance}"))
 }
 
 fn why_words(why: &CalledOff) -> String {

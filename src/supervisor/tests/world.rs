@@ -8,12 +8,12 @@ use std::time::Duration;
 use super::words::words;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{
-    AfterExit, AppSpec, CommandSpec, Company, InstanceId, OnHup, ReadinessPolicy, ReadySign, RestartDelay,
-    RestartPolicy, Share, StopPolicy, WorkerId,
+    AfterExit, AppSpec, CommandSpec, Company, HealthPolicy, InstanceId, OnHup, ReadinessPolicy, ReadySign,
+    RestartDelay, RestartPolicy, Share, StopPolicy, WorkerId,
 };
 use crate::supervisor::{
-    Action, Command, Event, Killer, Listen, Notice, SpawnFailure, StateName, Supervisor, Survivors, Ticket,
-    Uptime,
+    Action, Beat, Command, Event, Killer, Listen, Notice, SpawnFailure, StateName, Subject, Supervisor,
+    Survivors, Ticket, Uptime, Word,
 };
 
 pub(super) const CRASH: ExitReason = ExitReason::Code(1);
@@ -42,6 +42,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
         },
         stop: StopPolicy { signal: None, timeout: secs(25) },
         readiness: ReadinessPolicy { sign: ReadySign::Listening, timeout: secs(30), port: Some(5000) },
+        health: HealthPolicy::default(),
         on_hup: OnHup::Reload,
         share: Share::Auto,
         company: Company::None,
@@ -86,6 +87,10 @@ pub(super) struct World {
     open_orders: BTreeSet<Ticket>,
     /// Whether the last order was one that stops who serves.
     interrupting: bool,
+    /// Checks that are under way.
+    checks: BTreeSet<Subject>,
+    /// Whether anything of the app's health is watched, which goes on for as long as it runs.
+    pub(super) is_watched: bool,
 }
 
 impl World {
@@ -112,6 +117,8 @@ impl World {
             orders: 0,
             open_orders: BTreeSet::new(),
             interrupting: false,
+            checks: BTreeSet::new(),
+            is_watched: spec.health != HealthPolicy::default(),
         };
         world.perform(actions);
         world
@@ -190,6 +197,20 @@ impl World {
                 assert!(!instances.is_empty() && instances.is_sorted());
                 assert!(!self.stopping, "serving while all stops");
             }
+            Action::Check { subject, .. } => {
+                if let Subject::Worker(worker) = subject {
+                    let process = self.existing(worker);
+                    assert!(!process.asked && process.leader == Life::Alive, "w{worker} is leaving");
+                }
+                assert!(self.checks.insert(subject), "two checks of {subject:?}");
+            }
+            Action::EndCheck { subject } => {
+                assert!(self.checks.remove(&subject), "no check of {subject:?} is under way");
+            }
+            Action::Ping { worker } | Action::Report { worker, .. } => {
+                let process = self.existing(worker);
+                assert!(process.ready && !process.asked, "w{worker} does not serve");
+            }
             Action::Suspend => assert!(!self.stopping, "Ctrl-Z while all stops"),
             Action::StopListening => assert!(self.stopping || self.is_held()),
             Action::Adopt { .. } => {}
@@ -219,6 +240,8 @@ impl World {
 
     /// Nobody who serves is asked to end unless all stops, its instance is gone, or another has its place.
     fn stop(&mut self, worker: WorkerId) {
+        // The driver ends the check of a worker that leaves.
+        self.checks.remove(&Subject::Worker(worker));
         let process = self.existing(worker);
         assert!(!process.asked, "w{worker} was asked before");
         process.asked = true;
@@ -313,6 +336,30 @@ impl World {
         self.tell(Event::Ready { worker: WorkerId(worker) });
     }
 
+    pub(super) fn say(&mut self, worker: u32, word: Word) {
+        self.tell(Event::Notified { worker: WorkerId(worker), word });
+    }
+
+    pub(super) fn beat(&mut self, worker: u32) {
+        self.tell(Event::Pulse { worker: WorkerId(worker), beat: Beat::Turned });
+    }
+
+    /// The check of the worker, or where there is none of it, of the app, ends; `why` it fails if it does.
+    pub(super) fn checked(&mut self, worker: u32, why: Option<&str>) {
+        let subject = match Subject::Worker(WorkerId(worker)) {
+            of_worker if self.checks.contains(&of_worker) => of_worker,
+            _ => Subject::App,
+        };
+        if self.checks.remove(&subject) {
+            self.tell(Event::Checked { subject, result: why.map_or(Ok(()), |why| Err(why.to_owned())) });
+        }
+    }
+
+    pub(super) fn lose_checks(&mut self) {
+        self.checks.clear();
+        self.tell(Event::ChecksLost);
+    }
+
     pub(super) fn exit(&mut self, worker: u32, reason: ExitReason) {
         self.exit_leaving(worker, reason, Survivors::None);
     }
@@ -320,6 +367,7 @@ impl World {
     /// The worker's first process ends.
     pub(super) fn exit_leaving(&mut self, worker: u32, reason: ExitReason, survivors: Survivors) {
         let worker = WorkerId(worker);
+        self.checks.remove(&Subject::Worker(worker));
         let process = self.processes.get_mut(&worker).unwrap();
         assert_eq!(process.leader, Life::Alive);
         process.leader = Life::Over;

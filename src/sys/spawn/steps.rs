@@ -6,12 +6,12 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::{ListenPid, Order, Stage, Stdin};
+use super::{Order, Stage, Stdin};
 use crate::process::Signal;
 use crate::sys::descriptors::{self, Limit};
 use crate::sys::filter::Filter;
@@ -24,8 +24,8 @@ pub(super) struct Steps {
     /// For a script without `#!` line, which the kernel refuses and execvp(3) gives to the shell.
     shell_arguments: CStrings,
     environment: CStrings,
-    /// Where in `environment` the digits of `LISTEN_PID` go.
-    listen_pid: Option<usize>,
+    /// Which strings of `environment` get our pid as their value, and where in them its digits go.
+    own_pid: Vec<(usize, usize)>,
     directory: Option<CString>,
     terminal: bool,
     extra: Option<RawFd>,
@@ -35,25 +35,24 @@ pub(super) struct Steps {
 }
 
 /// Room for any pid; what it does not need is cut off.
-const LISTEN_PID: &[u8] = b"LISTEN_PID=0000000000";
-const DIGITS_AT: usize = "LISTEN_PID=".len();
+const ANY_PID: &str = "0000000000";
 
 impl Steps {
     pub(super) fn prepare(program: &Path, order: &Order<'_>, channel: Option<RawFd>) -> Self {
         let path = program.as_os_str();
         let arguments = || order.arguments.iter().map(OsString::as_os_str);
-        let mut entries: Vec<OsString> =
-            order.environment.iter().map(|(name, value)| entry(name, value)).collect();
-        let listen_pid = (order.listen_pid == ListenPid::Set).then_some(entries.len());
-        if listen_pid.is_some() {
-            entries.push(OsStr::from_bytes(LISTEN_PID).to_owned());
-        }
+        let is_own = |name: &OsStr| order.own_pid.iter().any(|own| name == *own);
+        let given = order.environment.iter().filter(|(name, _)| !is_own(name));
+        let mut entries: Vec<OsString> = given.map(|(name, value)| entry(name, value)).collect();
+        let own_pid =
+            (entries.len()..).zip(order.own_pid).map(|(index, name)| (index, name.len() + 1)).collect();
+        entries.extend(order.own_pid.iter().map(|name| entry(OsStr::new(name), OsStr::new(ANY_PID))));
         Self {
             program: c_string(path),
             arguments: CStrings::new([order.program].into_iter().chain(arguments())),
             shell_arguments: CStrings::new([OsStr::new("/bin/sh"), path].into_iter().chain(arguments())),
             environment: CStrings::new(entries.iter().map(OsString::as_os_str)),
-            listen_pid,
+            own_pid,
             directory: order.directory.map(|directory| c_string(directory.as_os_str())),
             terminal: order.stdin == Stdin::Terminal,
             extra: order.extra.map(|fd| fd.as_raw_fd()),
@@ -73,7 +72,7 @@ impl Steps {
         step(Stage::Descriptors, || self.place_descriptors())?;
         step(Stage::Filter, || self.install_filter())?;
         step(Stage::Limits, || self.limit_descriptors())?;
-        self.write_listen_pid();
+        self.write_own_pid();
         Err(Stage::Execute.pack(self.execute()))
     }
 
@@ -127,18 +126,19 @@ impl Steps {
     }
 
     /// Writes our pid, which only the child knows, without leading zeros.
-    fn write_listen_pid(&mut self) {
-        let Some(index) = self.listen_pid else { return };
+    fn write_own_pid(&mut self) {
         // SAFETY: getpid(2) cannot fail.
         let pid = unsafe { libc::getpid() };
-        let digits = &mut self.environment.bytes_mut(index)[DIGITS_AT..];
         let count = pid.ilog10() as usize + 1;
-        let mut rest = pid;
-        for place in digits[..count].iter_mut().rev() {
-            *place = b'0' + (rest % 10) as u8;
-            rest /= 10;
+        for &(index, digits_at) in &self.own_pid {
+            let digits = &mut self.environment.bytes_mut(index)[digits_at..];
+            let mut rest = pid;
+            for place in digits[..count].iter_mut().rev() {
+                *place = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+            digits[count] = 0;
         }
-        digits[count] = 0;
     }
 
     fn execute(&self) -> Errno {

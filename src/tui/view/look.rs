@@ -129,7 +129,9 @@ impl From<Status> for Ink {
     fn from(status: Status) -> Self {
         match status {
             Status::Online => Self::Good,
-            Status::Launching | Status::WaitingRestart | Status::Stopping => Self::Warning,
+            Status::Unhealthy | Status::Launching | Status::WaitingRestart | Status::Stopping => {
+                Self::Warning
+            }
             Status::Stopped => Self::Faint,
             Status::Errored => Self::Bad,
         }

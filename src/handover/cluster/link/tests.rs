@@ -328,3 +328,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_event_loop_that_turns_is_told_from_a_descriptor_that_was_lost() {
+    let mut talk = Talk::new();
+    let query = talk.ask(1, None, 80);
+    talk.give(&query);
+    let ping = talk.link.ping().unwrap();
+    assert_eq!((read(&ping), ping.carries), (json!({"cmd": "NODE_HANDLE"}), Carries::Nothing));
+    let nack = json!({"cmd": "NODE_HANDLE_NACK"});
+    assert!(matches!(talk.hear(&nack)[..], [FromWorker::DescriptorLost]));
+    assert!(matches!(talk.hear(&nack)[..], [FromWorker::Pulse]));
+    assert!(matches!(talk.hear(&nack)[..], [FromWorker::DescriptorLost]));
+}
+
+#[test]
+fn a_descriptor_that_has_arrived_leaves_the_ping_before_it_to_be_answered() {
+    let mut talk = Talk::new();
+    let query = talk.ask(1, None, 80);
+    talk.give(&query);
+    talk.link.ping().unwrap();
+    assert!(talk.hear(&json!({"cmd": "NODE_HANDLE_ACK"})).is_empty());
+    assert!(matches!(talk.hear(&json!({"cmd": "NODE_HANDLE_NACK"}))[..], [FromWorker::Pulse]));
+    talk.link.disconnect();
+    assert_eq!(talk.link.ping(), None);
+}

@@ -32,6 +32,7 @@ pub(crate) fn app(app_id: u32, name: &str, ids: &[u32]) -> AppView {
         created_at_ms: 0,
         generation: 1,
         reloading: None,
+        health: None,
         instances: (0..).zip(ids).map(|(instance, &id)| self::instance(id, instance)).collect(),
         listeners: Vec::new(),
         logs: LogFilesView::default(),
@@ -57,6 +58,8 @@ pub(crate) fn instance(id: u32, instance: u32) -> InstanceView {
         processes: Some(1),
         next_start_in_ms: None,
         last_exit: None,
+        health: None,
+        says: None,
     }
 }
 

@@ -1,0 +1,52 @@
+//! The options that say how workers are watched.
+
+use std::time::Duration;
+
+use super::reader::Reader;
+use crate::config::env::Environment;
+use crate::config::raw::Flags;
+use crate::config::{duration, health, setting, values};
+use crate::spec::{CheckPace, EventLoop, HealthCheck, HealthPolicy};
+
+/// As in Kubernetes: often enough for a load balancer's patience, and cheap.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// Longer than a busy server takes, shorter than people wait.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// As in Docker and Kubernetes.
+const RETRIES: u32 = 3;
+
+/// Reads them; a problem goes to `reader`, and the default stands in for the value.
+pub(super) fn read(reader: &mut Reader, flags: &Flags, env: &Environment) -> HealthPolicy {
+    let watchdog = reader.text(setting::WATCHDOG, &flags.watchdog, &env.pmr_watchdog, health::span);
+    let probe = reader.text(setting::HEALTH, &flags.health, &env.pmr_health, health::probe);
+    let pace = pace(reader, flags, env);
+    let kill_stalled =
+        reader.text(setting::KILL_STALLED, &flags.kill_stalled, &env.pmr_kill_stalled, health::span);
+    HealthPolicy {
+        watchdog,
+        check: probe.map(|probe| HealthCheck { probe, pace }),
+        kill_stalled,
+        event_loop: EventLoop::Unknown,
+    }
+}
+
+fn pace(reader: &mut Reader, flags: &Flags, env: &Environment) -> CheckPace {
+    let interval =
+        reader.text(setting::HEALTH_INTERVAL, &flags.health_interval, &env.pmr_health_interval, health::span);
+    let timeout =
+        reader.text(setting::HEALTH_TIMEOUT, &flags.health_timeout, &env.pmr_health_timeout, health::span);
+    let retries =
+        reader.text(setting::HEALTH_RETRIES, &flags.health_retries, &env.pmr_health_retries, values::count);
+    let start_period = reader.text(
+        setting::HEALTH_START_PERIOD,
+        &flags.health_start_period,
+        &env.pmr_health_start_period,
+        duration::parse,
+    );
+    CheckPace {
+        interval: interval.unwrap_or(INTERVAL),
+        timeout: timeout.unwrap_or(TIMEOUT),
+        retries: retries.unwrap_or(RETRIES),
+        start_period: start_period.unwrap_or_default(),
+    }
+}
