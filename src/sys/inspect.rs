@@ -64,6 +64,31 @@ fn parse_socket_link(link: &str) -> Option<u64> {
     link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
+/// The sockets of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sockets {
+    /// The inodes of all that it has open.
+    Open(Vec<u64>),
+    /// We may not see them, or it has ended.
+    Unknown,
+}
+
+/// The sockets that the process has open.
+#[must_use]
+pub fn sockets(pid: Pid) -> Sockets {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Sockets::Unknown };
+    let mut inodes = Vec::new();
+    for entry in entries.flatten() {
+        match fs::read_link(entry.path()) {
+            Ok(target) => inodes.extend(target.to_str().and_then(parse_socket_link)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Sockets::Unknown,
+            // It was closed meanwhile.
+            Err(_) => {}
+        }
+    }
+    Sockets::Open(inodes)
+}
+
 /// Whether the process has the socket `inode` open, under any descriptor but `except`.
 #[must_use]
 pub fn holds_socket(pid: Pid, inode: u64, except: Option<RawFd>) -> bool {
@@ -177,6 +202,14 @@ mod tests {
         let value = 0x1234_5678_i32;
         assert_eq!(int(me(), (&raw const value) as u64), Some(value));
         assert_eq!(int(me(), 8), None);
+    }
+
+    #[test]
+    fn the_sockets_of_a_process_are_found() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let Sockets::Open(inodes) = sockets(me()) else { panic!("we may see our own") };
+        assert!(inodes.contains(&socket_inode(me(), socket.as_raw_fd()).unwrap()));
+        assert_eq!(sockets(Pid::new(i32::MAX)), Sockets::Unknown);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod guard;
 pub mod inherited;
 pub mod inspect;
 pub mod low_fds;
+pub mod members;
 pub mod notification;
 pub mod notify;
 pub mod pages;
