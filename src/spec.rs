@@ -163,6 +163,9 @@ pub struct StopPolicy {
     pub signal: Option<Signal>,
     /// How long it may take before SIGKILL.
     pub timeout: Duration,
+    /// How long it may take to finish its answers before it is asked.
+    #[serde(default)]
+    pub drain: Duration,
 }
 
 /// How it is known that a worker serves.

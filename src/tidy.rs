@@ -13,6 +13,8 @@ const PURE: &[&str] = &[
     "cli/render/",
     "control/call.rs",
     "control/sse.rs",
+    "driver/drain/judge.rs",
+    "driver/drain/watch.rs",
     "process.rs",
     "spec.rs",
     "config/cgroup.rs",

@@ -4,6 +4,7 @@ A worker is stopped first, so that it can take no more while we look at what the
 and not closed again. That is what no runtime outside the connections' path can save.
 """
 
+import contextlib
 import os
 import signal
 import time
@@ -31,10 +32,13 @@ def kill(pid):
             pass
         held = proc.connections(pid)
         death = Death(time.monotonic(), held)
-        os.kill(pid, signal.SIGKILL)
         return death
     except (ProcessLookupError, FileNotFoundError, PermissionError):
         return None
+    finally:
+        # In any case: it must not stay stopped.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def explained(failure, deaths):

@@ -45,7 +45,11 @@ class Program:
 
     def start(self, port, rate, seconds, path="/"):
         command = [self.path, str(port), path, str(rate), str(seconds)]
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        # A pipe that nobody reads before the end would hold it up once many requests have failed.
+        said = tempfile.TemporaryFile("w+")
+        running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said)
+        running.said = said
+        return running
 
     def run(self, port, rate, seconds, path="/"):
         return finish(self.start(port, rate, seconds, path))
@@ -59,7 +63,10 @@ def compiled(name, directory, *words):
 
 def finish(running):
     """What a started load has found, once it is over."""
-    said, _ = running.communicate()
+    running.wait()
+    running.said.seek(0)
+    said = running.said.read()
+    running.said.close()
     failures = [
         Failure(int(port), why, float(begun) / 1000, float(ended) / 1000)
         for port, why, begun, ended in re.findall(r"^failed (\d+) (\w+) ([\d.]+) ([\d.]+)$", said, re.M)

@@ -126,6 +126,7 @@ impl Given {
         Some(match name {
             b"instances" => &mut flags.instances,
             b"name" => &mut flags.name,
+            b"drain-timeout" => &mut flags.drain_timeout,
             b"kill-timeout" => &mut flags.kill_timeout,
             b"kill-signal" => &mut flags.kill_signal,
             b"max-restarts" => &mut flags.max_restarts,
@@ -187,6 +188,7 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
     let flagged = [
         (setting::INSTANCES, flags.instances.is_some()),
         (setting::NAME, flags.name.is_some()),
+        (setting::DRAIN_TIMEOUT, flags.drain_timeout.is_some()),
         (setting::KILL_TIMEOUT, flags.kill_timeout.is_some()),
         (setting::KILL_SIGNAL, flags.kill_signal.is_some()),
         (setting::AUTORESTART, flags.no_autorestart),

@@ -43,6 +43,7 @@ enum Step {
     Jump,
     Exit { worker: u8, how: u8, number: u8 },
     GroupGone { worker: u8 },
+    Drained { worker: u8 },
     Listen { worker: u8 },
     ListenElsewhere { worker: u8, port: u8 },
     Ready { worker: u8 },
@@ -101,6 +102,7 @@ fn happening(step: Step) -> Happening {
             Happening::Exit(of(worker), reason(how, number), survivors)
         }
         Step::GroupGone { worker } => Happening::GroupGone(of(worker)),
+        Step::Drained { worker } => Happening::Drained(of(worker)),
         Step::Listen { worker } => Happening::Listen(of(worker), Some(5000)),
         Step::ListenElsewhere { worker, port } => {
             Happening::Listen(of(worker), (port > 0).then_some(u16::from(port)))

@@ -47,6 +47,7 @@ enum What {
     Ready,
     Exited { how: u8, number: u8 },
     GroupGone,
+    Drained,
     Signalled { number: u8 },
     Commanded { order: Order, spec: Option<Shape> },
     OutputClosed,
@@ -102,6 +103,7 @@ fn event(worker: WorkerId, what: What) -> Event {
             survivors: if how & 2 == 0 { Survivors::None } else { Survivors::Some },
         },
         What::GroupGone => Event::GroupGone { worker },
+        What::Drained => Event::Drained { worker },
         What::Signalled { number } => Event::Signalled { signal: signal(number) },
         What::Commanded { order, spec } => {
             let ticket = Ticket(u64::from(worker.0));

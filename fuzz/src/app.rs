@@ -46,7 +46,11 @@ impl Shape {
                 min_uptime: seconds(0, [1, 0, 20, 1]),
                 max_unstable: [16, 0, 1, 3][usize::from(self.max_unstable % 4)],
             },
-            stop: StopPolicy { signal: flag(1).then_some(Signal::INT), timeout: seconds(2, [25, 0, 5, 25]) },
+            stop: StopPolicy {
+                signal: flag(1).then_some(Signal::INT),
+                timeout: seconds(2, [25, 0, 5, 25]),
+                drain: seconds(6, [10, 0, 3, 10]),
+            },
             readiness: ReadinessPolicy {
                 sign: if flag(2) { ReadySign::Said } else { ReadySign::Listening },
                 timeout: seconds(4, [30, 0, 3, 30]),

@@ -28,6 +28,10 @@ pub struct Options {
     #[arg(short, long, value_name = "NAME")]
     name: Option<OsString>,
 
+    /// Time for last answers [env: PMR_DRAIN_TIMEOUT] [default: 10s]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    drain_timeout: Option<OsString>,
+
     /// Time to stop before SIGKILL [env: PMR_KILL_TIMEOUT] [default: 25s]
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     kill_timeout: Option<OsString>,
@@ -269,6 +273,7 @@ impl From<Options> for Flags {
         Self {
             instances: options.instances,
             name: options.name,
+            drain_timeout: options.drain_timeout,
             kill_timeout: options.kill_timeout,
             kill_signal: options.kill_signal,
             no_autorestart: options.no_autorestart,

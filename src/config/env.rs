@@ -26,6 +26,7 @@ pub struct Environment {
     pub kubernetes_service_host: Option<String>,
     pub pmr_instances: Option<String>,
     pub pmr_name: Option<String>,
+    pub pmr_drain_timeout: Option<String>,
     pub pmr_kill_timeout: Option<String>,
     pub pmr_kill_signal: Option<String>,
     pub pmr_autorestart: Option<String>,
@@ -51,7 +52,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 30] = [
+const KNOWN: [&str; 31] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -61,6 +62,7 @@ const KNOWN: [&str; 30] = [
     "KUBERNETES_SERVICE_HOST",
     "PMR_INSTANCES",
     "PMR_NAME",
+    "PMR_DRAIN_TIMEOUT",
     "PMR_KILL_TIMEOUT",
     "PMR_KILL_SIGNAL",
     "PMR_AUTORESTART",

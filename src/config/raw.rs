@@ -9,6 +9,7 @@ use std::ffi::OsString;
 pub struct Flags {
     pub instances: Option<OsString>,
     pub name: Option<OsString>,
+    pub drain_timeout: Option<OsString>,
     pub kill_timeout: Option<OsString>,
     pub kill_signal: Option<OsString>,
     pub no_autorestart: bool,

@@ -17,6 +17,7 @@ const fn setting(name: &'static str, flag: &'static str, variable: &'static str)
 
 pub const INSTANCES: Setting = setting("instances", "--instances", "PMR_INSTANCES");
 pub const NAME: Setting = setting("name", "--name", "PMR_NAME");
+pub const DRAIN_TIMEOUT: Setting = setting("drain-timeout", "--drain-timeout", "PMR_DRAIN_TIMEOUT");
 pub const KILL_TIMEOUT: Setting = setting("kill-timeout", "--kill-timeout", "PMR_KILL_TIMEOUT");
 pub const KILL_SIGNAL: Setting = setting("kill-signal", "--kill-signal", "PMR_KILL_SIGNAL");
 pub const AUTORESTART: Setting = setting("autorestart", "--no-autorestart", "PMR_AUTORESTART");
@@ -46,9 +47,10 @@ pub const HEALTH_SETTINGS: [Setting; 7] =
     [WATCHDOG, HEALTH, HEALTH_INTERVAL, HEALTH_TIMEOUT, HEALTH_RETRIES, HEALTH_START_PERIOD, KILL_STALLED];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 23] = [
+pub const ALL: [Setting; 24] = [
     INSTANCES,
     NAME,
+    DRAIN_TIMEOUT,
     KILL_TIMEOUT,
     KILL_SIGNAL,
     AUTORESTART,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::clock;
 use super::collision;
+use super::drain::Drains;
 use super::health::Checks;
 use super::order::Pending;
 use super::plan::Plan;
@@ -37,6 +38,7 @@ pub(super) struct App {
     pub(super) supervisor: Supervisor,
     pub(super) workers: Workers,
     pub(super) listeners: Listeners,
+    pub(super) drains: Drains,
     pub(super) tickets: SharedData,
     /// Health checks that are under way.
     pub(super) checks: Checks,
@@ -84,6 +86,7 @@ impl App {
             definition,
             created_at_ms: clock::epoch_ms(),
             listeners: Listeners::new(instances),
+            drains: Drains::default(),
             plans: BTreeMap::from([(Generation(0), Rc::new(plan))]),
             replanned: None,
             supervisor,
@@ -156,9 +159,9 @@ impl App {
         self.removed && self.status.is_some()
     }
 
-    /// When to send [`Event::Deadline`].
+    /// When to call [`App::on_deadline`].
     pub(super) fn next_deadline(&self) -> Option<Uptime> {
-        self.supervisor.next_deadline()
+        [self.supervisor.next_deadline(), self.drains.next_look()].into_iter().flatten().min()
     }
 
     /// Tells the supervisor, and does what it asks for.
@@ -171,6 +174,7 @@ impl App {
     /// The deadline may have passed.
     pub(super) fn on_deadline(&mut self) {
         self.listeners.sweep();
+        self.look_at_drains();
         self.feed(Event::Deadline);
     }
 

@@ -55,6 +55,7 @@ impl App {
         self.listeners.tend(instance);
         self.abandon(instance);
         self.feed(Event::Exited { worker: id, reason, killer, survivors });
+        self.end_drain(id);
     }
 
     fn killer(&mut self, worker: &Worker, reason: ExitReason) -> Killer {

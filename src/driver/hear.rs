@@ -7,7 +7,6 @@ use super::app::App;
 use crate::handover::cluster::{Errno, FromWorker, Listening, Query, ServersLeft, Wanted};
 use crate::handover::intercept::Fact;
 use crate::listener::{Address, Blocking, Handed, ListenError, OnlyV6};
-use crate::process::Signal;
 use crate::spec::{InstanceId, WorkerId};
 use crate::supervisor::{Beat, Event, Listen, Subject};
 use crate::sys::notification::Notification;
@@ -18,8 +17,6 @@ pub(super) enum Asked {
     Question(Notification),
     /// The last process under the filter has ended, or nothing can be heard of them any more.
     Over,
-    /// It was scaled away, and has accepted all that waited for it: it is to be asked to end.
-    Drained(Signal),
     /// A health check over a connection has ended.
     Checked {
         subject: Subject,
@@ -32,7 +29,6 @@ impl App {
         match asked {
             Asked::Question(question) => self.on_question(worker, question),
             Asked::Over => self.workers.end_interception(worker),
-            Asked::Drained(signal) => self.ask_to_end(worker, *signal),
             Asked::Checked { subject, result } => self.on_checked(*subject, result.clone()),
         }
     }

@@ -16,6 +16,7 @@ mod app;
 mod clock;
 mod collision;
 mod death;
+mod drain;
 mod end;
 pub mod handle;
 mod health;

@@ -1,25 +1,15 @@
 //! Carries out what the supervisor asks for.
 
 use std::rc::Rc;
-use std::time::Duration;
-
-use tokio::sync::mpsc::Sender;
 
 use super::app::App;
 use super::clock;
-use super::hear::Asked;
 use super::workers::Stop;
-use crate::listener::Retired;
 use crate::logs::WorkerLogs;
 use crate::process::Signal;
-use crate::spec::{InstanceId, WorkerId, WorkerKey};
+use crate::spec::{InstanceId, WorkerId};
 use crate::supervisor::{Action, CalledOff, Notice, Recipient, Subject};
 use crate::sys::signals::{signal_group, signal_process};
-
-/// How often the queue of a worker that was scaled away is looked at; nothing tells when it is empty.
-const QUEUE_TICK: Duration = Duration::from_millis(5);
-/// How long a worker that does not accept is left alone.
-const QUEUE_PATIENCE: Duration = Duration::from_secs(1);
 
 impl App {
     /// Does all that is to be done, in order. A spawn is answered before anything else happens.
@@ -31,6 +21,7 @@ impl App {
                     let actions = self.supervisor.handle(self.shared.clock.now(), answer);
                     self.todo.extend(actions);
                 }
+                Action::Drain { worker, signal } => self.begin_drain(worker, signal),
                 Action::Stop { worker, signal } => self.stop(worker, signal),
                 Action::Kill { worker } => self.kill(worker),
                 Action::Forward { worker, signal, to } => self.forward(worker, signal, to),
@@ -49,26 +40,14 @@ impl App {
         }
     }
 
-    /// A worker that was scaled away has a queue of its own where its socket blocks. Nobody else can accept from it, and
-    /// new connections go elsewhere by now; so it is asked to end when it has taken the last.
+    /// Asks a worker to end. If it stands still, it goes on only after that.
     fn stop(&mut self, worker: WorkerId, signal: Signal) {
         self.end_check(Subject::Worker(worker));
-        let instance = self.workers.get(worker).map(|worker| worker.instance);
-        let queues = instance.map(|instance| self.listeners.retired(instance)).unwrap_or_default();
-        if queues.is_empty() {
-            self.ask_to_end(worker, signal);
-        } else {
-            let asking = Rc::clone(&self.shared.asking);
-            asking.update(|count| count + 1);
-            let drained = let_drain(self.key(worker), signal, queues, self.shared.questions.clone());
-            tokio::task::spawn_local(async move {
-                drained.await;
-                asking.update(|count| count - 1);
-            });
-        }
+        self.ask_to_end(worker, signal);
+        self.end_drain(worker);
     }
 
-    pub(super) fn ask_to_end(&mut self, worker: WorkerId, signal: Signal) {
+    fn ask_to_end(&mut self, worker: WorkerId, signal: Signal) {
         self.signal(worker, signal, Recipient::Group);
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.stop = Stop::Asked;
@@ -94,6 +73,7 @@ impl App {
             worker.stop = Stop::Killed;
         }
         self.signal(worker, Signal::KILL, Recipient::Group);
+        self.end_drain(worker);
     }
 
     fn forward(&self, worker: WorkerId, signal: Signal, to: Recipient) {
@@ -157,24 +137,4 @@ impl App {
         let shared = &self.shared;
         self.ids.resize_with(wanted, || shared.new_id());
     }
-}
-
-/// Waits until nobody waits in the queues of a worker that was scaled away, or long enough.
-async fn let_drain(
-    worker: WorkerKey,
-    signal: Signal,
-    queues: Vec<Retired>,
-    questions: Sender<(WorkerKey, Asked)>,
-) {
-    let drained = async {
-        loop {
-            tokio::time::sleep(QUEUE_TICK).await;
-            if queues.iter().all(Retired::is_drained) {
-                return;
-            }
-        }
-    };
-    let _in_time = tokio::time::timeout(QUEUE_PATIENCE, drained).await;
-    // With nobody to hear it, the loop has ended, and everything with it.
-    let _loop_ended = questions.send((worker, Asked::Drained(signal))).await;
 }

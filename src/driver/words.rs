@@ -76,12 +76,13 @@ impl Said {
 }
 
 /// The kinds of events, for the documentation and those who filter by them.
-pub const KINDS: [&str; 31] = [
+pub const KINDS: [&str; 32] = [
     "started",
     "ready",
     "not_ready",
     "listens_nowhere",
     "listens_elsewhere",
+    "still_answering",
     "killing",
     "exited",
     "spawn_failed",
@@ -130,6 +131,7 @@ pub(super) fn words(notice: &Notice) -> Option<Said> {
         | Notice::NotReady { .. }
         | Notice::ListensNowhere { .. }
         | Notice::ListensElsewhere { .. }
+        | Notice::StillAnswering { .. }
         | Notice::Killing { .. } => of_worker(notice)?,
         Notice::Exited { instance, pid, reason, killer, lived, next, .. } => {
             exited((*reason, *killer), *lived, *next).of(*instance).pid(*pid)
@@ -186,6 +188,13 @@ fn of_worker(notice: &Notice) -> Option<Said> {
         Notice::ListensNowhere { instance, pid, port, .. } => silence(*port).of(*instance).pid(*pid),
         Notice::ListensElsewhere { instance, pid, found, wanted, .. } => {
             other_port(*found, *wanted).of(*instance).pid(*pid)
+        }
+        Notice::StillAnswering { instance, pid, after, .. } => {
+            let text = format!(
+                "worker has not finished its answers in {}: asking it to end (`--drain-timeout` allows more)",
+                Human(*after)
+            );
+            Said::new(Level::WARN, "still_answering", text).of(*instance).pid(*pid)
         }
         Notice::Killing { instance, pid, after, .. } => {
             let text = format!("worker has not ended {} after it was asked to: killing it", Human(*after));

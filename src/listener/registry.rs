@@ -301,6 +301,21 @@ impl Listeners {
         }
     }
 
+    /// The ports and inodes of the TCP sockets from which workers of `instance` accept.
+    pub fn tcp_sockets_of(&self, instance: InstanceId) -> impl Iterator<Item = (u16, u64)> {
+        let of_group = move |group: &Group| {
+            let port = match group.local() {
+                Address::Tcp { addr, .. } => Some(addr.port()),
+                Address::Udp { .. } | Address::Unix { .. } | Address::Abstract { .. } => None,
+            };
+            let is_its = |at: usize| group.owner(at).is_none_or(|owner| owner == instance);
+            let sockets = group.sockets().iter().enumerate().filter(|(at, _)| is_its(*at));
+            let inodes: Vec<_> = sockets.map(|(_, socket)| socket.inode()).collect();
+            inodes.into_iter().filter_map(move |inode| Some((port?, inode)))
+        };
+        self.groups.iter().flat_map(of_group)
+    }
+
     /// Closes sockets of instances that were scaled away, once nobody waits in them, and mends what a worker did to ours
     /// when it ended: it may have stopped a socket by `shutdown`, or removed its file. Looks at every socket. To be called on
     /// ticks while `pending_close`; after a worker has ended, `tend` does.

@@ -16,6 +16,9 @@ use crate::spec::{Generation, InstanceId, Probe, WorkerId};
 pub enum Action {
     /// Start a worker, and answer with `Spawned` or `SpawnFailed` before anything else.
     Spawn { worker: WorkerId, instance: InstanceId, generation: Generation },
+    /// Let the worker finish its answers, and send [`super::Event::Drained`] once it has, or at once if it needs no
+    /// waiting for. `signal` is what it will be asked to end with.
+    Drain { worker: WorkerId, signal: Signal },
     /// Ask the worker's group to end with `signal`, in the way that loses no request.
     Stop { worker: WorkerId, signal: Signal },
     /// SIGKILL to the worker's whole group, now.
@@ -109,6 +112,13 @@ pub enum Notice {
         instance: InstanceId,
         failure: SpawnFailure,
         next: Next,
+    },
+    /// A worker still answers when the time to drain is over, and is asked to end.
+    StillAnswering {
+        worker: WorkerId,
+        instance: InstanceId,
+        pid: Pid,
+        after: Duration,
     },
     /// A worker did not end in time and is killed.
     Killing {
@@ -223,6 +233,7 @@ impl Notice {
             | Self::ListensElsewhere { instance, .. }
             | Self::Exited { instance, .. }
             | Self::SpawnFailed { instance, .. }
+            | Self::StillAnswering { instance, .. }
             | Self::Killing { instance, .. }
             | Self::Stalled { instance, .. }
             | Self::ReplacementDeferred { instance, .. }

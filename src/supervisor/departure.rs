@@ -1,9 +1,12 @@
-//! Workers on their way out: asked to end, then killed, then given up.
+//! Workers on their way out: left to finish their answers, asked to end, then killed, then given up.
 //!
 //! ```text
-//!   Unborn --Spawned--> Asked --kill deadline--> Killed --5 s--> gone
-//!      |                  |                        |
-//!      +-SpawnFailed-> gone <-Exited, GroupGone----+
+//!            Draining
+//!               | Drained, deadline
+//!               v
+//!   Unborn --> Asked --kill deadline--> Killed --5 s--> gone
+//!      | Spawned  |                        |
+//!      +-SpawnFailed-> gone <-Exited, GroupGone
 //! ```
 //!
 //! A departure is over when the worker's first process was reaped and nobody of its group is left. The remains of a
@@ -35,6 +38,12 @@ pub(super) enum Stage {
     /// Its spawn was not answered yet; it will be asked to end as soon as it is there.
     Unborn {
         generation: Generation,
+    },
+    /// It finishes its answers first (see `drain`).
+    Draining {
+        worker: Worker,
+        since: Uptime,
+        until: Uptime,
     },
     Asked {
         worker: Worker,
@@ -93,6 +102,33 @@ impl Departures {
         self.0.values().any(|departure| departure.instance == instance)
     }
 
+    /// Whether anybody of this instance finishes its answers.
+    pub(super) fn is_draining(&self, instance: InstanceId) -> bool {
+        self.0.values().any(|departure| departure.instance == instance && departure.is_draining())
+    }
+
+    /// Those who drain and whose time is up, and since when they do.
+    pub(super) fn overdue(&self, now: Uptime) -> Vec<(InstanceId, Worker, Uptime)> {
+        let overdue = |departure: &Departure| match departure.stage {
+            Stage::Draining { worker, since, until } if until <= now => {
+                Some((departure.instance, worker, since))
+            }
+            Stage::Unborn { .. } | Stage::Draining { .. } | Stage::Asked { .. } | Stage::Killed { .. } => {
+                None
+            }
+        };
+        self.0.values().filter_map(overdue).collect()
+    }
+
+    /// Nobody drains longer than this.
+    pub(super) fn hasten(&mut self, latest: Uptime) {
+        for departure in self.0.values_mut() {
+            if let Stage::Draining { until, .. } = &mut departure.stage {
+                *until = latest.min(*until);
+            }
+        }
+    }
+
     /// In the order of their spawns.
     pub(super) fn iter(&self) -> impl Iterator<Item = (WorkerId, &Departure)> {
         self.0.iter().map(|(&id, departure)| (id, departure))
@@ -121,7 +157,7 @@ impl Departures {
                 true
             }
             Stage::Killed { gone_at, .. } => gone_at > now,
-            Stage::Unborn { .. } | Stage::Asked { .. } => true,
+            Stage::Unborn { .. } | Stage::Draining { .. } | Stage::Asked { .. } => true,
         });
         killed
     }
@@ -136,7 +172,7 @@ impl Departures {
     /// Kills all that were not killed yet.
     pub(super) fn kill_all(&mut self, now: Uptime, out: &mut Vec<Action>) {
         for (&worker, departure) in &mut self.0 {
-            if matches!(departure.stage, Stage::Asked { .. }) {
+            if matches!(departure.stage, Stage::Draining { .. } | Stage::Asked { .. }) {
                 out.push(Action::Kill { worker });
                 departure.kill(now);
             }
@@ -149,28 +185,39 @@ impl Departure {
     pub(super) fn worker(&self) -> Option<Worker> {
         match self.stage {
             Stage::Unborn { .. } => None,
-            Stage::Asked { worker, .. } | Stage::Killed { worker, .. } => Some(worker),
+            Stage::Draining { worker, .. } | Stage::Asked { worker, .. } | Stage::Killed { worker, .. } => {
+                Some(worker)
+            }
         }
     }
 
-    /// Whether its first process lives; `None` where there is no process yet.
+    /// Whether its first process lives; `None` where there is no process yet. (While it drains, it does.)
     pub(super) fn leader_mut(&mut self) -> Option<&mut Leader> {
         match &mut self.stage {
-            Stage::Unborn { .. } => None,
+            Stage::Unborn { .. } | Stage::Draining { .. } => None,
             Stage::Asked { leader, .. } | Stage::Killed { leader, .. } => Some(leader),
         }
     }
 
     /// Takes note that it was sent SIGKILL.
     pub(super) fn kill(&mut self, now: Uptime) {
-        if let Stage::Asked { worker, leader, .. } = self.stage {
-            self.stage = Stage::Killed { worker, leader, since: now, gone_at: now.after(GONE_AFTER) };
-        }
+        let (worker, leader) = match self.stage {
+            Stage::Draining { worker, .. } => (worker, Leader::Alive),
+            Stage::Asked { worker, leader, .. } => (worker, leader),
+            Stage::Unborn { .. } | Stage::Killed { .. } => return,
+        };
+        self.stage = Stage::Killed { worker, leader, since: now, gone_at: now.after(GONE_AFTER) };
+    }
+
+    /// Whether it finishes its answers, and was not asked to end yet.
+    pub(super) fn is_draining(&self) -> bool {
+        matches!(self.stage, Stage::Draining { .. })
     }
 
     fn deadline(&self) -> Option<Uptime> {
         match self.stage {
             Stage::Unborn { .. } => None,
+            Stage::Draining { until, .. } => Some(until),
             Stage::Asked { kill_at, .. } => Some(kill_at),
             Stage::Killed { gone_at, .. } => Some(gone_at),
         }

@@ -49,6 +49,8 @@ pub enum Event {
     /// The worker's first process ended and was reaped. `survivors` says whether its process group has others left;
     /// if so, [`Event::GroupGone`] follows once the last of them is gone.
     Exited { worker: WorkerId, reason: ExitReason, killer: Killer, survivors: Survivors },
+    /// The worker has answered what it was asked: see [`super::Action::Drain`].
+    Drained { worker: WorkerId },
     /// The last process of the ended worker's group is gone.
     GroupGone { worker: WorkerId },
     /// The runtime received this signal.

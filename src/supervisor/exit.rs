@@ -111,9 +111,13 @@ impl Supervisor {
 
     fn leaver_exited(&mut self, now: Uptime, id: WorkerId, exit: Exit) {
         let Some(departure) = self.departures.get_mut(id) else { return };
-        let (instance, worker) = (departure.instance, departure.worker());
-        let (Some(worker), Some(leader @ Leader::Alive)) = (worker, departure.leader_mut()) else { return };
-        *leader = Leader::Gone;
+        let (instance, worker, drains) = (departure.instance, departure.worker(), departure.is_draining());
+        let Some(worker) = worker else { return };
+        match departure.leader_mut() {
+            Some(leader @ Leader::Alive) => *leader = Leader::Gone,
+            Some(Leader::Gone) => return,
+            None => {}
+        }
         if exit.survivors == Survivors::None {
             self.departures.remove(id);
         }
@@ -121,6 +125,9 @@ impl Supervisor {
             self.instances[index].last_exit = Some(exit.reason);
         }
         self.tell_of_exit(now, instance, worker, exit, Next::Nothing);
+        if drains {
+            self.dismiss_remains(now, instance, worker, exit);
+        }
     }
 
     /// The last process of an ended worker's group is gone.
@@ -143,9 +150,8 @@ impl Supervisor {
     /// Asks whatever worker there was in this state to end.
     pub(super) fn dismiss_from(&mut self, now: Uptime, instance: InstanceId, state: &State) {
         match state {
-            State::Starting(watched) | State::Ready(watched) => {
-                self.dismiss(now, instance, watched.worker, Leader::Alive);
-            }
+            State::Starting(watched) => self.dismiss(now, instance, watched.worker, Leader::Alive),
+            State::Ready(watched) => self.part_with(now, instance, watched.worker),
             State::Spawning(Request { worker, generation }) => {
                 let stage = Stage::Unborn { generation: *generation };
                 self.departures.add(*worker, Departure { instance, stage });
@@ -159,7 +165,8 @@ impl Supervisor {
         }
     }
 
-    fn stop_signal(&self) -> Signal {
+    /// What workers are asked to end with.
+    pub(super) fn stop_signal(&self) -> Signal {
         let asked = match &self.phase {
             Phase::Stopping(stop) => stop.signal(),
             Phase::Running | Phase::Over => Signal::TERM,

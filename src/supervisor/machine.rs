@@ -147,6 +147,7 @@ impl Supervisor {
             Event::Exited { worker, reason, killer, survivors } => {
                 self.handle_exited(now, worker, Exit { reason, killer, survivors });
             }
+            Event::Drained { worker } => self.handle_drained(now, worker),
             Event::GroupGone { worker } => self.handle_group_gone(worker),
             Event::Signalled { signal } => self.handle_signal(now, signal),
             Event::Commanded { ticket, command } => self.handle_command(now, ticket, command),
@@ -257,17 +258,26 @@ impl Supervisor {
         if instances.is_empty() || instances == self.serving {
             return;
         }
+        // Where an instance merely comes back, its old worker shall be asked to end before new connections come.
+        let loses = self.serving.iter().any(|id| !instances.contains(id));
         self.serving.clone_from(&instances);
-        let place = self.out.iter().position(|action| matches!(action, Action::Stop { .. }));
+        let parts = |action: &Action| matches!(action, Action::Stop { .. } | Action::Drain { .. });
+        let place = self.out.iter().position(parts).filter(|_| loses);
         self.out.insert(place.unwrap_or(self.out.len()), Action::Serve { instances });
     }
 
-    /// Those with a ready worker; else those that will be up first; else all that are not given up.
+    /// Those with a ready worker, and among them those whose old worker does not drain: it may share its socket with
+    /// the new one. Else those that will be up first; else all that are not given up.
     fn choose_serving(&self) -> Vec<InstanceId> {
         let choose = |wanted: fn(&Instance) -> bool| -> Vec<InstanceId> {
             self.instances.iter().filter(|instance| wanted(instance)).map(|instance| instance.id).collect()
         };
         let ready = choose(Instance::is_ready);
+        let free = ready.iter().copied().filter(|&id| !self.departures.is_draining(id));
+        let free: Vec<_> = free.collect();
+        if !free.is_empty() {
+            return free;
+        }
         if !ready.is_empty() {
             return ready;
         }

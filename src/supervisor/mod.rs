@@ -14,7 +14,7 @@
 //! | `watchdog`, `health`, `vitals` | signs of life of a worker; checks; both, and whether it has stalled |
 //! | `attend` | what is heard of them, and what is asked |
 //! | `replace` | the replacement of workers that stall |
-//! | `departure` | workers on their way out, and their kill deadlines |
+//! | `departure`, `drain` | workers on their way out: left to finish, asked, killed |
 //! | `signal`, `operate` | what signals and orders ask for |
 //! | `stop`, `reload`, `scale` | how that is done |
 //! | `timer` | deadlines |
@@ -28,6 +28,7 @@ mod attend;
 mod backoff;
 mod command;
 mod departure;
+mod drain;
 mod event;
 mod exit;
 mod health;

@@ -2,7 +2,7 @@
 //! none stops serving.
 //!
 //! A newcomer starts beside its instance's worker. Ready, it takes the instance, and the old worker is asked to end;
-//! the next instance's turn comes at once. A newcomer that ends, is not ready in time or cannot be spawned calls the
+//! the next instance's turn comes as soon as that one has finished its answers (see `drain`). A newcomer that ends, is not ready in time or cannot be spawned calls the
 //! whole reload off: all newcomers are asked to end, and nobody else is touched. An instance without a worker is simply
 //! started in the new generation.
 //!
@@ -75,6 +75,9 @@ enum Stage {
     Beside(Newcomer),
     /// The new worker starts as the instance's only one.
     Alone(WorkerId),
+    /// The new worker serves, and the old one drains. The next turn waits for it: the fewer drain at a time, the more
+    /// are left to take new connections.
+    Parting,
 }
 
 /// A worker that is to take an instance.
@@ -147,6 +150,8 @@ impl Supervisor {
     /// Begins the next steps if there are free slots for them, and notices when all are done.
     pub(super) fn advance_reload(&mut self, now: Uptime, free: &mut usize) {
         while let Some(reload) = &mut self.reload {
+            let draining = |step: &Step| self.departures.is_draining(step.instance);
+            reload.steps.retain(|step| !matches!(step.stage, Stage::Parting) || draining(step));
             reload.take_turns();
             let Some(position) = reload.steps.iter().position(Step::is_pending) else {
                 if reload.steps.is_empty() {
@@ -290,7 +295,8 @@ impl Supervisor {
     /// A worker is ready: if the reload waited for it, the next instance's turn has come.
     pub(super) fn reload_gained(&mut self, worker: WorkerId) {
         if let Some(reload) = &mut self.reload {
-            reload.steps.retain(|step| !step.waits_for(worker));
+            let step = reload.steps.iter_mut().find(|step| step.waits_for(worker));
+            step.into_iter().for_each(|step| step.stage = Stage::Parting);
         }
     }
 
@@ -372,7 +378,7 @@ impl Supervisor {
             .find(|step| step.newcomer().is_some_and(|newcomer| newcomer.id() == id))?;
         match std::mem::replace(&mut step.stage, Stage::Alone(id)) {
             Stage::Beside(newcomer) => Some((step.instance, newcomer)),
-            Stage::Pending | Stage::Alone(_) => None,
+            Stage::Pending | Stage::Alone(_) | Stage::Parting => None,
         }
     }
 
@@ -406,7 +412,7 @@ impl Supervisor {
         let steps = self.reload.iter_mut().flat_map(|reload| &mut reload.steps);
         let starting = steps.filter_map(|step| match &mut step.stage {
             Stage::Beside(Newcomer::Starting(watched)) => Some((step.instance, watched)),
-            Stage::Beside(Newcomer::Spawning(_)) | Stage::Pending | Stage::Alone(_) => None,
+            Stage::Beside(Newcomer::Spawning(_)) | Stage::Pending | Stage::Alone(_) | Stage::Parting => None,
         });
         let mut of_this_id = starting.filter(|(_, watched)| watched.worker.id == id);
         of_this_id.next()
@@ -432,7 +438,7 @@ impl Supervisor {
         let steps = self.reload.iter_mut().flat_map(|reload| &mut reload.steps);
         steps.filter_map(|step| match &mut step.stage {
             Stage::Beside(Newcomer::Starting(watched)) => Some(watched),
-            Stage::Beside(Newcomer::Spawning(_)) | Stage::Pending | Stage::Alone(_) => None,
+            Stage::Beside(Newcomer::Spawning(_)) | Stage::Pending | Stage::Alone(_) | Stage::Parting => None,
         })
     }
 
@@ -516,7 +522,7 @@ impl Step {
     fn newcomer(&self) -> Option<&Newcomer> {
         match &self.stage {
             Stage::Beside(newcomer) => Some(newcomer),
-            Stage::Pending | Stage::Alone(_) => None,
+            Stage::Pending | Stage::Alone(_) | Stage::Parting => None,
         }
     }
 

@@ -77,7 +77,7 @@ pub struct LeavingView {
     pub generation: Generation,
     /// [`StateName::Stopping`] or [`StateName::Killing`].
     pub state: StateName,
-    /// When it was asked, or killed.
+    /// When it was to finish its answers, asked to end, or killed.
     pub since: Uptime,
 }
 
@@ -202,7 +202,9 @@ impl Departure {
     fn view(&self) -> Option<LeavingView> {
         let (Worker { id: worker, pid, generation, .. }, state, since) = match self.stage {
             Stage::Unborn { .. } => return None,
-            Stage::Asked { worker, since, .. } => (worker, StateName::Stopping, since),
+            Stage::Draining { worker, since, .. } | Stage::Asked { worker, since, .. } => {
+                (worker, StateName::Stopping, since)
+            }
             Stage::Killed { worker, since, .. } => (worker, StateName::Killing, since),
         };
         Some(LeavingView { worker, instance: self.instance, pid, generation, state, since })

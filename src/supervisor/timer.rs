@@ -41,6 +41,7 @@ impl Supervisor {
         }
         self.review_newcomers(now);
         self.review_health(now);
+        self.end_drains(now);
         let killed = self.departures.pass_deadlines(now, &mut self.out);
         if let Phase::Stopping(stop) = &mut self.phase
             && killed > 0

@@ -39,6 +39,11 @@ pub(crate) fn is_port_taken(line: &str, port: u16) -> bool {
     line.contains(&port.to_string()) && ["in use", "used by", "taken"].iter().any(|word| lower.contains(word))
 }
 
+/// Whether a line says that a worker was asked to end before it had answered all.
+pub(crate) fn is_cut_short(line: &str) -> bool {
+    is_ours(line) && line.contains("has not finished its answers")
+}
+
 /// Whether a text says that the runtime is stopping.
 pub(crate) fn is_stopping(text: &str) -> bool {
     ours(text).iter().any(|line| line.contains("stopping"))

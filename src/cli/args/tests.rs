@@ -131,7 +131,7 @@ fn a_number_that_looks_like_an_option_is_left_to_the_resolver() {
 
 #[test]
 fn every_option_arrives_in_its_own_field() {
-    let values = "-i 1 -n 2 --kill-timeout 3 --kill-signal 4 --no-autorestart --max-restarts 5 --min-uptime 6 \
+    let values = "-i 1 -n 2 --drain-timeout 0 --kill-timeout 3 --kill-signal 4 --no-autorestart --max-restarts 5 --min-uptime 6 \
         --restart-delay 7 --exp-backoff-restart-delay 8 --wait-ready --listen-timeout 9 --cwd 10 --log-format 11 \
         --share 12 --on-hup 13 --log-level 14 --watchdog 15 --health 16 --health-interval 17 --health-timeout 18 \
         --health-retries 19 --health-start-period 20 --kill-stalled 21 node";
@@ -140,6 +140,7 @@ fn every_option_arrives_in_its_own_field() {
     Flags {
         instances: Some("1"),
         name: Some("2"),
+        drain_timeout: Some("0"),
         kill_timeout: Some("3"),
         kill_signal: Some("4"),
         no_autorestart: true,
@@ -264,6 +265,7 @@ fn the_help_text_fits_a_screen() {
     Options:
       -i, --instances <N|max|auto>         Workers [env: PMR_INSTANCES] [default: WEB_CONCURRENCY, or auto]
       -n, --name <NAME>                    Name of the app in logs [env: PMR_NAME] [default: the script's]
+          --drain-timeout <T>              Time for last answers [env: PMR_DRAIN_TIMEOUT] [default: 10s]
           --kill-timeout <T>               Time to stop before SIGKILL [env: PMR_KILL_TIMEOUT] [default: 25s]
           --kill-signal <SIGNAL>           Signal to stop with [env: PMR_KILL_SIGNAL] [default: as received]
           --no-autorestart                 Never replace a worker that ended [env: PMR_AUTORESTART=false]

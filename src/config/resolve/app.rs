@@ -19,6 +19,9 @@ use crate::spec::{
     ReadySign, RestartDelay, RestartPolicy, Share, StopPolicy,
 };
 
+/// Long enough for almost any answer; what takes longer is mostly a stream, which has no end to wait for. When all stops it
+/// is three seconds at most (`supervisor::drain`), so that this and the kill timeout fit into a dyno's 30 s.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A dyno has 30 s between SIGTERM and SIGKILL; this leaves us time to end as well.
 const KILL_TIMEOUT: Duration = Duration::from_secs(25);
 /// As in pm2.
@@ -151,10 +154,13 @@ fn restart_delay(reader: &mut Reader, flags: &Flags, env: &Environment) -> Resta
 }
 
 fn stop(reader: &mut Reader, flags: &Flags, env: &Environment) -> StopPolicy {
+    let drain =
+        reader.text(setting::DRAIN_TIMEOUT, &flags.drain_timeout, &env.pmr_drain_timeout, duration::parse);
     let timeout =
         reader.text(setting::KILL_TIMEOUT, &flags.kill_timeout, &env.pmr_kill_timeout, duration::parse);
     StopPolicy {
         signal: reader.text(setting::KILL_SIGNAL, &flags.kill_signal, &env.pmr_kill_signal, values::signal),
         timeout: timeout.unwrap_or(KILL_TIMEOUT),
+        drain: drain.unwrap_or(DRAIN_TIMEOUT),
     }
 }

@@ -92,6 +92,7 @@ fn the_defaults_are_those_of_the_docs() {
         stop: StopPolicy {
             signal: None,
             timeout: 25s,
+            drain: 10s,
         },
         readiness: ReadinessPolicy {
             sign: Listening,

@@ -88,6 +88,7 @@ impl App {
         let mut links = self.workers.iter().filter_map(|worker| worker.link.as_ref());
         let mut notifies = self.workers.iter().filter_map(|worker| worker.notify.as_ref());
         self.pending.is_empty()
+            && self.drains.are_at_rest()
             && self.todo.is_empty()
             && self.unnoted_status.is_none()
             && self.last_notice.is_none()

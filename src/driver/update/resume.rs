@@ -3,7 +3,7 @@
 //! What cannot be taken over is told of and done without; it never keeps the rest from going on.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -17,6 +17,7 @@ use crate::api::types::Mode;
 use crate::driver::app::App;
 use crate::driver::clock::Clock;
 use crate::driver::collision;
+use crate::driver::drain::Drains;
 use crate::driver::handle::DriverEnd;
 use crate::driver::health::Checks;
 use crate::driver::oom::OomWatch;
@@ -190,6 +191,8 @@ impl Driver {
         driver.shared.events.announce(&updated(&from, env!("CARGO_PKG_VERSION"), workers));
         // Their answers were for the program before us.
         driver.feed_all(&Event::ChecksLost);
+        // To look anew at those who drain.
+        driver.apps.values_mut().for_each(App::perform);
         // The signals for those who ended in between may have been taken by the program before us.
         driver.reap();
         driver
@@ -215,12 +218,13 @@ impl App {
             created_at_ms: state.created_at_ms,
             plans: plans.collect(),
             replanned: None,
+            todo: state.supervisor.draining().collect(),
             supervisor: state.supervisor,
+            drains: Drains::default(),
             workers: Workers::default(),
             listeners: Listeners::resume(state.listeners, problems),
             tickets: state.tickets,
             checks: Checks::default(),
-            todo: VecDeque::new(),
             ended_logs: Vec::new(),
             ids: state.ids,
             pending: BTreeMap::new(),

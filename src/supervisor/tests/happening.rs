@@ -15,6 +15,7 @@ pub(super) enum Happening {
     Jump,
     Exit(usize, ExitReason, Survivors),
     GroupGone(usize),
+    Drained(usize),
     Listen(usize, Option<u16>),
     Ready(usize),
     Say(usize, Word),
@@ -52,6 +53,11 @@ impl World {
             Happening::GroupGone(n) => {
                 if let Some(worker) = self.choose(n, |leader, group| leader != group) {
                     self.group_gone(worker);
+                }
+            }
+            Happening::Drained(n) => {
+                if let Some(worker) = self.choose(n, alive) {
+                    self.drained(worker);
                 }
             }
             Happening::Listen(n, port) => {

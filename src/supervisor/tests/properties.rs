@@ -60,6 +60,7 @@ fn happenings(signal_numbers: &'static [i32]) -> impl Strategy<Value = Happening
         4 => Just(Happening::Jump),
         5 => (any::<usize>(), reasons(), survivors()).prop_map(|(n, why, left)| Happening::Exit(n, why, left)),
         2 => any::<usize>().prop_map(Happening::GroupGone),
+        3 => any::<usize>().prop_map(Happening::Drained),
         5 => (any::<usize>(), prop::sample::select(vec![Some(5000), Some(5000), Some(3000), None]))
             .prop_map(|(n, port)| Happening::Listen(n, port)),
         2 => any::<usize>().prop_map(Happening::Ready),
@@ -124,6 +125,7 @@ prop_compose! {
         min_uptime in prop::sample::select(vec![0, 1, 20]),
         max_unstable in prop::sample::select(vec![0, 1, 3, 16]),
         stop_timeout in prop::sample::select(vec![0, 5, 25]),
+        drain in prop::sample::select(vec![0, 10]),
         stop_signal in prop::sample::select(vec![None, Some(Signal::INT)]),
         health in watched(),
         said in prop::bool::weighted(0.3),
@@ -138,6 +140,7 @@ prop_compose! {
         spec.restart.min_uptime = secs(min_uptime);
         spec.restart.max_unstable = max_unstable;
         spec.stop.timeout = secs(stop_timeout);
+        spec.stop.drain = secs(drain);
         spec.stop.signal = stop_signal;
         spec.readiness.sign = match (said, &health.check) {
             (false, _) => ReadySign::Listening,
@@ -272,6 +275,7 @@ fn events() -> impl Strategy<Value = Event> {
             survivors
         }),
         1 => worker().prop_map(|worker| Event::GroupGone { worker }),
+        1 => worker().prop_map(|worker| Event::Drained { worker }),
         3 => (1..65_i32).prop_map(|raw| Event::Signalled { signal: Signal::from_raw(raw).unwrap() }),
         2 => signals(ALL).prop_map(|signal| Event::Signalled { signal }),
         1 => Just(Event::OutputClosed),

@@ -10,6 +10,7 @@ pub(super) fn words(action: &Action) -> String {
         Action::Spawn { worker, instance, generation } => {
             format!("spawn w{worker} #{instance} g{generation}")
         }
+        Action::Drain { worker, .. } => format!("drain w{worker}"),
         Action::Stop { worker, signal } => format!("stop w{worker} {signal}"),
         Action::Kill { worker } => format!("kill w{worker}"),
         Action::Forward { worker, signal, to: Recipient::Leader } => format!("forward w{worker} {signal}"),
@@ -50,6 +51,7 @@ fn notice_words(notice: &Notice) -> String {
         Notice::SpawnFailed { worker, failure, next, .. } => {
             format!("spawn failed w{worker} {}: {}", failure.status, next_words(*next))
         }
+        Notice::StillAnswering { worker, after, .. } => format!("still answering w{worker} {after:?}"),
         Notice::Killing { worker, after, .. } => format!("killing w{worker} {after:?}"),
         Notice::Unhealthy { whose, failures, why } => {
             format!("unhealthy {} {failures} {why}", whose_words(*whose))

@@ -40,7 +40,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
             min_uptime: secs(1),
             max_unstable: 16,
         },
-        stop: StopPolicy { signal: None, timeout: secs(25) },
+        stop: StopPolicy { signal: None, timeout: secs(25), drain: Duration::ZERO },
         readiness: ReadinessPolicy { sign: ReadySign::Listening, timeout: secs(30), port: Some(5000) },
         health: HealthPolicy::default(),
         on_hup: OnHup::Reload,
@@ -62,8 +62,17 @@ pub(super) struct Process {
     pub(super) ready: bool,
     /// It no longer takes up a start slot though it is not ready.
     late: bool,
+    /// It was to finish its answers: until then at the latest.
+    pub(super) draining: Option<Drain>,
     pub(super) asked: bool,
     pub(super) killed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Drain {
+    /// Until then at the latest.
+    Lasts(Uptime),
+    Over,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +89,8 @@ pub(super) struct World {
     pub(super) failing_spawns: VecDeque<u8>,
     pub(super) exits: Vec<u8>,
     start_limit: usize,
+    /// How long a worker may drain.
+    drain: Duration,
     stopping: bool,
     count: u32,
     told: Vec<Action>,
@@ -91,6 +102,13 @@ pub(super) struct World {
     checks: BTreeSet<Subject>,
     /// Whether anything of the app's health is watched, which goes on for as long as it runs.
     pub(super) is_watched: bool,
+}
+
+impl Process {
+    /// Whether it lives, and is not on its way out.
+    fn stays(&self) -> bool {
+        self.leader == Life::Alive && self.draining.is_none() && !self.asked
+    }
 }
 
 impl World {
@@ -111,6 +129,7 @@ impl World {
             failing_spawns: failing_spawns.iter().copied().collect(),
             exits: Vec::new(),
             start_limit: usize::try_from(spec.start_limit.get()).unwrap(),
+            drain: spec.stop.drain,
             stopping: false,
             count: spec.instances.get(),
             told: Vec::new(),
@@ -187,11 +206,13 @@ impl World {
     fn carry_out(&mut self, action: Action) -> Vec<Action> {
         match action {
             Action::Spawn { worker, instance, .. } => return self.spawn(worker, instance),
+            Action::Drain { worker, .. } => self.drain(worker),
             Action::Stop { worker, .. } => self.stop(worker),
             Action::Kill { worker } => self.existing(worker).killed = true,
             Action::Forward { worker, .. } => {
                 let process = self.existing(worker);
-                assert!(!process.asked && process.leader == Life::Alive, "w{worker} is leaving");
+                let leaves = process.asked || process.draining.is_some() || process.leader != Life::Alive;
+                assert!(!leaves, "w{worker} is leaving");
             }
             Action::Serve { instances } => {
                 assert!(!instances.is_empty() && instances.is_sorted());
@@ -230,21 +251,53 @@ impl World {
             return self.supervisor.handle(self.now, Event::SpawnFailed { worker, failure });
         }
         let (leader, group) = (Life::Alive, Life::Alive);
-        let process =
-            Process { instance, leader, group, ready: false, late: false, asked: false, killed: false };
+        let (ready, late, draining, asked, killed) = (false, false, None, false, false);
+        let process = Process { instance, leader, group, ready, late, draining, asked, killed };
         assert!(self.processes.insert(worker, process).is_none(), "w{worker} was used before");
         self.check();
         let pid = Pid::new(i32::try_from(worker.0).unwrap() + 100);
         self.supervisor.handle(self.now, Event::Spawned { worker, pid })
     }
 
-    /// Nobody who serves is asked to end unless all stops, its instance is gone, or another has its place.
+    /// Who drains is asked to end when it has answered all, or its time is up.
     fn stop(&mut self, worker: WorkerId) {
         // The driver ends the check of a worker that leaves.
         self.checks.remove(&Subject::Worker(worker));
+        let now = self.now;
         let process = self.existing(worker);
         assert!(!process.asked, "w{worker} was asked before");
         process.asked = true;
+        match process.draining {
+            Some(Drain::Lasts(until)) => {
+                assert!(until <= now || process.leader == Life::Over, "w{worker} has not answered all");
+            }
+            Some(Drain::Over) => {}
+            None => self.may_part_with(worker),
+        }
+    }
+
+    fn drain(&mut self, worker: WorkerId) {
+        let until = self.now.after(if self.stopping { self.drain.min(secs(3)) } else { self.drain });
+        let process = self.existing(worker);
+        assert!(process.ready && process.draining.is_none() && !process.asked, "w{worker} drains");
+        process.draining = Some(Drain::Lasts(until));
+        self.may_part_with(worker);
+    }
+
+    /// The driver has found that a worker has answered all.
+    pub(super) fn drained(&mut self, worker: u32) {
+        let id = WorkerId(worker);
+        if let Some(process) = self.processes.get_mut(&id)
+            && matches!(process.draining, Some(Drain::Lasts(_)))
+        {
+            process.draining = Some(Drain::Over);
+        }
+        self.tell(Event::Drained { worker: id });
+    }
+
+    /// Nobody who serves is sent away unless all stops, its instance is gone, or another has its place.
+    fn may_part_with(&mut self, worker: WorkerId) {
+        let process = self.existing(worker);
         let (instance, serves) = (process.instance, process.ready && process.leader == Life::Alive);
         let replaced = self.residents(instance).any(|process| process.ready);
         let scaled_away = instance.0 >= self.count;
@@ -261,6 +314,12 @@ impl World {
             self.existing(*worker).late = true;
         } else if let Notice::Stopping { .. } = notice {
             self.stopping = true;
+            let latest = self.now.after(secs(3));
+            for process in self.processes.values_mut() {
+                if let Some(Drain::Lasts(until)) = &mut process.draining {
+                    *until = latest.min(*until);
+                }
+            }
         } else if let Notice::Scaled { to, .. } = notice {
             self.count = *to;
         }
@@ -274,23 +333,18 @@ impl World {
     }
 
     fn residents(&self, instance: InstanceId) -> impl Iterator<Item = &Process> {
-        let lives = |process: &&Process| process.leader == Life::Alive && !process.asked;
-        self.processes.values().filter(move |process| process.instance == instance).filter(lives)
+        self.processes.values().filter(move |process| process.instance == instance && process.stays())
     }
 
     /// What must hold at any time. Nothing but a spawn adds to what is counted here.
     fn check(&self) {
         let mut residents = BTreeMap::new();
-        for process in
-            self.processes.values().filter(|process| process.leader == Life::Alive && !process.asked)
-        {
+        for process in self.processes.values().filter(|process| process.stays()) {
             let residents: &mut u32 = residents.entry(process.instance).or_default();
             *residents += 1;
             assert!(*residents <= 2, "{residents} workers in #{}", process.instance);
         }
-        let starting = |process: &&Process| {
-            process.leader == Life::Alive && !process.ready && !process.late && !process.asked
-        };
+        let starting = |process: &&Process| process.stays() && !process.ready && !process.late;
         let starting = self.processes.values().filter(starting).count();
         assert!(starting <= self.start_limit, "{starting} workers starting, {} may", self.start_limit);
     }
