@@ -300,7 +300,7 @@ fn the_help_text_fits_a_screen() {
     "#);
     assert!(help.lines().count() <= 45, "{} lines", help.lines().count());
     let narrow = CommandLine::command().term_width(100).render_help().to_string();
-    assert!(narrow.lines().count() <= 55, "{narrow}");
+    assert!(narrow.lines().count() <= 60, "{} lines: {narrow}", narrow.lines().count());
 }
 
 #[test]
