@@ -83,7 +83,7 @@ fn a_missed_watchdog_costs_one_worker_and_no_request() {
 #[test]
 fn a_worker_can_ask_to_be_replaced() {
     let port = free_port();
-    let mut runtime = python(&["--watchdog", "1m"]).port(port).spawn();
+    let mut runtime = python(&["--watchdog", "1m"]).port(port).workers(1).spawn();
     runtime.until_ready(1);
     let before = runtime.until("an answer", || http::get(port, "/").ok());
     let before = pid_in(&before).unwrap();
@@ -97,7 +97,7 @@ fn a_worker_can_ask_to_be_replaced() {
 #[test]
 fn a_worker_can_ask_for_more_time_to_start() {
     let port = free_port();
-    let launch = python(&["--wait-ready", "--listen-timeout", "5s"]).port(port);
+    let launch = python(&["--wait-ready", "--listen-timeout", "5s"]).port(port).workers(1);
     let mut runtime = launch.env("APP_BOOT", "7").env("APP_EXTEND", "60000000").spawn();
     runtime.until_ready(1);
     assert!(!runtime.stderr.text().contains("has not said that it is ready"), "{}", runtime.tails());
@@ -173,7 +173,7 @@ fn a_worker_whose_check_fails_is_unhealthy_and_then_replaced() {
 #[test]
 fn a_health_url_tells_when_a_worker_is_ready() {
     let port = free_port();
-    let launch = node("node22", &["--wait-ready", "--health", "/health"]).port(port);
+    let launch = node("node22", &["--wait-ready", "--health", "/health"]).port(port).workers(1);
     let well = launch.home().join("well");
     let mut runtime = launch.env("APP_WELL", &well).spawn();
     runtime

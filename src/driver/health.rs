@@ -45,7 +45,22 @@ struct Command {
     /// The leader of its own process group, until it was reaped.
     pid: Option<Pid>,
     said: Rc<RefCell<Vec<u8>>>,
+    pipes: Vec<OwnedFd>,
     readers: Vec<JoinHandle<()>>,
+}
+
+impl Command {
+    /// We may hear of its end before its last words were read.
+    fn hear_out(&self) {
+        let mut buffer = [0; KEPT_OUTPUT];
+        for pipe in &self.pipes {
+            while self.said.borrow().len() < KEPT_OUTPUT
+                && let Ok(count @ 1..) = nix::unistd::read(pipe, &mut buffer)
+            {
+                keep(&self.said, &buffer[..count]);
+            }
+        }
+    }
 }
 
 impl Drop for Check {
@@ -126,6 +141,7 @@ impl App {
         if let Check::Command(command) = &mut check {
             // From now on the number may be somebody else's.
             command.pid = None;
+            command.hear_out();
             let said = last_line(&command.said.borrow());
             result = match (reason.status(), said) {
                 (0, _) => Ok(()),
@@ -196,9 +212,10 @@ impl App {
         })
         .map_err(|error| error.describe())?;
         let said = Rc::default();
-        let pipes = child.stdout.into_iter().chain(child.stderr);
-        let readers = pipes.filter_map(|pipe| read_into(&said, pipe)).collect();
-        Ok(Check::Command(Command { pid: Some(child.pid), said, readers }))
+        let pipes: Vec<_> = child.stdout.into_iter().chain(child.stderr).collect();
+        let copies = pipes.iter().filter_map(|pipe| pipe.try_clone().ok());
+        let readers = copies.filter_map(|pipe| read_into(&said, pipe)).collect();
+        Ok(Check::Command(Command { pid: Some(child.pid), said, pipes, readers }))
     }
 
     /// Asks a worker's event loop for a sign of life.
@@ -265,16 +282,18 @@ fn read_into(said: &Rc<RefCell<Vec<u8>>>, pipe: OwnedFd) -> Option<JoinHandle<()
         while pipe.readable().await.is_ok() {
             match pipe.try_read(&mut buffer) {
                 Ok(0) => return,
-                Ok(count) => {
-                    let mut said = said.borrow_mut();
-                    let room = KEPT_OUTPUT.saturating_sub(said.len());
-                    said.extend_from_slice(&buffer[..count.min(room)]);
-                }
+                Ok(count) => keep(&said, &buffer[..count]),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                 Err(_) => return,
             }
         }
     }))
+}
+
+fn keep(said: &RefCell<Vec<u8>>, bytes: &[u8]) {
+    let mut said = said.borrow_mut();
+    let room = KEPT_OUTPUT.saturating_sub(said.len());
+    said.extend_from_slice(&bytes[..bytes.len().min(room)]);
 }
 
 /// The last line that is not empty, without what a terminal would obey.
