@@ -21,7 +21,7 @@ use happening::Happening;
 use libfuzzer_sys::fuzz_target;
 use pmr_runtime::process::{ExitReason, Signal};
 use pmr_runtime::spec::AfterExit;
-use pmr_runtime::supervisor::{StateName, Survivors};
+use pmr_runtime::supervisor::{Health, StateName, Survivors, Word};
 use pmr_runtime_fuzz::app::{Order, Shape, reason, signal};
 use world::World;
 
@@ -47,6 +47,10 @@ enum Step {
     Listen { worker: u8 },
     ListenElsewhere { worker: u8, port: u8 },
     Ready { worker: u8 },
+    Say { worker: u8, word: u8, seconds: u8 },
+    Beat { worker: u8 },
+    Checked { worker: u8, well: bool },
+    ChecksLost,
     Reload,
     Scale { up: bool },
     Signal { number: u8 },
@@ -69,7 +73,11 @@ fuzz_target!(|history: History| {
     match ending {
         // A mere init would just pass it on.
         Ending::OutputClosed if spec.is_init() => spec.instances = spec.instances.saturating_add(1),
-        Ending::WellBehaved => spec.restart.after_exit = AfterExit::Restart,
+        Ending::WellBehaved => {
+            spec.restart.after_exit = AfterExit::Restart;
+            // How often a sign of life is due is up to the worker, so that none is often enough for all.
+            spec.health.watchdog = None;
+        }
         Ending::OutputClosed | Ending::Stopped { .. } => {}
     }
     let failing = [127, 1][..usize::from(history.failing_spawns % 3)].to_vec();
@@ -108,6 +116,12 @@ fn happening(step: Step) -> Happening {
             Happening::Listen(of(worker), (port > 0).then_some(u16::from(port)))
         }
         Step::Ready { worker } => Happening::Ready(of(worker)),
+        Step::Say { worker, word, seconds } => Happening::Say(of(worker), said(word, seconds)),
+        Step::Beat { worker } => Happening::Beat(of(worker)),
+        Step::Checked { worker, well } => {
+            Happening::Checked(of(worker), if well { Health::Healthy } else { Health::Unhealthy })
+        }
+        Step::ChecksLost => Happening::ChecksLost,
         Step::Reload => Happening::Signal(Signal::HUP),
         Step::Scale { up } => Happening::Signal(if up { Signal::TTIN } else { Signal::TTOU }),
         // Like a stop, it is what all ends with.
@@ -116,6 +130,17 @@ fn happening(step: Step) -> Happening {
         Step::Signal { number } => Happening::Signal(signal(number)),
         Step::FailNextSpawn { status } => Happening::FailNextSpawn(status),
         Step::Stale { worker } => Happening::Stale(of(worker)),
+    }
+}
+
+fn said(word: u8, seconds: u8) -> Word {
+    let span = Duration::from_secs(u64::from(seconds));
+    match word % 5 {
+        0 => Word::Alive,
+        1 => Word::Trigger,
+        2 => Word::Period(span),
+        3 => Word::Extend(span),
+        _ => Word::Stopping,
     }
 }
 

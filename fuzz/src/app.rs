@@ -7,8 +7,8 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use pmr_runtime::process::{ExitReason, Signal};
 use pmr_runtime::spec::{
-    AfterExit, AppSpec, CommandSpec, Company, InstanceId, OnHup, ReadinessPolicy, ReadySign, RestartDelay,
-    RestartPolicy, Share, StopPolicy,
+    AfterExit, AppSpec, CheckPace, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy, InstanceId,
+    OnHup, Probe, ReadinessPolicy, ReadySign, RestartDelay, RestartPolicy, Share, StopPolicy,
 };
 use pmr_runtime::supervisor::{Command, Scope};
 
@@ -21,6 +21,7 @@ pub struct Shape {
     times: u8,
     max_unstable: u8,
     flags: u8,
+    health: u8,
 }
 
 impl Shape {
@@ -56,9 +57,27 @@ impl Shape {
                 timeout: seconds(4, [30, 0, 3, 30]),
                 port: (!flag(3)).then_some(5000),
             },
+            health: self.health(),
             on_hup: if flag(4) { OnHup::Forward } else { OnHup::Reload },
             share: Share::Auto,
             company: if flag(5) { Company::Others } else { Company::None },
+        }
+    }
+
+    fn health(self) -> HealthPolicy {
+        let seconds = |bit: u8, seconds| (self.health & 1 << bit != 0).then(|| Duration::from_secs(seconds));
+        let pace = CheckPace {
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(2),
+            retries: 1 + u32::from(self.health >> 6),
+            start_period: Duration::ZERO,
+        };
+        let probe = Probe::Command("check".to_owned());
+        HealthPolicy {
+            watchdog: seconds(0, 2),
+            check: (self.health & 1 << 1 != 0).then_some(HealthCheck { probe, pace }),
+            kill_stalled: seconds(2, 5),
+            event_loop: if self.health & 1 << 3 == 0 { EventLoop::Unknown } else { EventLoop::Answers },
         }
     }
 

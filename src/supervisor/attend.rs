@@ -14,6 +14,9 @@ use crate::spec::{Generation, InstanceId, Probe, WorkerId};
 /// Why a check has failed that did not end in time.
 const TIMED_OUT: &str = "no answer in time";
 
+/// More than can be due of one worker at a time. At the end of time everything is due for ever.
+const MOST_SIGNS: usize = 8;
+
 impl Supervisor {
     /// A worker said something by sd_notify.
     pub(super) fn handle_notified(&mut self, now: Uptime, id: WorkerId, word: Word) {
@@ -182,14 +185,19 @@ impl Supervisor {
     }
 
     fn review_vitals(&mut self, now: Uptime, id: WorkerId) {
-        while let Some((watched, season)) = self.watched_mut(id)
-            && let Some(vitals) = &mut watched.vitals
-            && let Some(sign) = vitals.next_sign(now, season)
-        {
+        for _ in 0..MOST_SIGNS {
+            let Some((watched, season)) = self.watched_mut(id) else { return };
             let generation = watched.worker.generation;
+            let Some(sign) = watched.vitals.as_mut().and_then(|vitals| vitals.next_sign(now, season)) else {
+                return;
+            };
             match sign {
                 Sign::Ping => self.out.push(Action::Ping { worker: id }),
-                Sign::Stalled(cause, since) => vitals.stall(now, cause, since),
+                Sign::Stalled(cause, since) => {
+                    if let Some(vitals) = &mut watched.vitals {
+                        vitals.stall(now, cause, since);
+                    }
+                }
                 Sign::Ask => self.ask_worker(id, generation),
                 Sign::TimedOut => {
                     let subject = Subject::Worker(id);

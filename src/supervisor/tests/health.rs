@@ -6,7 +6,7 @@ use super::world::{CRASH, World, secs, spec};
 use crate::spec::{
     AppSpec, CheckPace, EventLoop, HealthCheck, HealthPolicy, ListeningHeard, Peer, Probe, ReadySign,
 };
-use crate::supervisor::{Beat, Command, Event, Health, Scope, Stall, Word};
+use crate::supervisor::{Beat, Command, Event, Health, Scope, Stall, Uptime, Word};
 
 fn watched(instances: u32, health: HealthPolicy) -> AppSpec {
     AppSpec { health, ..spec(instances) }
@@ -389,4 +389,11 @@ fn nothing_is_watched_and_nobody_is_woken_unless_it_was_asked_for() {
     world.pass(secs(60));
     world.expect(&[]);
     assert_eq!(world.supervisor.next_deadline(), None);
+}
+
+#[test]
+fn at_the_end_of_time_it_comes_to_an_end_with_what_is_due() {
+    let mut world = World::ready(&checked(1, command(), None));
+    let actions = world.supervisor.handle(Uptime(Duration::MAX), Event::Deadline);
+    assert!(actions.len() < 100, "{} actions", actions.len());
 }
