@@ -88,6 +88,8 @@ pub struct AppSpec {
     pub on_hup: OnHup,
     /// How a worker shall come by its listening socket.
     pub share: Share,
+    #[serde(default)]
+    pub balance: BalancePolicy,
     pub company: Company,
 }
 
@@ -220,4 +222,41 @@ pub enum Share {
     Reuseport,
     /// Nothing is shared.
     None,
+}
+
+/// How new connections come to the instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalancePolicy {
+    pub way: Balance,
+    /// How long nobody may accept from a queue before its instance is steered away from.
+    pub stall_after: Duration,
+}
+
+impl Default for BalancePolicy {
+    fn default() -> Self {
+        Self { way: Balance::Shared, stall_after: Duration::from_millis(100) }
+    }
+}
+
+/// Who gets a new connection, as asked for with `--balance`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Balance {
+    /// Whoever is free first, out of one queue; or any, where workers cannot share a queue.
+    Shared,
+    /// Who holds fewest.
+    Even,
+    /// The same for all connections from an address.
+    Sticky,
+}
+
+impl Balance {
+    /// The option's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Even => "even",
+            Self::Sticky => "sticky",
+        }
+    }
 }

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use support::capture::Capture;
-use support::cluster::http_pids;
 use support::fixtures::{certificate, fixture, tool};
 use support::launch::Launch;
 use support::load::Load;
@@ -55,7 +54,8 @@ fn loses_nothing(launch: Launch) {
 fn loses_nothing_under(launch: Launch, clients: &[Clients]) {
     let port = free_port();
     let mut runtime = launch.port(port).workers(2).spawn();
-    http_pids(&runtime, 2, port);
+    // Not until both have answered: a client with one address may always be served by the same.
+    runtime.until_ready(2);
     let loads: Vec<_> = clients.iter().map(|begin| begin(port)).collect();
     let until_loaded = || {
         for load in &loads {
@@ -92,6 +92,13 @@ fn node_without_a_handler() {
 fn node_whose_handler_only_closes_its_server() {
     for version in ["node18", "node20", "node22", "node24"] {
         loses_nothing(node(version, "close"));
+    }
+}
+
+#[test]
+fn node_with_a_socket_for_each_instance() {
+    for balance in ["even", "sticky"] {
+        loses_nothing(node("node22", "close").env("PMR_BALANCE", balance));
     }
 }
 

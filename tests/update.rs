@@ -103,6 +103,11 @@ fn a_node_cluster_goes_on_over_updates() {
 }
 
 #[test]
+fn a_node_cluster_with_a_socket_for_each_instance_goes_on_over_updates() {
+    five_updates_lose_nothing(Launch::new(node_server()).env("PMR_BALANCE", "even"), 2, true);
+}
+
+#[test]
 fn a_python_server_goes_on_over_updates() {
     let command = ["python3".into(), fixture("python/app.py")];
     five_updates_lose_nothing(Launch::new(command).env("APP_SIGTERM", "drain"), 2, false);

@@ -11,8 +11,12 @@ BUSY, EVERY = 2.0, 3.0
 RATES = [20, 200, 2000]
 # Promised: milliseconds at most for any; and the p99 in those without a busy worker.
 LONGEST, TIMES = 200, 2.0
-VARIANTS = [peer.OURS, peer.REUSEPORT, peer.ROUND_ROBIN, peer.SHARED, peer.PM2_RUNTIME, peer.OUR_UVICORN, peer.OWN_UVICORN]
-PROMISED = [peer.OURS, peer.OUR_UVICORN]
+# Where each has a socket of its own, others rescue who waits there.
+EVEN = peer.OURS.with_words("--balance", "even")
+VARIANTS = [
+    peer.OURS, EVEN, peer.REUSEPORT, peer.ROUND_ROBIN, peer.SHARED, peer.PM2_RUNTIME, peer.OUR_UVICORN, peer.OWN_UVICORN,
+]
+PROMISED = [peer.OURS, EVEN, peer.OUR_UVICORN]
 
 
 def measure(binary, options, report):

@@ -10,8 +10,12 @@ import peer
 INSTANCES = 4
 # Promised: the most that the fullest worker may hold, in means.
 FEW, MANY = 1.0, 1.1
-VARIANTS = [peer.OURS, peer.REUSEPORT, peer.ROUND_ROBIN, peer.SHARED, peer.PM2_RUNTIME, peer.OUR_UVICORN, peer.OWN_UVICORN]
-PROMISED = [peer.OURS]
+EVEN, EVEN_UVICORN = peer.OURS.with_words("--balance", "even"), peer.OUR_UVICORN.with_words("--balance", "even")
+VARIANTS = [
+    EVEN, peer.OURS, peer.REUSEPORT, peer.ROUND_ROBIN, peer.SHARED, peer.PM2_RUNTIME,
+    EVEN_UVICORN, peer.OUR_UVICORN, peer.OWN_UVICORN,
+]
+PROMISED = [EVEN, EVEN_UVICORN]
 # Between two connections of the few, and two changes among the many, in seconds.
 PAUSE, CHURN_PAUSE, CHURN = 0.005, 0.004, 1.0
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import proc
@@ -30,6 +30,13 @@ class Peer:
     # Bare programs run so often; every other peer is one process that starts the rest.
     copies: bool = False
     most: int = 64
+
+    def with_words(self, *words):
+        """The same with options of ours."""
+        def command(binary, instances):
+            own = self.command(binary, instances)
+            return [own[0], *words, *own[1:]]
+        return replace(self, name=f"{self.name}, {' '.join(words)}", command=command)
 
 
 def ours(*command):

@@ -137,6 +137,8 @@ impl Given {
             b"cwd" => &mut flags.cwd,
             b"log-format" => &mut flags.log_format,
             b"share" => &mut flags.share,
+            b"balance" => &mut flags.balance,
+            b"stall-after" => &mut flags.stall_after,
             b"on-hup" => &mut flags.on_hup,
             b"log-level" => &mut flags.log_level,
             _ => return None,
@@ -208,6 +210,8 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::CWD, flags.cwd.is_some()),
         (setting::LOG_FORMAT, flags.log_format.is_some()),
         (setting::SHARE, flags.share.is_some()),
+        (setting::BALANCE, flags.balance.is_some()),
+        (setting::STALL_AFTER, flags.stall_after.is_some()),
         (setting::ON_HUP, flags.on_hup.is_some()),
         (setting::LOG_LEVEL, flags.log_level.is_some()),
     ];

@@ -7,8 +7,8 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use pmr_runtime::process::{ExitReason, Signal};
 use pmr_runtime::spec::{
-    AfterExit, AppSpec, CheckPace, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy, InstanceId,
-    OnHup, Probe, ReadinessPolicy, ReadySign, RestartDelay, RestartPolicy, Share, StopPolicy,
+    AfterExit, AppSpec, BalancePolicy, CheckPace, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy,
+    InstanceId, OnHup, Probe, ReadinessPolicy, ReadySign, RestartDelay, RestartPolicy, Share, StopPolicy,
 };
 use pmr_runtime::supervisor::{Command, Scope};
 
@@ -60,6 +60,7 @@ impl Shape {
             health: self.health(),
             on_hup: if flag(4) { OnHup::Forward } else { OnHup::Reload },
             share: Share::Auto,
+            balance: BalancePolicy::default(),
             company: if flag(5) { Company::Others } else { Company::None },
         }
     }

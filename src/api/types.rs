@@ -85,6 +85,9 @@ pub struct AppView {
     pub interpreter: Option<InterpreterView>,
     /// How workers come by their socket: `cluster`, `intercept`, `activation`, `reuseport`, `none`.
     pub share: String,
+    /// Who gets a new connection: `shared`, `even` or `sticky`.
+    #[serde(default)]
+    pub balance: String,
     /// pm2's word: `cluster` where instances share a port, else `fork`.
     pub exec_mode: ExecMode,
     pub user: String,
@@ -118,6 +121,10 @@ pub struct InstanceView {
     /// Its number within the app, from 0.
     pub instance: u32,
     pub status: Status,
+    /// Whether new connections are kept away from it: it does not serve, or accepts none at present. Never so where all
+    /// instances accept from one queue.
+    #[serde(default)]
+    pub steered_away: bool,
     pub pid: Option<i32>,
     pub generation: u32,
     /// Since its worker was started; `None` without one.

@@ -108,6 +108,14 @@ pub struct Options {
     #[arg(long, value_name = "WAY")]
     share: Option<OsString>,
 
+    /// Who gets a new connection [env: PMR_BALANCE] [default: shared]
+    #[arg(long, value_name = "shared|even|sticky")]
+    balance: Option<OsString>,
+
+    /// Avoid who accepts nothing for so long [env: PMR_STALL_AFTER] [default: 100ms]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    stall_after: Option<OsString>,
+
     /// What SIGHUP does [env: PMR_ON_HUP] [default: reload]
     #[arg(long, value_name = "reload|forward")]
     on_hup: Option<OsString>,
@@ -293,6 +301,8 @@ impl From<Options> for Flags {
             cwd: options.cwd,
             log_format: options.log_format,
             share: options.share,
+            balance: options.balance,
+            stall_after: options.stall_after,
             on_hup: options.on_hup,
             log_level: options.log_level,
         }

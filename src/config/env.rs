@@ -46,13 +46,15 @@ pub struct Environment {
     pub pmr_cwd: Option<String>,
     pub pmr_log_format: Option<String>,
     pub pmr_share: Option<String>,
+    pub pmr_balance: Option<String>,
+    pub pmr_stall_after: Option<String>,
     pub pmr_on_hup: Option<String>,
     pub pmr_log_level: Option<String>,
 }
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 31] = [
+const KNOWN: [&str; 33] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -82,6 +84,8 @@ const KNOWN: [&str; 31] = [
     "PMR_CWD",
     "PMR_LOG_FORMAT",
     "PMR_SHARE",
+    "PMR_BALANCE",
+    "PMR_STALL_AFTER",
     "PMR_ON_HUP",
     "PMR_LOG_LEVEL",
 ];

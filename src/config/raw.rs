@@ -29,6 +29,8 @@ pub struct Flags {
     pub cwd: Option<OsString>,
     pub log_format: Option<OsString>,
     pub share: Option<OsString>,
+    pub balance: Option<OsString>,
+    pub stall_after: Option<OsString>,
     pub on_hup: Option<OsString>,
     pub log_level: Option<OsString>,
 }

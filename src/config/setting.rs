@@ -39,6 +39,8 @@ pub const KILL_STALLED: Setting = setting("kill-stalled", "--kill-stalled", "PMR
 pub const CWD: Setting = setting("cwd", "--cwd", "PMR_CWD");
 pub const LOG_FORMAT: Setting = setting("log-format", "--log-format", "PMR_LOG_FORMAT");
 pub const SHARE: Setting = setting("share", "--share", "PMR_SHARE");
+pub const BALANCE: Setting = setting("balance", "--balance", "PMR_BALANCE");
+pub const STALL_AFTER: Setting = setting("stall-after", "--stall-after", "PMR_STALL_AFTER");
 pub const ON_HUP: Setting = setting("on-hup", "--on-hup", "PMR_ON_HUP");
 pub const LOG_LEVEL: Setting = setting("log-level", "--log-level", "PMR_LOG_LEVEL");
 
@@ -47,7 +49,7 @@ pub const HEALTH_SETTINGS: [Setting; 7] =
     [WATCHDOG, HEALTH, HEALTH_INTERVAL, HEALTH_TIMEOUT, HEALTH_RETRIES, HEALTH_START_PERIOD, KILL_STALLED];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 24] = [
+pub const ALL: [Setting; 26] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -70,6 +72,8 @@ pub const ALL: [Setting; 24] = [
     CWD,
     LOG_FORMAT,
     SHARE,
+    BALANCE,
+    STALL_AFTER,
     ON_HUP,
     LOG_LEVEL,
 ];

@@ -111,6 +111,8 @@ impl Settings {
             }
             _ if name == setting::LOG_FORMAT.name => self.log_format.as_str().to_owned(),
             _ if name == setting::SHARE.name => share_word(app.share).to_owned(),
+            _ if name == setting::BALANCE.name => app.balance.way.as_str().to_owned(),
+            _ if name == setting::STALL_AFTER.name => duration::render(app.balance.stall_after),
             _ if name == setting::ON_HUP.name => on_hup_word(app.on_hup).to_owned(),
             _ if name == setting::LOG_LEVEL.name => self.log_level.as_str().to_owned(),
             _ => String::new(),

@@ -6,7 +6,7 @@ use super::duration::digits;
 use super::problem::Accepted;
 use super::settings::{LogFormat, LogLevel};
 use crate::process::Signal;
-use crate::spec::{OnHup, Share};
+use crate::spec::{Balance, OnHup, Share};
 
 /// More workers than any machine of today serves well; beyond it a typing error is likelier.
 pub const MOST_INSTANCES: u32 = 1024;
@@ -137,6 +137,17 @@ pub fn log_level(text: &str) -> Result<LogLevel, Accepted> {
         .ok_or(Accepted("`error`, `warn`, `info`, `debug` or `trace`"))
 }
 
+/// Reads `--balance`.
+///
+/// # Errors
+/// What is accepted.
+pub fn balance(text: &str) -> Result<Balance, Accepted> {
+    [Balance::Shared, Balance::Even, Balance::Sticky]
+        .into_iter()
+        .find(|balance| balance.as_str() == text)
+        .ok_or(Accepted("`shared`, `even` or `sticky`"))
+}
+
 /// Reads `--share`.
 ///
 /// # Errors
@@ -234,6 +245,8 @@ mod tests {
         assert!(log_format("yaml").is_err());
         assert_eq!(share("activation"), Ok(Share::Activation));
         assert!(share("magic").is_err());
+        assert_eq!(balance("even"), Ok(Balance::Even));
+        assert!(balance("fair").is_err());
         assert_eq!(on_hup("forward"), Ok(OnHup::Forward));
         assert!(on_hup("ignore").is_err());
         assert_eq!(restarts("16"), Ok(16));

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+use super::balance::ArrivalTask;
 use super::clock;
 use super::collision;
 use super::drain::Drains;
@@ -39,6 +40,8 @@ pub(super) struct App {
     pub(super) workers: Workers,
     pub(super) listeners: Listeners,
     pub(super) drains: Drains,
+    /// Once its sockets are watched.
+    pub(super) arrival_task: Option<ArrivalTask>,
     pub(super) tickets: SharedData,
     /// Health checks that are under way.
     pub(super) checks: Checks,
@@ -85,8 +88,9 @@ impl App {
             outputs,
             definition,
             created_at_ms: clock::epoch_ms(),
-            listeners: Listeners::new(instances),
+            listeners: Listeners::new(instances).balanced(plan.app.balance),
             drains: Drains::default(),
+            arrival_task: None,
             plans: BTreeMap::from([(Generation(0), Rc::new(plan))]),
             replanned: None,
             supervisor,

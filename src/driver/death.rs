@@ -48,7 +48,8 @@ impl App {
     }
 
     fn on_ended(&mut self, id: WorkerId, reason: ExitReason) {
-        let Some(worker) = self.workers.remove(id) else { return };
+        let Some(mut worker) = self.workers.remove(id) else { return };
+        let given = std::mem::take(&mut worker.given);
         let killer = self.killer(&worker, reason);
         let instance = worker.instance;
         let survivors = self.bury(id, worker);
@@ -56,6 +57,7 @@ impl App {
         self.abandon(instance);
         self.feed(Event::Exited { worker: id, reason, killer, survivors });
         self.end_drain(id);
+        self.hand_on_all(given, instance);
     }
 
     fn killer(&mut self, worker: &Worker, reason: ExitReason) -> Killer {

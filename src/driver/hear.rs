@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::advice::{self, Advice};
 use super::app::App;
-use crate::handover::cluster::{Errno, FromWorker, Listening, Query, ServersLeft, Wanted};
+use crate::handover::cluster::{Errno, FromWorker, Listening, Query, ServerId, ServersLeft, Wanted};
 use crate::handover::intercept::Fact;
 use crate::listener::{Address, Blocking, Handed, ListenError, OnlyV6};
 use crate::spec::{InstanceId, WorkerId};
@@ -58,17 +58,23 @@ impl App {
         match said {
             FromWorker::Wants { query, wanted } => self.give(worker, &query, &wanted),
             FromWorker::Listening(listening) => self.on_cluster_listening(worker, &listening),
-            FromWorker::Closed { left: ServersLeft::None, .. } => self.disconnect_if_done(worker),
+            FromWorker::Closed { server, left } => self.on_server_closed(worker, server, left),
+            FromWorker::Connection { seq, taken } => self.on_connection_answered(worker, seq, taken),
+            FromWorker::DescriptorLost => self.on_descriptor_lost(worker),
             FromWorker::Said(message) if message.get() == "\"ready\"" => self.feed(Event::Ready { worker }),
             FromWorker::Pulse => self.feed(Event::Pulse { worker, beat: Beat::Turned }),
             FromWorker::Ended => self.feed(Event::Pulse { worker, beat: Beat::Unheard }),
             FromWorker::Ignored(what) => tracing::debug!(worker = worker.0, ?what, "message ignored"),
-            FromWorker::Closed { .. }
-            | FromWorker::Online
-            | FromWorker::Leaving
-            | FromWorker::Connection { .. }
-            | FromWorker::DescriptorLost
-            | FromWorker::Said(_) => {}
+            FromWorker::Online | FromWorker::Leaving | FromWorker::Said(_) => {}
+        }
+    }
+
+    fn on_server_closed(&mut self, id: WorkerId, server: ServerId, left: ServersLeft) {
+        if let Some(worker) = self.workers.get_mut(id) {
+            worker.servers.retain(|(known, _)| *known != server);
+        }
+        if left == ServersLeft::None {
+            self.disconnect_if_done(id);
         }
     }
 
@@ -83,6 +89,7 @@ impl App {
                 if !worker.handed.contains(&handed.inode) {
                     worker.handed.push(handed.inode);
                 }
+                worker.servers.push((query.server(), handed.inode));
                 link.answer_listener(query, handed.socket, &mut self.tickets);
             }
             Err(Refusal::Listen(error)) => {

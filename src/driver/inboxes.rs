@@ -11,7 +11,7 @@ use super::update::Tried;
 use crate::handover::cluster::FromWorker;
 use crate::handover::notify::Said;
 use crate::logs::{Closed, Stream};
-use crate::spec::WorkerKey;
+use crate::spec::{AppId, WorkerKey};
 use crate::supervisor::Uptime;
 use crate::sys::signals::{Arrived, Signals};
 
@@ -23,8 +23,20 @@ pub(super) struct Inboxes {
     pub(super) asked: mpsc::Receiver<(WorkerKey, Asked)>,
     pub(super) channel: mpsc::Receiver<(WorkerKey, FromWorker)>,
     pub(super) said: mpsc::Receiver<(WorkerKey, Said)>,
+    /// Apps to which somebody has connected.
+    pub(super) arrived: mpsc::Receiver<AppId>,
     pub(super) tried: mpsc::Receiver<Tried>,
     pub(super) questions: mpsc::Receiver<Question>,
+}
+
+/// What is to happen at the latest when.
+pub(super) struct Times {
+    /// Of supervisors.
+    pub(super) deadline: Option<Uptime>,
+    /// Of looks at queues.
+    pub(super) look_at: Option<Uptime>,
+    /// Of an update.
+    pub(super) leave_at: Option<Uptime>,
 }
 
 /// One thing that happened.
@@ -36,7 +48,9 @@ pub(super) enum Happened {
     Channel(WorkerKey, FromWorker),
     Question(Question),
     Tried(Tried),
+    Arrived(AppId),
     Deadline,
+    LookDue,
 }
 
 impl Inboxes {
@@ -44,8 +58,7 @@ impl Inboxes {
     /// else cannot keep us from stopping.
     pub(super) async fn next(
         &mut self,
-        deadline: Option<Uptime>,
-        leave_at: Option<Uptime>,
+        Times { deadline, look_at, leave_at }: Times,
         clock: Clock,
     ) -> io::Result<Option<Happened>> {
         let until = async |time: Option<Uptime>| match time {
@@ -62,6 +75,8 @@ impl Inboxes {
             Some((worker, said)) = self.said.recv() => Ok(Some(Happened::Said(worker, said))),
             Some((worker, message)) = self.channel.recv() => Ok(Some(Happened::Channel(worker, message))),
             stream = self.closed.next() => Ok(Some(Happened::Closed(stream))),
+            Some(app) = self.arrived.recv() => Ok(Some(Happened::Arrived(app))),
+            () = until(look_at) => Ok(Some(Happened::LookDue)),
             () = until(deadline) => Ok(Some(Happened::Deadline)),
             Some(tried) = self.tried.recv() => Ok(Some(Happened::Tried(tried))),
             // Last, so that whoever asks without end never keeps a worker waiting.

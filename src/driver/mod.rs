@@ -13,6 +13,7 @@
 
 mod advice;
 mod app;
+mod balance;
 mod clock;
 mod collision;
 mod death;
@@ -27,6 +28,7 @@ mod order;
 mod perform;
 pub mod plan;
 mod question;
+mod rescue;
 mod run;
 mod said;
 mod shared;

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::app::App;
 use super::clock::Clock;
 use super::handle::DriverEnd;
-use super::inboxes::{Happened, Inboxes};
+use super::inboxes::{Happened, Inboxes, Times};
 use super::oom::OomWatch;
 use super::order::in_one_line;
 use super::plan::{Plan, Surroundings};
@@ -103,6 +103,7 @@ impl Driver {
         let (said, said_inbox) = mpsc::channel(MESSAGES_WAITING);
         let (tellings, told) = mpsc::unbounded_channel();
         let (tries, tried) = mpsc::channel(1);
+        let (arrived, arrived_inbox) = mpsc::channel(MESSAGES_WAITING);
         let events = Rc::new(Events::new(end.events, past.last_event));
         let shared = Rc::new(Shared {
             oom: RefCell::new(past.oom),
@@ -112,6 +113,7 @@ impl Driver {
             questions,
             channel,
             said,
+            arrived,
             tellings,
             events: Rc::clone(&events),
             asking: Rc::default(),
@@ -145,6 +147,7 @@ impl Driver {
                 asked,
                 channel: channel_inbox,
                 said: said_inbox,
+                arrived: arrived_inbox,
                 tried,
                 questions: end.questions,
             },
@@ -210,10 +213,13 @@ impl Driver {
             if let Some(status) = self.settle() {
                 return Ok(self.finish(status).await);
             }
-            let deadline = self.apps.values().filter_map(App::next_deadline).min();
-            self.rest(deadline.is_some());
-            let leave_at = self.update.as_ref().and_then(Update::next_try);
-            match self.inboxes.next(deadline, leave_at, self.shared.clock).await? {
+            let times = Times {
+                deadline: self.apps.values().filter_map(App::next_deadline).min(),
+                look_at: self.apps.values().filter_map(App::next_look).min(),
+                leave_at: self.update.as_ref().and_then(Update::next_try),
+            };
+            self.rest(times.deadline.is_some());
+            match self.inboxes.next(times, self.shared.clock).await? {
                 Some(happened) => self.on_happened(happened).await,
                 None => self.hand_over().await,
             }
@@ -240,6 +246,8 @@ impl Driver {
             Happened::Channel(key, said) => self.with(key, |app| app.on_channel(key.worker, said)),
             Happened::Question(question) => self.on_question(question).await,
             Happened::Tried(tried) => self.on_tried(tried),
+            Happened::Arrived(app) => self.apps.get_mut(&app).map_or((), App::on_arrival),
+            Happened::LookDue => self.apps.values_mut().for_each(App::look_if_due),
             Happened::Deadline => self.apps.values_mut().for_each(App::on_deadline),
         }
     }

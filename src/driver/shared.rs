@@ -19,7 +19,7 @@ use crate::handover::cluster::FromWorker;
 use crate::handover::notify::Said;
 use crate::logs::{self, FileSettings, Format, Outputs, Prefix, StreamSettings};
 use crate::process::Pid;
-use crate::spec::WorkerKey;
+use crate::spec::{AppId, WorkerKey};
 use crate::sys::guard::Guard;
 
 /// See the module.
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     pub(super) questions: mpsc::Sender<(WorkerKey, Asked)>,
     pub(super) channel: mpsc::Sender<(WorkerKey, FromWorker)>,
     pub(super) said: mpsc::Sender<(WorkerKey, Said)>,
+    pub(super) arrived: mpsc::Sender<AppId>,
     /// What is to be told, in order. As many as the supervisors have decisions, and told within a fraction of a second.
     pub(super) tellings: mpsc::UnboundedSender<Telling>,
     pub(super) events: Rc<Events>,

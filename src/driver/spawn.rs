@@ -14,6 +14,7 @@ use tokio::sync::mpsc::Sender;
 use super::app::App;
 use super::hear::Asked;
 use super::plan::Plan;
+use super::rescue::Given;
 use super::said::OfItself;
 use super::workers::{Stop, Worker};
 use crate::handover::agent::Agent;
@@ -202,6 +203,8 @@ impl App {
             stop: Stop::NotAsked,
             has_terminal,
             handed: Vec::new(),
+            servers: Vec::new(),
+            given: Given::default(),
             notify: gifts.notify,
             said: OfItself::default(),
         }

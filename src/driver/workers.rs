@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::rescue::Given;
 use super::said::OfItself;
-use crate::handover::cluster::ClusterLink;
+use crate::handover::cluster::{ClusterLink, ServerId};
 use crate::handover::intercept::Interception;
 use crate::handover::notify::NotifyListener;
 use crate::logs::WorkerLogs;
@@ -27,6 +28,10 @@ pub(super) struct Worker {
     pub(super) has_terminal: bool,
     /// The inodes of the sockets that it got over the cluster channel.
     pub(super) handed: Vec<u64>,
+    /// Its servers that have such a socket, with the socket's inode.
+    pub(super) servers: Vec<(ServerId, u64)>,
+    /// The connections that it was handed.
+    pub(super) given: Given,
     /// Where it may say that it is ready; open while the worker lives.
     pub(super) notify: Option<NotifyListener>,
     /// What it has said of itself.
@@ -119,6 +124,11 @@ impl Workers {
     /// All whose first process lives, with their numbers.
     pub(super) fn numbered(&self) -> impl Iterator<Item = (WorkerId, &Worker)> {
         self.alive.iter().map(|(&id, worker)| (id, worker))
+    }
+
+    /// As [`Workers::numbered`], to be changed.
+    pub(super) fn numbered_mut(&mut self) -> impl Iterator<Item = (WorkerId, &mut Worker)> {
+        self.alive.iter_mut().map(|(&id, worker)| (id, worker))
     }
 
     /// What ended workers have left.

@@ -16,11 +16,10 @@ use serde::{Deserialize, Serialize};
 use super::address::Address;
 use super::socket::{Blocking, Reuse, Socket};
 use super::state::{GroupState, SocketState};
-use super::steer;
+use super::steering::Steering;
 use super::unix::{Presence, SocketFile};
-use crate::spec::InstanceId;
+use crate::spec::{Balance, BalancePolicy, InstanceId};
 use crate::sys::inherited::{self, Kept};
-use crate::sys::reuseport::attach_program;
 use crate::sys::socket::listen;
 
 /// How the instances come by their sockets.
@@ -35,21 +34,20 @@ pub(super) struct Group {
     /// What was asked for.
     key: Address,
     /// What the kernel made of it: the same, with the actual port.
-    local: Address,
-    spread: Spread,
+    pub(super) local: Address,
+    pub(super) spread: Spread,
     /// At least one. With a socket per instance the position is the instance's number, and those from `wanted` on are
     /// retired: steered away from, and kept until their queues are empty.
-    sockets: Vec<Socket>,
-    wanted: usize,
+    pub(super) sockets: Vec<Socket>,
+    pub(super) wanted: usize,
     /// The positions of retired sockets that no worker accepts from any more.
     abandoned: BTreeSet<usize>,
     file: Option<SocketFile>,
     /// Whether a worker has called `listen`.
     listening: bool,
     /// The sockets that listen, by position, in the kernel's order.
-    order: Vec<usize>,
-    /// The indexes that the program in the kernel names; `None` where there is none yet.
-    steered: Option<BTreeSet<u32>>,
+    pub(super) order: Vec<usize>,
+    pub(super) steering: Steering,
 }
 
 /// What a new group needs to know.
@@ -58,6 +56,7 @@ pub(super) struct Terms {
     pub(super) instances: u32,
     pub(super) blocking: Blocking,
     pub(super) umask: Option<u32>,
+    pub(super) balance: BalancePolicy,
 }
 
 impl Group {
@@ -77,7 +76,7 @@ impl Group {
             }
         };
         let local = if key.socket_addr().is_some() { key.at(first.local_addr()?) } else { key.clone() };
-        let spread = spread(&key, terms.blocking);
+        let spread = spread(&key, terms);
         let mut group = Self {
             key,
             local,
@@ -88,18 +87,19 @@ impl Group {
             file,
             listening: false,
             order: Vec::new(),
-            steered: None,
+            steering: Steering::new(terms.balance),
         };
         if spread == Spread::PerInstance {
             // Only now: bound with SO_REUSEPORT, it would have joined a group of somebody else without a word.
             group.sockets[0].join_group()?;
+            group.mark(0);
             group.resize(terms.instances)?;
         }
         Ok(group)
     }
 
     /// The group as the program before us in this process left it.
-    pub(super) fn resume(state: GroupState) -> io::Result<Self> {
+    pub(super) fn resume(state: GroupState, balance: BalancePolicy) -> io::Result<Self> {
         let GroupState { key, local, spread, wanted, abandoned, file, listening, order, steered, .. } = state;
         let take = |socket: SocketState| {
             let fd = inherited::take(socket.descriptor)?;
@@ -109,7 +109,8 @@ impl Group {
         if sockets.is_empty() {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        Ok(Self { key, local, spread, sockets, wanted, abandoned, file, listening, order, steered })
+        let steering = Steering::resume(balance, steered);
+        Ok(Self { key, local, spread, sockets, wanted, abandoned, file, listening, order, steering })
     }
 
     /// All that another program must know to go on, which keeps the sockets open over an `execve`.
@@ -128,7 +129,7 @@ impl Group {
             file: self.file.clone(),
             listening: self.listening,
             order: self.order.clone(),
-            steered: self.steered.clone(),
+            steered: self.steering.indexes(),
         })
     }
 
@@ -184,10 +185,17 @@ impl Group {
         while self.sockets.len() < wanted {
             self.sockets.push(Socket::tcp(*addr, *only_v6, Reuse::Group, Blocking::Yes)?);
             self.wanted = self.sockets.len();
+            self.mark(self.wanted - 1);
         }
         self.wanted = wanted;
         self.abandoned.retain(|&position| position >= wanted);
         if self.listening && grows { self.listen() } else { Ok(()) }
+    }
+
+    fn mark(&self, position: usize) {
+        if self.steering.policy().way == Balance::Even {
+            self.sockets[position].mark(position);
+        }
     }
 
     /// Whether a worker has called `listen`.
@@ -219,7 +227,7 @@ impl Group {
             if !known {
                 self.order.push(position);
                 // If none was left that listened, then the kernel has made a new group, without a program.
-                self.steered = None;
+                self.steering.forget_program();
             }
         }
         self.listening = true;
@@ -239,34 +247,6 @@ impl Group {
         if let Some(index) = self.order.iter().position(|&listening| listening == position) {
             self.order.swap_remove(index);
         }
-    }
-
-    /// Steers new connections to the instances of `serving` (`None`: to all; and where none of them has a socket, to
-    /// all as well, since a connection has to wait somewhere). Fails where the kernel offers no steering.
-    pub(super) fn steer(&mut self, serving: Option<&BTreeSet<InstanceId>>) -> Result<(), Errno> {
-        if self.spread == Spread::Shared || self.order.is_empty() {
-            return Ok(());
-        }
-        let serves = |position: usize| {
-            serving.is_none_or(|set| u32::try_from(position).is_ok_and(|id| set.contains(&InstanceId(id))))
-        };
-        let mut chosen = self.indexes(serves);
-        if chosen.is_empty() {
-            chosen = self.indexes(|_| true);
-        }
-        // A program is put there even if it names all of ours: a stranger who joins the group then gets nothing.
-        if self.steered.as_ref() != Some(&chosen) {
-            let program = steer::program(&chosen).ok_or(Errno::E2BIG)?;
-            attach_program(&self.sockets[0], &program)?;
-            self.steered = Some(chosen);
-        }
-        Ok(())
-    }
-
-    /// The kernel's indexes of the sockets at these positions, without retired ones.
-    fn indexes(&self, wants: impl Fn(usize) -> bool) -> BTreeSet<u32> {
-        let order = (0..).zip(&self.order);
-        order.filter(|&(_, &at)| at < self.wanted && wants(at)).map(|(index, _)| index).collect()
     }
 
     /// The socket of `instance`, if it is retired and still open.
@@ -342,11 +322,12 @@ impl Group {
     }
 }
 
-fn spread(key: &Address, blocking: Blocking) -> Spread {
-    match (key, blocking) {
-        (Address::Tcp { .. }, Blocking::Yes) => Spread::PerInstance,
-        (Address::Tcp { .. }, Blocking::No)
-        | (Address::Udp { .. } | Address::Unix { .. } | Address::Abstract { .. }, _) => Spread::Shared,
+fn spread(key: &Address, terms: Terms) -> Spread {
+    match (key, terms.blocking, terms.balance.way) {
+        (Address::Tcp { .. }, Blocking::Yes, _)
+        | (Address::Tcp { .. }, _, Balance::Even | Balance::Sticky) => Spread::PerInstance,
+        (Address::Tcp { .. }, Blocking::No, Balance::Shared)
+        | (Address::Udp { .. } | Address::Unix { .. } | Address::Abstract { .. }, ..) => Spread::Shared,
     }
 }
 

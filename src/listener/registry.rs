@@ -15,7 +15,8 @@ use super::error::ListenError;
 use super::group::{Group, Terms};
 use super::socket::Blocking;
 use super::state::{GroupState, ListenersState};
-use crate::spec::InstanceId;
+use super::watch::Watch;
+use crate::spec::{BalancePolicy, InstanceId};
 use crate::sys::inherited::Kept;
 use crate::sys::socket::tcp_queue;
 
@@ -25,11 +26,13 @@ pub(super) const MOST_ADDRESSES: usize = 64;
 /// The sockets that the runtime owns, and who shall get new connections.
 #[derive(Debug)]
 pub struct Listeners {
-    groups: Vec<Group>,
+    pub(super) groups: Vec<Group>,
     instances: u32,
     /// `None`: all of them.
-    serving: Option<BTreeSet<InstanceId>>,
+    pub(super) serving: Option<BTreeSet<InstanceId>>,
     steering_available: bool,
+    balance: BalancePolicy,
+    pub(super) watch: Watch,
 }
 
 /// A socket to pass on to a worker.
@@ -79,17 +82,36 @@ impl Listeners {
     /// No sockets yet, for an app of so many instances.
     #[must_use]
     pub fn new(instances: u32) -> Self {
-        Self { groups: Vec::new(), instances, serving: None, steering_available: true }
+        Self {
+            groups: Vec::new(),
+            instances,
+            serving: None,
+            steering_available: true,
+            balance: BalancePolicy::default(),
+            watch: Watch::default(),
+        }
+    }
+
+    /// The same, with connections spread as `balance` says. Holds for addresses that were not asked for yet.
+    #[must_use]
+    pub fn balanced(self, balance: BalancePolicy) -> Self {
+        Self { balance, ..self }
+    }
+
+    /// How connections are spread.
+    #[must_use]
+    pub fn balance(&self) -> BalancePolicy {
+        self.balance
     }
 
     /// The sockets as the program before us in this process left them. An address whose sockets are not there any more is
     /// left out, and told of.
     #[must_use]
     pub fn resume(state: ListenersState, problems: &mut Vec<String>) -> Self {
-        let ListenersState { groups, instances, serving, steering_available } = state;
+        let ListenersState { groups, instances, serving, steering_available, balance } = state;
         let resume = |group: GroupState| {
             let address = group.local.clone();
-            Group::resume(group).map_err(|error| format!("the socket of {address} is lost: {error}"))
+            Group::resume(group, balance).map_err(|error| format!("the socket of {address} is lost: {error}"))
         };
         let mut resumed = Vec::with_capacity(groups.len());
         for group in groups {
@@ -98,7 +120,11 @@ impl Listeners {
                 Err(problem) => problems.push(problem),
             }
         }
-        Self { groups: resumed, instances, serving, steering_available }
+        let watch = Watch::default();
+        let mut listeners = Self { groups: resumed, instances, serving, steering_available, balance, watch };
+        // A program that was not handed over is made anew.
+        listeners.steer();
+        listeners
     }
 
     /// All that another program must know to go on, which keeps the sockets open over an `execve`.
@@ -111,6 +137,7 @@ impl Listeners {
             instances: self.instances,
             serving: self.serving.clone(),
             steering_available: self.steering_available,
+            balance: self.balance,
         })
     }
 
@@ -128,7 +155,7 @@ impl Listeners {
     ) -> Result<Handed, ListenError> {
         self.tend(instance);
         self.instances = self.instances.max(instance.0.saturating_add(1));
-        let terms = Terms { instances: self.instances, blocking, umask };
+        let terms = Terms { instances: self.instances, blocking, umask, balance: self.balance };
         self.try_obtain(address.key(), instance, terms)
             .map_err(|errno| ListenError::Refused { address: address.clone(), errno })
     }
@@ -193,7 +220,12 @@ impl Listeners {
         };
         let group = &mut self.groups[position];
         let address = group.local().clone();
+        // Whoever has just called `listen` will accept.
+        let forgiven = group.owner(socket).is_some_and(|owner| group.forgive(owner));
         if group.is_listening() && !group.is_changed(socket) {
+            if forgiven {
+                self.steer();
+            }
             return Ok(address);
         }
         match group.listen() {
@@ -213,7 +245,7 @@ impl Listeners {
         Some(Ours { address: group.local(), instance: group.owner(socket) })
     }
 
-    fn find(&self, inode: u64) -> Option<(usize, usize)> {
+    pub(super) fn find(&self, inode: u64) -> Option<(usize, usize)> {
         self.groups.iter().enumerate().find_map(|(group, candidate)| {
             let socket = candidate.sockets().iter().position(|socket| socket.inode() == inode)?;
             Some((group, socket))
@@ -260,12 +292,18 @@ impl Listeners {
         self.steering_available
     }
 
-    fn steer(&mut self) {
+    /// Steers by what is known, which may be out of date by now.
+    pub(super) fn steer(&mut self) {
+        self.watch.outdate(self.groups.iter().any(Group::is_watched));
+        self.steer_all();
+    }
+
+    pub(super) fn steer_all(&mut self) {
         if !self.steering_available {
             return;
         }
         for group in &mut self.groups {
-            if group.steer(self.serving.as_ref()).is_err() {
+            if group.steer(&self.serving).is_err() {
                 self.steering_available = false;
             }
         }

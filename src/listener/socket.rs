@@ -15,6 +15,7 @@ use nix::sys::stat::fstat;
 use serde::{Deserialize, Serialize};
 
 use super::address::OnlyV6;
+use crate::sys::mark;
 use crate::sys::socket::{TcpQueue, is_tcp_connection, tcp_queue};
 
 /// Whether calls on a socket wait (O_NONBLOCK is not set) or not.
@@ -136,6 +137,12 @@ impl Socket {
         setsockopt(self, sockopt::ReusePort, &true)
     }
 
+    /// Lets accepted connections be told apart by the position of their listening socket. Where the kernel does not know
+    /// how, they are not.
+    pub(super) fn mark(&self, position: usize) {
+        let _unmarked = mark::mark(self, mark_of(position));
+    }
+
     /// Takes a listening socket out of its group at once, whoever else has it open.
     pub(super) fn leave_group(&self) {
         // Fails only where it does not listen, and is thus in no group.
@@ -179,6 +186,11 @@ impl Socket {
     pub(super) fn queue(&self) -> Option<TcpQueue> {
         tcp_queue(self).ok().flatten()
     }
+}
+
+/// There are fewer marks than there may be sockets.
+pub(super) fn mark_of(position: usize) -> u8 {
+    u8::try_from(position % usize::from(mark::NUMBERS)).expect("less than the marks")
 }
 
 impl AsFd for Socket {

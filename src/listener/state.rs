@@ -8,7 +8,7 @@ use super::address::Address;
 use super::group::Spread;
 use super::socket::Blocking;
 use super::unix::SocketFile;
-use crate::spec::InstanceId;
+use crate::spec::{BalancePolicy, InstanceId};
 
 /// All sockets. Which numbers they have only the process knows that made this.
 #[derive(Debug, Serialize, Deserialize)]
@@ -17,6 +17,8 @@ pub struct ListenersState {
     pub(super) instances: u32,
     pub(super) serving: Option<BTreeSet<InstanceId>>,
     pub(super) steering_available: bool,
+    #[serde(default)]
+    pub(super) balance: BalancePolicy,
 }
 
 /// Those of one address; see `Group`.

@@ -1,12 +1,40 @@
 //! Generates the program by which the kernel chooses the socket of a new connection. Pure.
 //!
-//! The program draws a random number below the number of sockets chosen, and maps it to the index of one of them.
-//! The indexes are taken as runs of neighbours: within a run, index minus number is the same, so a run costs one
-//! comparison and one addition, however long it is. A jump never leaves its run, hence eight bits are enough for it.
+//! - *Any*: the program draws a random number below the number of sockets chosen, and maps it to the index of one of
+//!   them. The indexes are taken as runs of neighbours: within a run, index minus number is the same, so a run costs
+//!   one comparison and one addition, however long it is. A jump never leaves its run, hence eight bits are enough.
+//! - *Parts*: the number is drawn below the sum of all parts, and each socket has as many numbers as its part says.
+//! - *By client*: see `client`.
 
-use std::collections::BTreeSet;
+mod client;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sys::reuseport::Instruction;
+
+/// Who gets a new connection. Sockets are named by their index in the kernel's group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// Each of these equally often.
+    Any(BTreeSet<u32>),
+    /// Each of these as often as its part says.
+    Parts(BTreeMap<u32, u32>),
+    /// Always the same one for an address of a client. Each socket has the number of its instance, which stays the same
+    /// when the index changes.
+    ByClient(BTreeMap<u32, u32>),
+}
+
+impl Choice {
+    /// The program for it; `None` where nobody is chosen, or the program would be longer than the kernel accepts.
+    #[must_use]
+    pub fn program(&self) -> Option<Vec<Instruction>> {
+        match self {
+            Self::Any(indexes) => program(indexes),
+            Self::Parts(parts) => by_parts(parts),
+            Self::ByClient(instances) => client::program(instances),
+        }
+    }
+}
 
 /// `BPF_LD | BPF_W | BPF_ABS`
 const LOAD: u16 = 0x20;
@@ -18,6 +46,8 @@ const ADD: u16 = 0x04;
 const JUMP_IF_AT_LEAST: u16 = 0x35;
 /// `BPF_RET | BPF_A`
 const RETURN: u16 = 0x16;
+/// `BPF_RET | BPF_K`
+const RETURN_CONSTANT: u16 = 0x06;
 /// `SKF_AD_OFF + SKF_AD_RANDOM`: loading from here gives a random number.
 const RANDOM: u32 = 0xffff_f038;
 /// `BPF_MAXINSNS`: a longer program is refused.
@@ -29,6 +59,13 @@ const MAX_INSTRUCTIONS: usize = 4096;
 pub fn program(indexes: &BTreeSet<u32>) -> Option<Vec<Instruction>> {
     let count = u32::try_from(indexes.len()).ok().filter(|&count| count > 0)?;
     let mut program = vec![plain(LOAD, RANDOM), plain(MODULO, count)];
+    program.extend(nth_of(indexes));
+    (program.len() <= MAX_INSTRUCTIONS).then_some(program)
+}
+
+/// Returns the index whose number, counted from the least on, has been loaded.
+fn nth_of(indexes: &BTreeSet<u32>) -> Vec<Instruction> {
+    let mut program = Vec::new();
     let runs = runs(indexes);
     for (position, run) in runs.iter().enumerate() {
         if position + 1 < runs.len() {
@@ -36,6 +73,22 @@ pub fn program(indexes: &BTreeSet<u32>) -> Option<Vec<Instruction>> {
         }
         program.extend([plain(ADD, run.offset), plain(RETURN, 0)]);
     }
+    program
+}
+
+fn by_parts(parts: &BTreeMap<u32, u32>) -> Option<Vec<Instruction>> {
+    let parts: Vec<(u32, u32)> =
+        parts.iter().filter(|(_, part)| **part > 0).map(|(&index, &part)| (index, part)).collect();
+    let sum = parts.iter().try_fold(0_u32, |sum, (_, part)| sum.checked_add(*part))?;
+    let ((last, _), others) = parts.split_last()?;
+    let mut program = vec![plain(LOAD, RANDOM), plain(MODULO, sum)];
+    let mut end = 0;
+    for (index, part) in others {
+        end += part;
+        program.push(Instruction { jump_true: 1, ..plain(JUMP_IF_AT_LEAST, end) });
+        program.push(plain(RETURN_CONSTANT, *index));
+    }
+    program.push(plain(RETURN_CONSTANT, *last));
     (program.len() <= MAX_INSTRUCTIONS).then_some(program)
 }
 
@@ -63,54 +116,4 @@ fn plain(code: u16, k: u32) -> Instruction {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// What the kernel would do, for the operations that we use.
-    fn run(program: &[Instruction], random: u32) -> u32 {
-        let (mut at, mut a) = (0, 0_u32);
-        loop {
-            let now = program[at];
-            at += 1;
-            match now.code {
-                LOAD if now.k == RANDOM => a = random,
-                MODULO => a %= now.k,
-                ADD => a = a.wrapping_add(now.k),
-                JUMP_IF_AT_LEAST => {
-                    at += usize::from(if a >= now.k { now.jump_true } else { now.jump_false });
-                }
-                RETURN => return a,
-                _ => panic!("an operation that the interpreter does not know: {now:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn nobody_to_choose_gives_no_program() {
-        assert_eq!(program(&BTreeSet::new()), None);
-    }
-
-    #[test]
-    fn neighbours_need_no_table() {
-        assert_eq!(program(&(3..900).collect()).unwrap().len(), 4);
-    }
-
-    #[test]
-    fn a_program_longer_than_the_kernel_accepts_is_not_made() {
-        assert!(program(&(0..1024).map(|n| n * 2).collect()).is_some());
-        assert_eq!(program(&(0..1400).map(|n| n * 2).collect()), None);
-    }
-
-    proptest! {
-        #[test]
-        fn each_index_is_chosen_equally_often_and_no_other(indexes in prop::collection::btree_set(0_u32..1024, 1..200)) {
-            let program = program(&indexes).unwrap();
-            let count = u32::try_from(indexes.len()).unwrap();
-            let chosen: Vec<u32> = (0..count).map(|random| run(&program, random)).collect();
-            prop_assert_eq!(chosen, indexes.into_iter().collect::<Vec<_>>());
-            prop_assert_eq!(run(&program, u32::MAX), run(&program, u32::MAX % count));
-        }
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use super::action::{Action, Notice};
 use super::event::{Beat, Uptime, Word};
 use super::health::{Change, Checks, Due, Health, Season, Subject};
-use super::instance::{Instance, Watched};
+use super::instance::{Instance, Intent, Watched};
 use super::machine::{Policy, Supervisor};
 use super::reload::Newcomer;
 use super::vitals::{Sign, Stall, Vitals};
@@ -26,6 +26,9 @@ impl Supervisor {
         let Some((watched, season)) = self.watched_mut(id) else { return };
         if let Word::Extend(by) = word {
             return watched.watch.extend(now.after(by));
+        }
+        if word == Word::Stopping {
+            watched.intent = Intent::Ends;
         }
         let Some(vitals) = &mut watched.vitals else { return };
         match word {
@@ -313,6 +316,15 @@ impl Supervisor {
 impl Instance {
     fn season(&self) -> Season {
         if self.is_ready() { Season::Serving } else { Season::Starting }
+    }
+
+    /// Whether its worker does its work, as far as is known, and goes on to.
+    pub(super) fn is_well(&self) -> bool {
+        let fails = |checks: &Checks| checks.health() == Health::Unhealthy;
+        let ails = |vitals: &Vitals| vitals.stalled.is_some() || vitals.checks.as_ref().is_some_and(fails);
+        self.watched().is_some_and(|watched| {
+            watched.intent == Intent::Stays && !watched.vitals.as_deref().is_some_and(ails)
+        })
     }
 
     /// When something of its worker's health is due.

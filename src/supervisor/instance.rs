@@ -94,6 +94,18 @@ pub(super) struct Watched {
     /// Where its health is watched.
     #[serde(default)]
     pub(super) vitals: Option<Box<Vitals>>,
+    /// What it says that it will do.
+    #[serde(default)]
+    pub(super) intent: Intent,
+}
+
+/// Whether a worker goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Intent {
+    #[default]
+    Stays,
+    /// `STOPPING=1`
+    Ends,
 }
 
 impl Instance {

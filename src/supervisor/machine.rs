@@ -266,8 +266,8 @@ impl Supervisor {
         self.out.insert(place.unwrap_or(self.out.len()), Action::Serve { instances });
     }
 
-    /// Those with a ready worker, and among them those whose old worker does not drain: it may share its socket with
-    /// the new one. Else those that will be up first; else all that are not given up.
+    /// Those with a ready worker, among them those whose old worker does not drain, for it may share its socket with
+    /// the new one, and of these those that do their work. Else those that will be up first; else all that are not given up.
     fn choose_serving(&self) -> Vec<InstanceId> {
         let choose = |wanted: fn(&Instance) -> bool| -> Vec<InstanceId> {
             self.instances.iter().filter(|instance| wanted(instance)).map(|instance| instance.id).collect()
@@ -275,6 +275,11 @@ impl Supervisor {
         let ready = choose(Instance::is_ready);
         let free = ready.iter().copied().filter(|&id| !self.departures.is_draining(id));
         let free: Vec<_> = free.collect();
+        let is_well = |id: &InstanceId| self.index(*id).is_some_and(|index| self.instances[index].is_well());
+        let well: Vec<_> = free.iter().copied().filter(is_well).collect();
+        if !well.is_empty() {
+            return well;
+        }
         if !free.is_empty() {
             return free;
         }

@@ -4,7 +4,7 @@ use super::action::{CalledOff, Next, Notice};
 use super::backoff::Life;
 use super::departure::{Departure, Leader, Stage};
 use super::event::{Listen, SpawnFailure, Uptime};
-use super::instance::{Request, State, Watched, Worker};
+use super::instance::{Intent, Request, State, Watched, Worker};
 use super::machine::{Phase, Role, Supervisor};
 use super::readiness::{Complaint, Expected, Tone, Watch};
 use super::vitals::Vitals;
@@ -64,7 +64,8 @@ impl Supervisor {
         let policy = if is_newcomer { self.newcomers_policy() } else { &self.policy };
         let watch = Watch::new(now, &policy.readiness, policy.restart.min_uptime, expected, tone);
         let vitals = Vitals::new(now, &policy.health, policy.readiness.sign);
-        Watched { worker: Worker { id, pid, generation, spawned: now }, watch, vitals }
+        let worker = Worker { id, pid, generation, spawned: now };
+        Watched { worker, watch, vitals, intent: Intent::default() }
     }
 
     /// It was to leave before it came.

@@ -35,6 +35,13 @@ pub enum Error {
     Refused(#[source] Errno),
 }
 
+/// What a socket's own address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    V4,
+    V6,
+}
+
 /// Asks the kernel. Never waits for anything but the kernel's own walk over its table of connections.
 #[derive(Debug)]
 pub struct Diag {
@@ -67,6 +74,28 @@ impl Diag {
         let four = self.ask(libc::AF_INET, &ports, &mut found);
         let six = self.ask(libc::AF_INET6, &ports, &mut found);
         four.or(six).map_err(Error::Refused)?;
+        Ok(found)
+    }
+
+    /// The same, of sockets of one family. Whatever comes to a socket that is bound to an IPv6 address is of that family, also
+    /// if it comes over IPv4. Half the work for the kernel, which goes through all connections of the machine.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn connections_of(
+        &mut self,
+        family: Family,
+        ports: &BTreeSet<u16>,
+    ) -> Result<Vec<Connection>, Error> {
+        let ports: Vec<_> = ports.iter().copied().collect();
+        let mut found = Vec::new();
+        if !ports.is_empty() {
+            let family = match family {
+                Family::V4 => libc::AF_INET,
+                Family::V6 => libc::AF_INET6,
+            };
+            self.ask(family, &ports, &mut found).map_err(Error::Refused)?;
+        }
         Ok(found)
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides anything. EINTR is retried here and nowhere else.
 
+pub mod arrivals;
 pub mod background;
 pub mod channel;
 pub mod descriptors;
@@ -11,6 +12,7 @@ pub mod guard;
 pub mod inherited;
 pub mod inspect;
 pub mod low_fds;
+pub mod mark;
 pub mod members;
 pub mod notification;
 pub mod notify;

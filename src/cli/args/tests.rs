@@ -133,8 +133,8 @@ fn a_number_that_looks_like_an_option_is_left_to_the_resolver() {
 fn every_option_arrives_in_its_own_field() {
     let values = "-i 1 -n 2 --drain-timeout 0 --kill-timeout 3 --kill-signal 4 --no-autorestart --max-restarts 5 --min-uptime 6 \
         --restart-delay 7 --exp-backoff-restart-delay 8 --wait-ready --listen-timeout 9 --cwd 10 --log-format 11 \
-        --share 12 --on-hup 13 --log-level 14 --watchdog 15 --health 16 --health-interval 17 --health-timeout 18 \
-        --health-retries 19 --health-start-period 20 --kill-stalled 21 node";
+        --share 12 --balance 13 --stall-after 14 --on-hup 15 --log-level 16 --watchdog 17 --health 18 --health-interval 19 \
+        --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"), @r#"
     Flags {
@@ -150,18 +150,20 @@ fn every_option_arrives_in_its_own_field() {
         exp_backoff_restart_delay: Some("8"),
         wait_ready: true,
         listen_timeout: Some("9"),
-        watchdog: Some("15"),
-        health: Some("16"),
-        health_interval: Some("17"),
-        health_timeout: Some("18"),
-        health_retries: Some("19"),
-        health_start_period: Some("20"),
-        kill_stalled: Some("21"),
+        watchdog: Some("17"),
+        health: Some("18"),
+        health_interval: Some("19"),
+        health_timeout: Some("20"),
+        health_retries: Some("21"),
+        health_start_period: Some("22"),
+        kill_stalled: Some("23"),
         cwd: Some("10"),
         log_format: Some("11"),
         share: Some("12"),
-        on_hup: Some("13"),
-        log_level: Some("14"),
+        balance: Some("13"),
+        stall_after: Some("14"),
+        on_hup: Some("15"),
+        log_level: Some("16"),
     }
     "#);
 }
@@ -282,6 +284,9 @@ fn the_help_text_fits_a_screen() {
           --cwd <DIR>                      Directory to run in [env: PMR_CWD] [default: the current one]
           --log-format <raw|text|json>     Form of the lines [env: PMR_LOG_FORMAT] [default: raw, text on a tty]
           --share <WAY>                    How workers share the port [env: PMR_SHARE] [default: auto]
+          --balance <shared|even|sticky>   Who gets a new connection [env: PMR_BALANCE] [default: shared]
+          --stall-after <T>                Avoid who accepts nothing for so long [env: PMR_STALL_AFTER] [default:
+                                           100ms]
           --on-hup <reload|forward>        What SIGHUP does [env: PMR_ON_HUP] [default: reload]
           --log-level <LEVEL>              How much we say ourselves [env: PMR_LOG_LEVEL] [default: info]
       -h, --help                           Print help
@@ -298,9 +303,9 @@ fn the_help_text_fits_a_screen() {
       web: pmr-runtime node server.js            in a Procfile
       ENTRYPOINT ["pmr-runtime"]                 in a Dockerfile, with CMD ["node", "server.js"]
     "#);
-    assert!(help.lines().count() <= 45, "{} lines", help.lines().count());
+    assert!(help.lines().count() <= 53, "{} lines", help.lines().count());
     let narrow = CommandLine::command().term_width(100).render_help().to_string();
-    assert!(narrow.lines().count() <= 60, "{} lines: {narrow}", narrow.lines().count());
+    assert!(narrow.lines().count() <= 70, "{} lines: {narrow}", narrow.lines().count());
 }
 
 #[test]

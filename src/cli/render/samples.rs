@@ -43,6 +43,7 @@ pub(in crate::cli) fn instance(id: u32, number: u32) -> InstanceView {
         id,
         instance: number,
         status: Status::Online,
+        steered_away: false,
         pid: Some(4000 + i32::try_from(id).unwrap()),
         generation: 3,
         uptime_ms: Some(7_500_000),
@@ -74,6 +75,7 @@ pub(in crate::cli) fn app(app_id: u32, name: &str) -> AppView {
             version: Some("v20.20.2".to_owned()),
         }),
         share: "cluster".to_owned(),
+        balance: "shared".to_owned(),
         exec_mode: ExecMode::Cluster,
         user: "node".to_owned(),
         watching: false,
@@ -136,6 +138,7 @@ fn web() -> AppView {
 fn api() -> AppView {
     let failed = InstanceView {
         status: Status::Errored,
+        steered_away: false,
         pid: None,
         uptime_ms: None,
         restarts: 15,
@@ -150,6 +153,7 @@ fn api() -> AppView {
         status: Status::Errored,
         version: None,
         share: "intercept".to_owned(),
+        balance: "shared".to_owned(),
         user: "www-data".to_owned(),
         instances: vec![failed],
         ..app(1, "api")
@@ -167,6 +171,7 @@ fn jobs() -> AppView {
     AppView {
         namespace: "background".to_owned(),
         share: "none".to_owned(),
+        balance: "shared".to_owned(),
         exec_mode: ExecMode::Fork,
         watching: true,
         interpreter: None,

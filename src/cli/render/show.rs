@@ -110,6 +110,7 @@ fn cells(it: &InstanceView, now: u64) -> Vec<Cell> {
     let or_dash = |text: Option<String>| Cell::new(text.unwrap_or_else(|| "-".to_owned()));
     let status = match it.next_start_in_ms {
         Some(millis) => format!("{} (next start in {})", it.status, human::took(millis)),
+        None if it.steered_away => format!("{}, steered away", it.status),
         None => it.status.to_string(),
     };
     vec![
@@ -252,6 +253,14 @@ mod tests {
         Actions
           heapdump
         ");
+    }
+
+    #[test]
+    fn an_instance_that_gets_no_connections_is_marked() {
+        let mut app = samples::app(5, "web");
+        app.instances = vec![InstanceView { steered_away: true, ..samples::instance(0, 0) }];
+        let text = render(&app, &samples::runtime(), Colours::Off);
+        assert!(text.contains("│ online, steered away │"), "{text}");
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::config::problem::Accepted;
 use crate::config::raw::Flags;
 use crate::config::{duration, setting, values};
 use crate::spec::{
-    AfterExit, AppSpec, CommandSpec, Company, HealthPolicy, ListeningHeard, OnHup, ReadinessPolicy,
-    ReadySign, RestartDelay, RestartPolicy, Share, StopPolicy,
+    AfterExit, AppSpec, BalancePolicy, CommandSpec, Company, HealthPolicy, ListeningHeard, OnHup,
+    ReadinessPolicy, ReadySign, RestartDelay, RestartPolicy, Share, StopPolicy,
 };
 
 /// Long enough for almost any answer; what takes longer is mostly a stream, which has no end to wait for. When all stops it
@@ -46,6 +46,7 @@ pub(super) struct AppOptions {
     health: HealthPolicy,
     on_hup: OnHup,
     share: Share,
+    balance: BalancePolicy,
 }
 
 /// What the app finds when it starts.
@@ -84,6 +85,7 @@ impl AppOptions {
             health,
             on_hup: on_hup.unwrap_or(OnHup::Reload),
             share: share.unwrap_or(Share::Auto),
+            balance: balance(reader, flags, env),
         }
     }
 
@@ -110,6 +112,7 @@ impl AppOptions {
             health: self.health,
             on_hup: self.on_hup,
             share: self.share,
+            balance: self.balance,
             company: Company::None,
         }
     }
@@ -122,6 +125,14 @@ fn ready_sign(wait_ready: Option<bool>, health: &HealthPolicy) -> ReadySign {
         (Some(true), None) => ReadySign::Said,
         (Some(false) | None, _) => ReadySign::Listening,
     }
+}
+
+fn balance(reader: &mut Reader, flags: &Flags, env: &Environment) -> BalancePolicy {
+    let default = BalancePolicy::default();
+    let way = reader.text(setting::BALANCE, &flags.balance, &env.pmr_balance, values::balance);
+    let stall_after =
+        reader.text(setting::STALL_AFTER, &flags.stall_after, &env.pmr_stall_after, duration::parse_positive);
+    BalancePolicy { way: way.unwrap_or(default.way), stall_after: stall_after.unwrap_or(default.stall_after) }
 }
 
 fn restart(reader: &mut Reader, flags: &Flags, env: &Environment) -> RestartPolicy {

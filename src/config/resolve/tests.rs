@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::problem::{Origin, Warning};
-use crate::spec::{AfterExit, AppSpec, ListeningHeard, OnHup, ReadySign, RestartDelay, Share};
+use crate::spec::{
+    AfterExit, AppSpec, Balance, BalancePolicy, ListeningHeard, OnHup, ReadySign, RestartDelay, Share,
+};
 
 fn nothing_but(command: &[&str]) -> Invocation {
     Invocation {
@@ -107,6 +109,10 @@ fn the_defaults_are_those_of_the_docs() {
         },
         on_hup: Reload,
         share: Auto,
+        balance: BalancePolicy {
+            way: Shared,
+            stall_after: 100ms,
+        },
         company: None,
     }
     "#);
@@ -140,6 +146,8 @@ fn every_option_reaches_the_app() {
             ("PMR_LISTEN_TIMEOUT", "5s"),
             ("PMR_CWD", "/srv"),
             ("PMR_SHARE", "none"),
+            ("PMR_BALANCE", "sticky"),
+            ("PMR_STALL_AFTER", "250"),
             ("PMR_ON_HUP", "forward"),
             ("PORT", "8080"),
         ],
@@ -155,6 +163,7 @@ fn every_option_reaches_the_app() {
     assert_eq!(app.readiness.port, Some(8080));
     assert_eq!(app.command.directory.as_deref(), Some(Path::new("/srv")));
     assert_eq!((app.share, app.on_hup), (Share::None, OnHup::Forward));
+    assert_eq!(app.balance, BalancePolicy { way: Balance::Sticky, stall_after: Duration::from_millis(250) });
     assert_eq!(app.instances.get(), 2, "1 GiB holds two workers of 512 MB");
 }
 
@@ -206,6 +215,8 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
         ("PMR_LISTEN_TIMEOUT", "0"),
         ("PMR_LOG_FORMAT", "xml"),
         ("PMR_SHARE", "all"),
+        ("PMR_BALANCE", "fair"),
+        ("PMR_STALL_AFTER", "0"),
         ("PMR_ON_HUP", "die"),
         ("PMR_LOG_LEVEL", "loud"),
     ];
@@ -229,6 +240,8 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
     `--restart-delay` and `PMR_EXP_BACKOFF_RESTART_DELAY` exclude each other, accepted: one of them
     `--kill-timeout`: found `soon`, accepted: a duration such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
     `PMR_KILL_SIGNAL`: found `SIGNONE`, accepted: a signal such as `TERM`, `SIGINT` or `15`
+    `PMR_BALANCE`: found `fair`, accepted: `shared`, `even` or `sticky`
+    `PMR_STALL_AFTER`: found `0`, accepted: a duration above zero such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
     `PMR_LOG_FORMAT`: found `xml`, accepted: `raw`, `text` or `json`
     `PMR_LOG_LEVEL`: found `loud`, accepted: `error`, `warn`, `info`, `debug` or `trace`
     ");

@@ -97,6 +97,7 @@ fn worker_state(id: WorkerId, worker: &Worker, kept: &mut Kept) -> io::Result<Wo
         stop: worker.stop,
         has_terminal: worker.has_terminal,
         handed: worker.handed.clone(),
+        servers: worker.servers.clone(),
         link,
         notify,
         said: worker.said.clone(),

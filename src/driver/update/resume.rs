@@ -22,6 +22,7 @@ use crate::driver::handle::DriverEnd;
 use crate::driver::health::Checks;
 use crate::driver::oom::OomWatch;
 use crate::driver::plan::Surroundings;
+use crate::driver::rescue::Given;
 use crate::driver::run::{Driver, Past};
 use crate::driver::shared::{Shared, own_log, rotated};
 use crate::driver::tell::Whose;
@@ -223,6 +224,7 @@ impl App {
             drains: Drains::default(),
             workers: Workers::default(),
             listeners: Listeners::resume(state.listeners, problems),
+            arrival_task: None,
             tickets: state.tickets,
             checks: Checks::default(),
             ended_logs: Vec::new(),
@@ -269,7 +271,8 @@ impl App {
         logs: Option<Rc<WorkerLogs>>,
         problems: &mut Vec<String>,
     ) {
-        let WorkerState { id, pid, instance, stop, has_terminal, handed, link, notify, said } = state;
+        let WorkerState { id, pid, instance, stop, has_terminal, handed, servers, link, notify, said } =
+            state;
         let key = self.key(id);
         let mut or_tell =
             |what, error| problems.push(format!("the {what} of process {pid} is lost: {error}"));
@@ -281,7 +284,10 @@ impl App {
             let resumed = NotifyListener::resume(key, notify, self.shared.said.clone());
             resumed.map_err(|error| or_tell("notify socket", error)).ok()
         });
-        let worker = Worker { pid, instance, logs, link, stop, has_terminal, handed, notify, said };
+        // What it was handed before and has not spoken of is in its hands.
+        let given = Given::default();
+        let worker =
+            Worker { pid, instance, logs, link, stop, has_terminal, handed, servers, given, notify, said };
         self.workers.add(id, worker);
     }
 }

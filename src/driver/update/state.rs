@@ -14,7 +14,7 @@ use crate::api::types::StartRequest;
 use crate::driver::plan::Plan;
 use crate::driver::said::OfItself;
 use crate::driver::workers::{Remains, Stop};
-use crate::handover::cluster::{LinkState, SharedData};
+use crate::handover::cluster::{LinkState, ServerId, SharedData};
 use crate::handover::intercept::InterceptionState;
 use crate::handover::notify::NotifyState;
 use crate::listener::ListenersState;
@@ -101,6 +101,8 @@ pub(super) struct WorkerState {
     pub(super) stop: Stop,
     pub(super) has_terminal: bool,
     pub(super) handed: Vec<u64>,
+    #[serde(default)]
+    pub(super) servers: Vec<(ServerId, u64)>,
     pub(super) link: Option<LinkState>,
     pub(super) notify: Option<NotifyState>,
     #[serde(default)]

@@ -149,6 +149,21 @@ impl Link {
         Some((seq, self.handle(handle, SocketType::Connection, message)))
     }
 
+    /// Whether it would be handed connections for its server `server`.
+    #[must_use]
+    pub fn takes_connections(&self, server: ServerId) -> bool {
+        let takes = |held: &Server| held.id == server && held.answered && held.handle != HandleKind::Datagram;
+        !self.leaving && self.servers.iter().any(takes)
+    }
+
+    /// A connection for a server that it does not have. It refuses that as soon as it reads its channel, under this
+    /// number ([`FromWorker::Connection`]).
+    pub fn probe(&mut self) -> (u64, Frame) {
+        let seq = self.seq;
+        let message = Message { act: Some("newconn"), key: Some("pmr-probe"), ..Message::default() };
+        (seq, self.handle(HandleKind::Tcp, SocketType::Connection, message))
+    }
+
     /// Asks the worker to close its servers, finish what it answers, and exit. `None` if it is leaving already.
     pub fn disconnect(&mut self) -> Option<Frame> {
         if std::mem::replace(&mut self.leaving, true) {

@@ -169,6 +169,22 @@ impl ClusterLink {
         Some(seq)
     }
 
+    /// Whether the worker would be handed connections for this server of its.
+    #[must_use]
+    pub fn takes_connections(&self, server: ServerId) -> bool {
+        self.shared.link.borrow().takes_connections(server)
+    }
+
+    /// Sends the worker something that it answers when it reads its channel, and returns the number by which
+    /// [`FromWorker::Connection`] will speak of it. `nowhere` is a socket that it will close; `None` if it has ended.
+    #[must_use]
+    pub fn probe(&self, nowhere: Rc<OwnedFd>) -> Option<u64> {
+        self.socket.upgrade()?;
+        let (seq, frame) = self.shared.link.borrow_mut().probe();
+        self.shared.send(Some(frame), Some(nowhere));
+        Some(seq)
+    }
+
     /// Asks the worker to close its servers, finish what it is answering, and exit. Repeating it does nothing.
     pub fn disconnect(&self) {
         let frame = self.shared.link.borrow_mut().disconnect();

@@ -43,9 +43,15 @@ fn a_missed_watchdog_brings_a_new_worker_before_the_old_one_is_asked_to_end() {
     let mut world = World::ready(&watchdog(2));
     world.say(1, Word::Alive);
     world.pass(secs(3));
-    world.expect(&["stalled w1 Watchdog 3s", "report w1 Watchdog", "spawn w3 #0 g1", "started w3"]);
+    world.expect(&[
+        "stalled w1 Watchdog 3s",
+        "report w1 Watchdog",
+        "spawn w3 #0 g1",
+        "serve #1",
+        "started w3",
+    ]);
     world.listen(3, 5000);
-    world.expect(&["ready w3 #0", "stop w1 SIGTERM"]);
+    world.expect(&["ready w3 #0", "stop w1 SIGTERM", "serve #0 #1"]);
     world.exit(1, CRASH);
     world.told();
     assert_eq!(world.supervisor.next_deadline(), None);
@@ -131,6 +137,43 @@ fn a_worker_whose_checks_fail_is_unhealthy_and_replaced_only_if_that_is_wanted()
     world.pass(secs(10));
     world.checked(1, None);
     world.expect(&["check w1 g1", "healthy #0"]);
+}
+
+#[test]
+fn who_is_unhealthy_gets_no_new_connections_until_it_is_healthy_again() {
+    let mut world = World::ready(&checked(2, command(), None));
+    for why in ["one", "two"] {
+        world.pass(secs(10));
+        world.checked(1, Some(why));
+        world.checked(2, None);
+    }
+    assert_eq!(world.told().last().unwrap(), "serve #1");
+    world.pass(secs(10));
+    world.checked(1, None);
+    world.checked(2, None);
+    assert_eq!(world.told().last().unwrap(), "serve #0 #1");
+}
+
+#[test]
+fn where_all_are_unhealthy_all_get_connections() {
+    let mut world = World::ready(&checked(2, command(), None));
+    for _ in 0..2 {
+        world.pass(secs(10));
+        world.checked(1, Some("down"));
+        world.checked(2, Some("down"));
+    }
+    let told = world.told();
+    assert_eq!(
+        told.iter().filter(|told| told.starts_with("serve")).collect::<Vec<_>>(),
+        ["serve #1", "serve #0 #1"]
+    );
+}
+
+#[test]
+fn who_says_that_it_ends_gets_no_new_connections() {
+    let mut world = World::ready(&spec(2));
+    world.say(1, Word::Stopping);
+    world.expect(&["serve #1"]);
 }
 
 #[test]
@@ -377,7 +420,13 @@ fn a_worker_that_is_watched_as_before_is_replaced_though_a_reload_of_another_wat
     world.say(1, Word::Alive);
     world.told();
     world.pass(secs(3));
-    world.expect(&["stalled w1 Watchdog 3s", "report w1 Watchdog", "spawn w4 #0 g1", "started w4"]);
+    world.expect(&[
+        "stalled w1 Watchdog 3s",
+        "report w1 Watchdog",
+        "spawn w4 #0 g1",
+        "serve #1",
+        "started w4",
+    ]);
 }
 
 #[test]

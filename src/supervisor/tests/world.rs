@@ -12,8 +12,8 @@ use crate::spec::{
     RestartDelay, RestartPolicy, Share, StopPolicy, WorkerId,
 };
 use crate::supervisor::{
-    Action, Beat, Command, Event, Killer, Listen, Notice, SpawnFailure, StateName, Subject, Supervisor,
-    Survivors, Ticket, Uptime, Word,
+    Action, Beat, Command, Event, Health, InstanceView, Killer, Listen, Notice, SpawnFailure, StateName,
+    Subject, Supervisor, Survivors, Ticket, Uptime, Word,
 };
 
 pub(super) const CRASH: ExitReason = ExitReason::Code(1);
@@ -44,6 +44,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
         readiness: ReadinessPolicy { sign: ReadySign::Listening, timeout: secs(30), port: Some(5000) },
         health: HealthPolicy::default(),
         on_hup: OnHup::Reload,
+        balance: crate::spec::BalancePolicy::default(),
         share: Share::Auto,
         company: Company::None,
     }
@@ -100,6 +101,10 @@ pub(super) struct World {
     interrupting: bool,
     /// Checks that are under way.
     checks: BTreeSet<Subject>,
+    /// Who gets new connections.
+    serving: BTreeSet<InstanceId>,
+    /// Who has said that it ends.
+    ending: BTreeSet<WorkerId>,
     /// Whether anything of the app's health is watched, which goes on for as long as it runs.
     pub(super) is_watched: bool,
 }
@@ -137,6 +142,8 @@ impl World {
             open_orders: BTreeSet::new(),
             interrupting: false,
             checks: BTreeSet::new(),
+            serving: (0..spec.instances.get()).map(InstanceId).collect(),
+            ending: BTreeSet::new(),
             is_watched: spec.health != HealthPolicy::default(),
         };
         world.perform(actions);
@@ -186,6 +193,9 @@ impl World {
 
     /// Tells the supervisor, and carries out all that follows.
     pub(super) fn tell(&mut self, event: Event) {
+        if let Event::Notified { worker, word: Word::Stopping } = event {
+            self.ending.insert(worker);
+        }
         let actions = self.supervisor.handle(self.now, event);
         assert!(self.exits.is_empty() || actions.is_empty(), "after the end: {actions:?}");
         self.perform(actions);
@@ -201,6 +211,7 @@ impl World {
             }
             queue.extend(self.carry_out(action));
         }
+        self.serves_the_well_alone();
     }
 
     fn carry_out(&mut self, action: Action) -> Vec<Action> {
@@ -217,6 +228,7 @@ impl World {
             Action::Serve { instances } => {
                 assert!(!instances.is_empty() && instances.is_sorted());
                 assert!(!self.stopping, "serving while all stops");
+                self.serving = instances.into_iter().collect();
             }
             Action::Check { subject, .. } => {
                 if let Subject::Worker(worker) = subject {
@@ -242,6 +254,27 @@ impl World {
             Action::Exit { status } => self.exits.push(status),
         }
         Vec::new()
+    }
+
+    /// Who does not do its work gets connections only where nobody else could take them.
+    fn serves_the_well_alone(&self) {
+        if self.stopping || !self.is_watched {
+            return;
+        }
+        let snapshot = self.supervisor.snapshot(self.now);
+        let is_ready = |view: &&InstanceView| matches!(view.state, StateName::Ready | StateName::Replacing);
+        let ails = |view: &InstanceView| {
+            view.health.as_ref().is_some_and(|health| health.health == Health::Unhealthy)
+        };
+        let is_free = |view: &InstanceView| {
+            let ends = view.worker.is_some_and(|worker| self.ending.contains(&worker));
+            let parts = |process: &Process| process.instance == view.instance && !process.stays();
+            !ails(view) && !ends && !self.processes.values().any(parts)
+        };
+        let ready: Vec<_> = snapshot.instances.iter().filter(is_ready).collect();
+        if ready.iter().any(|view| ails(view) && self.serving.contains(&view.instance)) {
+            assert!(!ready.iter().any(|view| is_free(view)), "{:?} serve: {ready:#?}", self.serving);
+        }
     }
 
     fn spawn(&mut self, worker: WorkerId, instance: InstanceId) -> Vec<Action> {
