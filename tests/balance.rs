@@ -214,6 +214,22 @@ fn who_waits_behind_a_node_worker_that_dies_is_served_by_others() {
     runtime.stops();
 }
 
+/// Its socket blocks when it binds it, and does not when it listens: so all share one queue.
+#[test]
+fn nobody_waits_behind_a_uvicorn_worker_that_does_not_accept() {
+    let port = free_port();
+    let app = fixture("python/asgi.py");
+    let mut command = vec![tool("uvicorn"), "--port".into(), port.to_string().into(), "--app-dir".into()];
+    command.extend([app.parent().unwrap().to_owned(), "asgi:app".into()]);
+    let mut runtime = Launch::new(command).port(port).workers(3).spawn();
+    let pids = http_pids(&runtime, 3, port);
+    let &frozen = pids.first().unwrap();
+    processes::signal(frozen, signals::STOP);
+    all_answered(&runtime, crowd(port), frozen);
+    processes::signal(frozen, signals::CONT);
+    runtime.stops();
+}
+
 /// Where no connection can be handed on, new ones go elsewhere at least.
 #[test]
 fn a_blocked_worker_of_another_kind_gets_no_new_connections() {

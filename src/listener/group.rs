@@ -48,6 +48,8 @@ pub(super) struct Group {
     /// The sockets that listen, by position, in the kernel's order.
     pub(super) order: Vec<usize>,
     pub(super) steering: Steering,
+    /// Of one queue that was made of several: the inodes of the sockets given up, which workers may still have.
+    pub(super) former: Option<BTreeSet<u64>>,
 }
 
 /// What a new group needs to know.
@@ -88,6 +90,7 @@ impl Group {
             listening: false,
             order: Vec::new(),
             steering: Steering::new(terms.balance),
+            former: None,
         };
         if spread == Spread::PerInstance {
             // Only now: bound with SO_REUSEPORT, it would have joined a group of somebody else without a word.
@@ -100,7 +103,9 @@ impl Group {
 
     /// The group as the program before us in this process left it.
     pub(super) fn resume(state: GroupState, balance: BalancePolicy) -> io::Result<Self> {
-        let GroupState { key, local, spread, wanted, abandoned, file, listening, order, steered, .. } = state;
+        let GroupState {
+            key, local, spread, wanted, abandoned, file, listening, order, steered, former, ..
+        } = state;
         let take = |socket: SocketState| {
             let fd = inherited::take(socket.descriptor)?;
             Ok(Socket::resume(fd, socket.blocking)?)
@@ -110,7 +115,7 @@ impl Group {
             return Err(io::ErrorKind::InvalidData.into());
         }
         let steering = Steering::resume(balance, steered);
-        Ok(Self { key, local, spread, sockets, wanted, abandoned, file, listening, order, steering })
+        Ok(Self { key, local, spread, sockets, wanted, abandoned, file, listening, order, steering, former })
     }
 
     /// All that another program must know to go on, which keeps the sockets open over an `execve`.
@@ -130,6 +135,7 @@ impl Group {
             listening: self.listening,
             order: self.order.clone(),
             steered: self.steering.indexes(),
+            former: self.former.clone(),
         })
     }
 

@@ -23,6 +23,7 @@ mod address;
 mod budget;
 mod error;
 mod group;
+mod merge;
 mod registry;
 mod shares;
 mod socket;

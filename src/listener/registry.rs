@@ -220,6 +220,7 @@ impl Listeners {
         };
         let group = &mut self.groups[position];
         let address = group.local().clone();
+        let socket = if group.merge(socket) { 0 } else { socket };
         // Whoever has just called `listen` will accept.
         let forgiven = group.owner(socket).is_some_and(|owner| group.forgive(owner));
         if group.is_listening() && !group.is_changed(socket) {

@@ -169,6 +169,12 @@ impl Socket {
         Ok(())
     }
 
+    /// Whether calls on it do not wait, as the app has it at present.
+    pub(super) fn is_non_blocking(&self) -> bool {
+        let flags = fcntl(self, FcntlArg::F_GETFL).map(OFlag::from_bits_retain);
+        flags.is_ok_and(|flags| flags.contains(OFlag::O_NONBLOCK))
+    }
+
     pub(super) fn fd(&self) -> &Rc<OwnedFd> {
         &self.fd
     }

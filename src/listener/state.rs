@@ -34,6 +34,8 @@ pub(super) struct GroupState {
     pub(super) listening: bool,
     pub(super) order: Vec<usize>,
     pub(super) steered: Option<BTreeSet<u32>>,
+    #[serde(default)]
+    pub(super) former: Option<BTreeSet<u64>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

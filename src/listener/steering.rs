@@ -122,7 +122,8 @@ impl Group {
     /// Steers new connections to those of `serving` that accept, or as near to that as can be. Fails where the kernel
     /// offers no steering.
     pub(super) fn steer(&mut self, serving: &Serving) -> Result<(), Errno> {
-        if self.spread == Spread::Shared || self.order.is_empty() {
+        let is_group = self.spread == Spread::PerInstance || self.former().is_some();
+        if !is_group || self.order.is_empty() {
             return Ok(());
         }
         let choice = self.choose(serving);

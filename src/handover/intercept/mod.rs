@@ -22,7 +22,7 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use self::sockaddr::Requested;
-use crate::listener::{Address, Blocking, ListenError, Listeners, OnlyV6};
+use crate::listener::{Address, Blocking, Handed, ListenError, Listeners, OnlyV6};
 use crate::process::Pid;
 use crate::spec::InstanceId;
 use crate::sys::inherited::{self, Kept};
@@ -221,19 +221,25 @@ impl Interception {
         if !wanted.options.reuse_port && self.is_held(handed.inode, process, fd) {
             return Err(HandOver::Taken);
         }
-        let on_exec = if wanted.flags & libc::O_CLOEXEC == 0 { OnExec::Keep } else { OnExec::Close };
-        match self.listener.replace(question, handed.socket.as_fd(), fd, on_exec) {
-            Ok(()) => {
-                self.holders.insert(handed.inode, process);
-                self.listener.succeed(question);
-            }
-            Err(error) => {
-                let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-                let address = wanted.address.clone();
-                return Err(HandOver::Refused(ListenError::Refused { address, errno }));
-            }
-        }
+        self.put(question, fd, &handed, wanted.flags).map_err(HandOver::Refused)?;
+        self.holders.insert(handed.inode, process);
+        self.listener.succeed(question);
         Ok(())
+    }
+
+    /// Puts our socket in the place of the caller's descriptor, whose open flags these are.
+    fn put(
+        &self,
+        question: &Notification,
+        fd: RawFd,
+        handed: &Handed,
+        flags: i32,
+    ) -> Result<(), ListenError> {
+        let on_exec = if flags & libc::O_CLOEXEC == 0 { OnExec::Keep } else { OnExec::Close };
+        self.listener.replace(question, handed.socket.as_fd(), fd, on_exec).map_err(|error| {
+            let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+            ListenError::Refused { address: handed.address.clone(), errno }
+        })
     }
 
     /// Whether `process` has the socket already, under another descriptor, or another of this worker's processes, which was
@@ -245,8 +251,15 @@ impl Interception {
     }
 
     /// The app's own `listen` would set its backlog on the socket that all share, so it is never made on ours.
-    fn listen(&self, question: &Notification, fd: RawFd, listeners: &mut Listeners) -> Option<Fact> {
-        let inode = inspect::socket_inode(question.thread, fd);
+    fn listen(&mut self, question: &Notification, fd: RawFd, listeners: &mut Listeners) -> Option<Fact> {
+        let mut inode = inspect::socket_inode(question.thread, fd);
+        if let Some(handed) = inode.and_then(|inode| listeners.instead_of(inode)) {
+            if let Err(error) = self.exchange(question, fd, &handed) {
+                self.listener.fail(question, error.errno());
+                return Some(Fact::Refused(error));
+            }
+            inode = Some(handed.inode);
+        }
         match inode.map(|inode| listeners.listen(inode)) {
             Some(Ok(address)) => {
                 self.listener.succeed(question);
@@ -257,6 +270,15 @@ impl Interception {
                 None
             }
         }
+    }
+
+    /// Gives the caller another socket than at its `bind`.
+    fn exchange(&mut self, question: &Notification, fd: RawFd, handed: &Handed) -> Result<(), ListenError> {
+        let flags = inspect::descriptor_flags(question.thread, fd).unwrap_or(libc::O_CLOEXEC);
+        self.put(question, fd, handed, flags)?;
+        let process = inspect::process_of(question.thread).unwrap_or(question.thread);
+        self.holders.insert(handed.inode, process);
+        Ok(())
     }
 }
 

@@ -119,6 +119,45 @@ fn each_instance_has_a_blocking_socket_of_its_own_on_the_same_port() {
     assert_eq!(listeners.by_inode(two.inode).unwrap().instance, Some(InstanceId(1)));
 }
 
+/// As asyncio does it: the socket blocks when it is bound, and does not any more when it listens.
+fn obtain_for_asyncio(listeners: &mut Listeners, instance: u32) -> Handed {
+    let handed = listeners.obtain(&any_port(), InstanceId(instance), Blocking::Yes, None).unwrap();
+    TcpListener::from(handed.copy()).set_nonblocking(true).unwrap();
+    handed
+}
+
+#[test]
+fn those_who_do_not_block_any_more_when_they_listen_share_one_queue() {
+    let mut listeners = Listeners::new(3);
+    let [first, second] = [0, 1].map(|number| obtain_for_asyncio(&mut listeners, number));
+    assert_ne!(first.inode, second.inode);
+    assert!(listeners.instead_of(first.inode).is_none());
+    listeners.listen(second.inode).unwrap();
+    assert_eq!(listeners.by_inode(second.inode).unwrap().instance, None);
+    assert_eq!(listeners.instead_of(first.inode).unwrap().inode, second.inode);
+    assert!(listeners.instead_of(second.inode).is_none());
+    let third = listeners.obtain(&any_port(), InstanceId(2), Blocking::Yes, None).unwrap();
+    assert_eq!((third.inode, third.is_non_blocking()), (second.inode, true));
+
+    // Whoever joins the group that the sockets were to be gets nothing.
+    let theirs = stranger(&format!("127.0.0.1:{}", second.port()), true).unwrap();
+    listeners.serve(&ids(&[0, 2]));
+    let clients = connect_all(&listeners, &second, 40);
+    assert_eq!(waiting(&listeners), [40]);
+    assert_eq!(tcp_queue(&theirs).unwrap().unwrap().waiting, 0);
+    drop(clients);
+}
+
+#[test]
+fn nobody_shares_a_queue_where_connections_are_to_be_even() {
+    let policy = BalancePolicy { way: crate::spec::Balance::Even, ..BalancePolicy::default() };
+    let mut listeners = Listeners::new(2).balanced(policy);
+    let [first, second] = [0, 1].map(|number| obtain_for_asyncio(&mut listeners, number));
+    listeners.listen(second.inode).unwrap();
+    assert!(listeners.instead_of(first.inode).is_none());
+    assert_eq!(waiting(&listeners), [0, 0]);
+}
+
 #[test]
 fn an_instance_beyond_the_number_gets_a_socket_too() {
     let (mut listeners, _handed) = per_instance(1);
