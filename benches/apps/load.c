@@ -6,7 +6,8 @@
 //
 //   failed PORT refused|reset|closed|timeout START END
 //
-// and at last `sent=N answered=N failed=N p50=MS p99=MS max=MS late=N`; late are those that took longer than 200 ms.
+// one that begins with `late` and is the same but for the reason for each that took longer than 200 ms, and at last
+// `sent=N answered=N failed=N p50=MS p99=MS max=MS late=N`.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -78,10 +79,13 @@ static void begin(void) {
   epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN | EPOLLOUT, .data.fd = fd});
 }
 
-static void note(double took) {
+static void note(struct request *request) {
+  double at = now(), took = at - request->start;
   if (answered == capacity) times = realloc(times, (capacity = capacity * 2 + 1024) * sizeof *times);
   times[answered++] = took;
-  late += took > LATE;
+  if (took <= LATE) return;
+  late += 1;
+  printf("late %d %.3f %.3f\n", request->port, request->start, at);
 }
 
 // Whether the head and as many bytes as it tells of are there.
@@ -98,7 +102,7 @@ static void receive(int fd) {
   if (got <= 0) return fail(fd, got ? reason(errno) : "closed");
   request->filled += got;
   if (!is_whole(request)) return;
-  note(now() - request->start);
+  note(request);
   over(fd);
 }
 

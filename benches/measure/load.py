@@ -20,6 +20,13 @@ class Failure:
 
 
 @dataclass
+class Late:
+    port: int
+    begun: float
+    ended: float
+
+
+@dataclass
 class Found:
     sent: int
     answered: int
@@ -28,7 +35,7 @@ class Found:
     p99: float
     longest: float
     # Longer than 200 ms.
-    late: int
+    late: list
     failures: list
 
 
@@ -71,8 +78,12 @@ def finish(running):
         Failure(int(port), why, float(begun) / 1000, float(ended) / 1000)
         for port, why, begun, ended in re.findall(r"^failed (\d+) (\w+) ([\d.]+) ([\d.]+)$", said, re.M)
     ]
+    late = [
+        Late(int(port), float(begun) / 1000, float(ended) / 1000)
+        for port, begun, ended in re.findall(r"^late (\d+) ([\d.]+) ([\d.]+)$", said, re.M)
+    ]
     last = dict(re.findall(r"(\w+)=([\d.]+)", said.splitlines()[-1]))
     return Found(
         int(last["sent"]), int(last["answered"]), float(last["p50"]), float(last["p99"]), float(last["max"]),
-        int(last["late"]), failures,
+        late, failures,
     )
