@@ -86,6 +86,12 @@ pub struct AppSpec {
     #[serde(default)]
     pub health: HealthPolicy,
     pub on_hup: OnHup,
+    /// How many workers are kept booted beyond the instances, each held where it is about to listen.
+    #[serde(default)]
+    pub standby: u32,
+    /// How a reload goes where nobody says otherwise.
+    #[serde(default)]
+    pub reload_strategy: ReloadStrategy,
     /// How a worker shall come by its listening socket.
     pub share: Share,
     #[serde(default)]
@@ -205,6 +211,16 @@ pub enum ListeningHeard {
 pub enum OnHup {
     Reload,
     Forward,
+}
+
+/// How a reload replaces the workers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReloadStrategy {
+    /// One instance after the other, or several at a time.
+    #[default]
+    Rolling,
+    /// The whole new generation is booted and held; when all of it is about to listen, it takes over in one step.
+    Fleet,
 }
 
 /// How a worker comes by its listening socket, as asked for with `--share`.

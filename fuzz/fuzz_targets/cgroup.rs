@@ -64,6 +64,7 @@ fn gives_a_number_of_instances(limits: &Limits) {
         web_concurrency: None,
         web_concurrency_set_by: None,
         has_port: true,
+        standby: 0,
         cpus: Cpus { affinity: NonZeroU32::MAX, quota: limits.cpu },
         memory: Memory { available: limits.memory.map(|bytes| bytes >> 20), per_worker: 512 },
     };

@@ -140,6 +140,8 @@ impl Given {
             b"balance" => &mut flags.balance,
             b"stall-after" => &mut flags.stall_after,
             b"on-hup" => &mut flags.on_hup,
+            b"standby" => &mut flags.standby,
+            b"reload-strategy" => &mut flags.reload_strategy,
             b"log-level" => &mut flags.log_level,
             _ => return None,
         })
@@ -213,6 +215,8 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::BALANCE, flags.balance.is_some()),
         (setting::STALL_AFTER, flags.stall_after.is_some()),
         (setting::ON_HUP, flags.on_hup.is_some()),
+        (setting::STANDBY, flags.standby.is_some()),
+        (setting::RELOAD_STRATEGY, flags.reload_strategy.is_some()),
         (setting::LOG_LEVEL, flags.log_level.is_some()),
     ];
     assert_eq!(settings.origins.len(), flagged.len());

@@ -5,6 +5,7 @@
 #![no_main]
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use pmr_runtime::control::query::{Query, decode};
 use pmr_runtime::control::router::{self, Found, Missed};
 use pmr_runtime::control::{order, secrets, target};
 use pmr_runtime::driver::handle::{Change, Parallel, ScaleTo};
+use pmr_runtime::spec::ReloadStrategy;
 use pmr_runtime_fuzz::views;
 
 /// No request may keep the event loop busy for longer, whatever it asks for.
@@ -162,7 +164,9 @@ fn asks_for_what_can_be_done(route: Route, body: &[u8]) {
                     assert!((1..=MOST_INSTANCES).contains(&number));
                 }
                 Change::Signal(signal) => assert!((1..=64).contains(&signal.as_raw())),
-                Change::Reload { parallel, environment } => {
+                Change::Reload { strategy, parallel, environment } => {
+                    let is_plain = parallel == Parallel::Number(NonZeroU32::MIN);
+                    assert!(strategy != Some(ReloadStrategy::Fleet) || is_plain);
                     assert!(!matches!(parallel, Parallel::Number(number) if number.get() > MOST_INSTANCES));
                     environment.into_iter().flatten().for_each(|variable| is_variable(&variable));
                 }

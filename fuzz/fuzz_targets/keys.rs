@@ -24,8 +24,10 @@ const SIZE: Size = Size { columns: 80, rows: 24 };
 const DRAWN: u8 = 4;
 /// As the dashboard's documentation says.
 const MOST_LINES: usize = 1000;
-const STATUSES: [Status; 6] = [
+const STATUSES: [Status; 8] = [
     Status::Online,
+    Status::Unhealthy,
+    Status::Standby,
     Status::Launching,
     Status::WaitingRestart,
     Status::Stopping,

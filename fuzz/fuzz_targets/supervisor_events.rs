@@ -44,6 +44,7 @@ enum What {
     Spawned { pid: u8 },
     SpawnFailed { status: u8 },
     Listening { port: Option<u16> },
+    Parked,
     Ready,
     Exited { how: u8, number: u8 },
     GroupGone,
@@ -95,6 +96,7 @@ fn event(worker: WorkerId, what: What) -> Event {
             Event::SpawnFailed { worker, failure: SpawnFailure { status, message: String::new() } }
         }
         What::Listening { port } => Event::Listening { worker, listen: Listen { port } },
+        What::Parked => Event::Parked { worker },
         What::Ready => Event::Ready { worker },
         What::Exited { how, number } => Event::Exited {
             worker,

@@ -8,7 +8,8 @@ use arbitrary::Arbitrary;
 use pmr_runtime::process::{ExitReason, Signal};
 use pmr_runtime::spec::{
     AfterExit, AppSpec, BalancePolicy, CheckPace, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy,
-    InstanceId, OnHup, Probe, ReadinessPolicy, ReadySign, RestartDelay, RestartPolicy, Share, StopPolicy,
+    InstanceId, OnHup, Probe, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
+    StopPolicy,
 };
 use pmr_runtime::supervisor::{Command, Scope};
 
@@ -20,6 +21,7 @@ pub struct Shape {
     delay: u8,
     times: u8,
     max_unstable: u8,
+    standby: u8,
     flags: u8,
     health: u8,
 }
@@ -58,6 +60,8 @@ impl Shape {
                 port: (!flag(3)).then_some(5000),
             },
             health: self.health(),
+            standby: u32::from(self.standby % 3),
+            reload_strategy: strategy(flag(6)),
             on_hup: if flag(4) { OnHup::Forward } else { OnHup::Reload },
             share: Share::Auto,
             balance: BalancePolicy::default(),
@@ -93,6 +97,10 @@ impl Shape {
     }
 }
 
+fn strategy(fleet: bool) -> ReloadStrategy {
+    if fleet { ReloadStrategy::Fleet } else { ReloadStrategy::Rolling }
+}
+
 /// How a process ends: by a signal where the lowest bit of `how` is set, else with a code.
 #[must_use]
 pub fn reason(how: u8, number: u8) -> ExitReason {
@@ -111,7 +119,7 @@ pub enum Order {
     Start(u8),
     Stop(u8),
     Restart(u8),
-    Reload { scope: u8, width: u8 },
+    Reload { scope: u8, fleet: bool, width: u8 },
     Check,
     Scale { to: u8 },
     Reset(u8),
@@ -132,8 +140,8 @@ impl Order {
             Self::Start(of) => Command::Start(scope(of)),
             Self::Stop(of) => Command::Stop(scope(of)),
             Self::Restart(of) => Command::Restart { scope: scope(of), spec },
-            Self::Reload { scope: of, width } => {
-                Command::Reload { scope: scope(of), width: number(width), spec }
+            Self::Reload { scope: of, fleet, width } => {
+                Command::Reload { scope: scope(of), strategy: strategy(fleet), width: number(width), spec }
             }
             Self::Check => Command::Check { spec },
             Self::Scale { to } => Command::Scale { to: number(to) },

@@ -102,6 +102,9 @@ pub struct AppView {
     #[serde(default)]
     pub health: Option<HealthView>,
     pub instances: Vec<InstanceView>,
+    /// Workers that are held until an instance needs one, or boot to be so. Their numbers are those of no instance.
+    #[serde(default)]
+    pub standbys: Vec<InstanceView>,
     pub listeners: Vec<ListenerView>,
     pub logs: LogFilesView,
     pub git: Option<GitView>,
@@ -192,6 +195,8 @@ pub enum Status {
     Online,
     /// It serves, but not well: its checks fail, or it has stalled.
     Unhealthy,
+    /// It is booted, and held until an instance needs it.
+    Standby,
     /// It starts, or waits for its turn to start.
     Launching,
     /// It ended, and its next worker comes after a delay.
@@ -211,6 +216,7 @@ impl Status {
         match self {
             Self::Online => "online",
             Self::Unhealthy => "unhealthy",
+            Self::Standby => "standby",
             Self::Launching => "launching",
             Self::WaitingRestart => "waiting restart",
             Self::Stopping => "stopping",
@@ -343,7 +349,10 @@ pub enum Grammar {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReloadRequest {
-    /// How many instances at a time: a number, or `all`. One, where it is absent.
+    /// `rolling` or `fleet`. Where it is absent, rolling if `parallel` is there, else as the app is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<String>,
+    /// How many instances at a time: a number, or `all`. One, where it is absent. Not for a fleet.
     pub parallel: Option<String>,
     /// Boot one new worker, report, and discard it.
     pub dry_run: bool,

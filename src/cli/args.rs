@@ -48,7 +48,7 @@ pub struct Options {
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     max_restarts: Option<OsString>,
 
-    /// A shorter life is unstable [env: PMR_MIN_UPTIME] [default: 1s]
+    /// A shorter run is unstable [env: PMR_MIN_UPTIME] [default: 1s]
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     min_uptime: Option<OsString>,
 
@@ -56,7 +56,7 @@ pub struct Options {
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     restart_delay: Option<OsString>,
 
-    /// First wait, then doubled [env: PMR_EXP_BACKOFF_RESTART_DELAY] [default: 100ms]
+    /// Doubling wait [env: PMR_EXP_BACKOFF_RESTART_DELAY] [default: 100ms]
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     exp_backoff_restart_delay: Option<OsString>,
 
@@ -120,7 +120,15 @@ pub struct Options {
     #[arg(long, value_name = "reload|forward")]
     on_hup: Option<OsString>,
 
-    /// How much we say ourselves [env: PMR_LOG_LEVEL] [default: info]
+    /// Workers kept in reserve [env: PMR_STANDBY] [default: 0]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    standby: Option<OsString>,
+
+    /// How to reload [env: PMR_RELOAD_STRATEGY] [default: rolling]
+    #[arg(long, value_name = "STRATEGY")]
+    reload_strategy: Option<OsString>,
+
+    /// How much we say [env: PMR_LOG_LEVEL] [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<OsString>,
 }
@@ -133,7 +141,7 @@ pmr-runtime [OPTIONS] COMMAND [ARGS]...
 const EXAMPLES: &str = "\
 A flag goes before its variable. With neither WEB_CONCURRENCY nor PORT set, one worker runs.
 T is a time: 1600 (milliseconds), 1600ms, 5s, 2m or 1h; LEVEL error, warn, info, debug or trace;
-WAY auto, cluster, intercept, activation, reuseport or none;
+WAY auto, cluster, intercept, activation, reuseport or none; STRATEGY rolling or fleet;
 CHECK /path, http://:PORT/path, tcp or cmd:COMMAND (times: --health-interval, --health-timeout, ...).
 
 Examples:
@@ -304,6 +312,8 @@ impl From<Options> for Flags {
             balance: options.balance,
             stall_after: options.stall_after,
             on_hup: options.on_hup,
+            standby: options.standby,
+            reload_strategy: options.reload_strategy,
             log_level: options.log_level,
         }
     }

@@ -21,7 +21,8 @@ use crate::handover::cluster::recognise::{Recognised, recognise};
 use crate::handover::cluster::spawn::VARIABLES;
 use crate::handover::environment;
 use crate::spec::{
-    AppSpec, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy, ListeningHeard, ReadySign, Share,
+    AppSpec, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy, ListeningHeard, ReadySign,
+    ReloadStrategy, Share,
 };
 use crate::sys::filter::Probe;
 
@@ -99,12 +100,14 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
     if !choice.way.hears_listening() {
         app.readiness.port = None; // Nobody would tell us that the app listens there.
     }
+    let unparkable = without_parking(&mut app, choice.way);
     let is_init = app.is_init();
     arrange_health(&mut app, node_script && choice.way != Way::Activation, choice.way.hears_listening());
     let agent = agent_for(&app.command, is_init);
     let mut warnings: Vec<_> = settings.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(choice.remarks.iter().map(ToString::to_string));
     warnings.extend(health_warning(&app).map(str::to_owned));
+    warnings.extend(unparkable);
     if !is_init && agent.as_ref().is_some_and(|agent| agent.node_options().is_none()) {
         warnings.push(NO_AGENT.to_owned());
     }
@@ -155,6 +158,19 @@ fn health_warning(app: &AppSpec) -> Option<&'static str> {
     )
 }
 
+/// Without a way that tells us of a worker's `listen`, none can be held there.
+fn without_parking(app: &mut AppSpec, way: Way) -> Option<String> {
+    let wanted = app.standby > 0 || app.reload_strategy == ReloadStrategy::Fleet;
+    if !wanted || way.hears_listening() {
+        return None;
+    }
+    (app.standby, app.reload_strategy) = (0, ReloadStrategy::Rolling);
+    Some(format!(
+        "`--standby` and `--reload-strategy fleet` have no effect: with `--share {way}` no worker can be held where it is \
+         about to listen"
+    ))
+}
+
 const NO_AGENT: &str = "no directory takes the agent for node workers (/dev/shm, TMPDIR, /tmp, /run, /var/tmp), so an \
                         app without a SIGTERM handler of its own loses requests when it is stopped";
 
@@ -167,6 +183,7 @@ fn way(settings: &Settings, app: &AppSpec, node_script: bool, interception: &Int
         asked: app.share,
         node_script,
         instances: app.instances,
+        standby: app.standby,
         port: settings.port,
         no_interception: interception.refusal(),
     })

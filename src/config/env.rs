@@ -49,12 +49,14 @@ pub struct Environment {
     pub pmr_balance: Option<String>,
     pub pmr_stall_after: Option<String>,
     pub pmr_on_hup: Option<String>,
+    pub pmr_standby: Option<String>,
+    pub pmr_reload_strategy: Option<String>,
     pub pmr_log_level: Option<String>,
 }
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 33] = [
+const KNOWN: [&str; 35] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -87,6 +89,8 @@ const KNOWN: [&str; 33] = [
     "PMR_BALANCE",
     "PMR_STALL_AFTER",
     "PMR_ON_HUP",
+    "PMR_STANDBY",
+    "PMR_RELOAD_STRATEGY",
     "PMR_LOG_LEVEL",
 ];
 

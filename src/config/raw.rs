@@ -32,6 +32,8 @@ pub struct Flags {
     pub balance: Option<OsString>,
     pub stall_after: Option<OsString>,
     pub on_hup: Option<OsString>,
+    pub standby: Option<OsString>,
+    pub reload_strategy: Option<OsString>,
     pub log_level: Option<OsString>,
 }
 

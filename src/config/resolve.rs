@@ -76,7 +76,9 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let env::Reading { environment, problems, mut warnings } = env::read(&world.environment);
     let (flags, mut reader) = (&invocation.flags, Reader::new(problems));
     let port = reader.variable("PORT", &environment.port, values::port);
-    let request = sizing_request(&mut reader, flags, &environment, &world);
+    let standby = reader.text(setting::STANDBY, &flags.standby, &environment.pmr_standby, values::standby);
+    let standby = standby.unwrap_or(0);
+    let request = Request { standby, ..sizing_request(&mut reader, flags, &environment, &world) };
     let options = AppOptions::read(&mut reader, flags, &environment, &world);
     let log_format =
         reader.text(setting::LOG_FORMAT, &flags.log_format, &environment.pmr_log_format, values::log_format);
@@ -91,7 +93,7 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let (sizing, cpus) = (sizing::size(&request), request.cpus.count());
     warnings.extend(sizing.warning.clone());
     let default_format = if world.on_terminal { LogFormat::Text } else { LogFormat::Raw };
-    let place = Place { instances: sizing.instances, cpus, port, environment: world.environment };
+    let place = Place { instances: sizing.instances, standby, cpus, port, environment: world.environment };
     Ok(Settings {
         app: options.into_spec(command, place),
         sizing,
@@ -117,6 +119,7 @@ fn sizing_request(reader: &mut Reader, flags: &Flags, env: &Environment, world: 
         web_concurrency: reader.variable("WEB_CONCURRENCY", &env.web_concurrency, values::instances),
         web_concurrency_set_by: env.web_concurrency_set_by.clone(),
         has_port: env.port.is_some(),
+        standby: 0,
         cpus: Cpus { affinity: world.affinity, quota: world.quota },
         memory: Memory {
             available: available.or(world.memory_limit.map(|bytes| bytes >> 20)),

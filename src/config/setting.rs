@@ -42,6 +42,8 @@ pub const SHARE: Setting = setting("share", "--share", "PMR_SHARE");
 pub const BALANCE: Setting = setting("balance", "--balance", "PMR_BALANCE");
 pub const STALL_AFTER: Setting = setting("stall-after", "--stall-after", "PMR_STALL_AFTER");
 pub const ON_HUP: Setting = setting("on-hup", "--on-hup", "PMR_ON_HUP");
+pub const STANDBY: Setting = setting("standby", "--standby", "PMR_STANDBY");
+pub const RELOAD_STRATEGY: Setting = setting("reload-strategy", "--reload-strategy", "PMR_RELOAD_STRATEGY");
 pub const LOG_LEVEL: Setting = setting("log-level", "--log-level", "PMR_LOG_LEVEL");
 
 /// Those that say how workers are watched.
@@ -49,7 +51,7 @@ pub const HEALTH_SETTINGS: [Setting; 7] =
     [WATCHDOG, HEALTH, HEALTH_INTERVAL, HEALTH_TIMEOUT, HEALTH_RETRIES, HEALTH_START_PERIOD, KILL_STALLED];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 26] = [
+pub const ALL: [Setting; 28] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -75,5 +77,7 @@ pub const ALL: [Setting; 26] = [
     BALANCE,
     STALL_AFTER,
     ON_HUP,
+    STANDBY,
+    RELOAD_STRATEGY,
     LOG_LEVEL,
 ];

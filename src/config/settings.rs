@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use super::problem::{Origin, Warning};
 use super::sizing::Sizing;
 use super::{duration, health, setting};
-use crate::spec::{AfterExit, AppSpec, OnHup, ReadySign, RestartDelay, Share};
+use crate::spec::{AfterExit, AppSpec, OnHup, ReadySign, ReloadStrategy, RestartDelay, Share};
 
 /// How the lines of the workers reach our output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +114,8 @@ impl Settings {
             _ if name == setting::BALANCE.name => app.balance.way.as_str().to_owned(),
             _ if name == setting::STALL_AFTER.name => duration::render(app.balance.stall_after),
             _ if name == setting::ON_HUP.name => on_hup_word(app.on_hup).to_owned(),
+            _ if name == setting::STANDBY.name => app.standby.to_string(),
+            _ if name == setting::RELOAD_STRATEGY.name => strategy_word(app.reload_strategy).to_owned(),
             _ if name == setting::LOG_LEVEL.name => self.log_level.as_str().to_owned(),
             _ => String::new(),
         }
@@ -128,6 +130,13 @@ fn share_word(share: Share) -> &'static str {
         Share::Activation => "activation",
         Share::Reuseport => "reuseport",
         Share::None => "none",
+    }
+}
+
+fn strategy_word(strategy: ReloadStrategy) -> &'static str {
+    match strategy {
+        ReloadStrategy::Rolling => "rolling",
+        ReloadStrategy::Fleet => "fleet",
     }
 }
 

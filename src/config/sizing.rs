@@ -20,6 +20,8 @@ pub struct Request {
     pub web_concurrency_set_by: Option<String>,
     /// Whether PORT is set, which makes the app a server.
     pub has_port: bool,
+    /// Workers that are kept booted beyond the instances, each of which needs its memory.
+    pub standby: u32,
     pub cpus: Cpus,
     pub memory: Memory,
 }
@@ -93,7 +95,7 @@ pub enum Reason {
     /// As many as there are CPUs.
     Max { asker: Asker, cpus: Cpus },
     /// As many as CPUs and memory allow; by default where nobody asked.
-    Auto { asker: Option<Asker>, cpus: Cpus, memory: Memory },
+    Auto { asker: Option<Asker>, cpus: Cpus, memory: Memory, standby: u32 },
     /// There is no PORT, so that the app is not taken for a server.
     NoPort,
 }
@@ -125,7 +127,7 @@ pub fn size(request: &Request) -> Sizing {
 }
 
 fn grant(wish: Wish, asker: Option<Asker>, request: &Request) -> (NonZeroU32, Reason) {
-    let (cpus, memory) = (request.cpus, request.memory);
+    let (cpus, memory, standby) = (request.cpus, request.memory, request.standby);
     let most = cpus.count().get().min(MOST_INSTANCES);
     match (wish, asker) {
         (Wish::Number(number), Some(asker)) => (number, Reason::Asked(asker)),
@@ -133,7 +135,8 @@ fn grant(wish: Wish, asker: Option<Asker>, request: &Request) -> (NonZeroU32, Re
         (_, asker) => {
             let allowed =
                 memory.workers().map_or(u32::MAX, |workers| u32::try_from(workers).unwrap_or(u32::MAX));
-            (at_least_one(most.min(allowed)), Reason::Auto { asker, cpus, memory })
+            let allowed = allowed.saturating_sub(standby);
+            (at_least_one(most.min(allowed)), Reason::Auto { asker, cpus, memory, standby })
         }
     }
 }
@@ -180,8 +183,16 @@ impl fmt::Display for Reason {
         match self {
             Self::Asked(asker) => asker.fmt(f),
             Self::Max { asker, cpus } => write!(f, "{asker}, {cpus}"),
-            Self::Auto { asker: Some(asker), cpus, memory } => write!(f, "{asker}, {cpus}, {memory}"),
-            Self::Auto { asker: None, cpus, memory } => write!(f, "auto, {cpus}, {memory}"),
+            Self::Auto { asker, cpus, memory, standby } => {
+                match asker {
+                    Some(asker) => write!(f, "{asker}, {cpus}, {memory}")?,
+                    None => write!(f, "auto, {cpus}, {memory}")?,
+                }
+                match (memory.available, standby) {
+                    (None, _) | (_, 0) => Ok(()),
+                    (Some(_), standby) => write!(f, ", {standby} of them on standby"),
+                }
+            }
             Self::NoPort => f.write_str("no PORT"),
         }
     }
@@ -215,6 +226,7 @@ mod tests {
             web_concurrency: None,
             web_concurrency_set_by: None,
             has_port: true,
+            standby: 0,
             cpus: Cpus { affinity: nonzero(4), quota: None },
             memory: Memory { available: None, per_worker: DEFAULT_WEB_MEMORY },
         }
@@ -243,6 +255,14 @@ mod tests {
         insta::assert_snapshot!(line(&Request { cpus: wide, memory, ..server() }), @"2 instances: auto, 4 CPUs, memory 1100 MB / 512 MB allows 2");
         let memory = Memory { available: Some(256), per_worker: 512 };
         insta::assert_snapshot!(line(&Request { memory, ..server() }), @"1 instance: auto, 4 CPUs, memory 256 MB / 512 MB allows 0, but 1 is the least");
+    }
+
+    #[test]
+    fn a_standby_needs_its_memory_too() {
+        let memory = Memory { available: Some(2048), per_worker: 512 };
+        let one = Request { standby: 1, memory, ..server() };
+        insta::assert_snapshot!(line(&one), @"3 instances: auto, 4 CPUs, memory 2048 MB / 512 MB allows 4, 1 of them on standby");
+        assert_eq!(size(&Request { standby: 9, ..one }).instances, NonZeroU32::MIN);
     }
 
     #[test]

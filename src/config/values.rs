@@ -6,7 +6,7 @@ use super::duration::digits;
 use super::problem::Accepted;
 use super::settings::{LogFormat, LogLevel};
 use crate::process::Signal;
-use crate::spec::{Balance, OnHup, Share};
+use crate::spec::{Balance, OnHup, ReloadStrategy, Share};
 
 /// More workers than any machine of today serves well; beyond it a typing error is likelier.
 pub const MOST_INSTANCES: u32 = 1024;
@@ -173,6 +173,29 @@ pub fn on_hup(text: &str) -> Result<OnHup, Accepted> {
         "reload" => Ok(OnHup::Reload),
         "forward" => Ok(OnHup::Forward),
         _ => Err(Accepted("`reload` or `forward`")),
+    }
+}
+
+/// Reads `--standby`.
+///
+/// # Errors
+/// What is accepted.
+pub fn standby(text: &str) -> Result<u32, Accepted> {
+    whole_number(text)
+        .and_then(|number| u32::try_from(number).ok())
+        .filter(|number| *number <= MOST_INSTANCES)
+        .ok_or(Accepted("a whole number from 0 to 1024"))
+}
+
+/// Reads `--reload-strategy`.
+///
+/// # Errors
+/// What is accepted.
+pub fn reload_strategy(text: &str) -> Result<ReloadStrategy, Accepted> {
+    match text {
+        "rolling" => Ok(ReloadStrategy::Rolling),
+        "fleet" => Ok(ReloadStrategy::Fleet),
+        _ => Err(Accepted("`rolling` or `fleet`")),
     }
 }
 

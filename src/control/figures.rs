@@ -44,7 +44,7 @@ impl Figures {
         }
         for app in apps {
             let app_id = app.app_id;
-            for view in &mut app.instances {
+            for view in app.instances.iter_mut().chain(&mut app.standbys) {
                 if let Some(usage) = key(app_id, view).and_then(|(key, _)| usages.get(&key)) {
                     view.cpu_percent = usage.cpu_percent;
                     view.memory_bytes = usage.memory.map(|memory| memory.bytes);
@@ -128,7 +128,9 @@ fn fill_facts(app: &mut AppView, path: Option<&OsStr>) {
 }
 
 fn workers(apps: &[AppView]) -> Vec<(Key, Pid)> {
-    apps.iter().flat_map(|app| app.instances.iter().filter_map(|view| key(app.app_id, view))).collect()
+    let views =
+        apps.iter().flat_map(|app| app.instances.iter().chain(&app.standbys).map(|view| (app.app_id, view)));
+    views.filter_map(|(app_id, view)| key(app_id, view)).collect()
 }
 
 /// A worker is told from others by its pid: should it be used again, the sampler sees that from the time of its start.

@@ -14,6 +14,7 @@ use crate::api::types::{
 use crate::config::values::MOST_INSTANCES;
 use crate::driver::handle::{Change, Parallel, ScaleTo};
 use crate::process::Signal;
+use crate::spec::ReloadStrategy;
 
 /// An environment as the driver takes it.
 type Variables = Vec<(OsString, OsString)>;
@@ -128,6 +129,7 @@ pub fn nothing(body: &[u8]) -> Result<(), Problem> {
 fn reload(request: ReloadRequest) -> Result<Change, Problem> {
     let variables = request.environment.map(variables);
     let mut problems = variables.as_ref().map(|variables| of_variables(variables)).unwrap_or_default();
+    let given = request.parallel.is_some();
     let parallel = match request.parallel.as_deref() {
         None => Some(Parallel::Number(NonZeroU32::MIN)),
         Some("all") => Some(Parallel::All),
@@ -139,9 +141,22 @@ fn reload(request: ReloadRequest) -> Result<Change, Problem> {
             "`parallel`: found `{found}`, accepted: a number from 1 to {MOST_INSTANCES}, `all`"
         ));
     }
+    let strategy = match request.strategy.as_deref() {
+        None if given => Some(ReloadStrategy::Rolling),
+        None => None,
+        Some("rolling") => Some(ReloadStrategy::Rolling),
+        Some("fleet") => Some(ReloadStrategy::Fleet),
+        Some(found) => {
+            problems.push(format!("`strategy`: found `{found}`, accepted: `rolling`, `fleet`"));
+            None
+        }
+    };
+    if given && strategy == Some(ReloadStrategy::Fleet) {
+        problems.push("`parallel`: a fleet is replaced in one step, so accepted: none".to_owned());
+    }
     several(problems)?;
     Ok(match parallel {
-        Some(parallel) if !request.dry_run => Change::Reload { parallel, environment: variables },
+        Some(parallel) if !request.dry_run => Change::Reload { strategy, parallel, environment: variables },
         Some(_) | None => Change::Check { environment: variables },
     })
 }
@@ -187,9 +202,27 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn a_strategy_is_taken_and_a_number_at_a_time_makes_it_rolling() {
+        let strategy = |body: &str| match change(routes::RELOAD, body.as_bytes()).unwrap() {
+            Change::Reload { strategy, .. } => strategy,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(strategy(r#"{"strategy":"fleet"}"#), Some(ReloadStrategy::Fleet));
+        assert_eq!(strategy(r#"{"parallel":"2"}"#), Some(ReloadStrategy::Rolling));
+        assert_eq!(strategy("{}"), None);
+        for wrong in [r#"{"strategy":"fleet","parallel":"2"}"#, r#"{"strategy":"big-bang"}"#] {
+            let problem = change(routes::RELOAD, wrong.as_bytes()).unwrap_err();
+            assert!(problem.message.contains("accepted: "), "{problem:?}");
+        }
+    }
+
+    #[test]
     fn an_absent_body_means_the_defaults() {
         let one = Parallel::Number(NonZeroU32::MIN);
-        assert_eq!(change(routes::RELOAD, b"").unwrap(), Change::Reload { parallel: one, environment: None });
+        assert_eq!(
+            change(routes::RELOAD, b"").unwrap(),
+            Change::Reload { strategy: None, parallel: one, environment: None }
+        );
         assert_eq!(change(routes::RESTART, b" \n").unwrap(), Change::Restart { environment: None });
         assert_eq!(change(routes::STOP, b"{}").unwrap(), Change::Stop);
     }
@@ -197,7 +230,7 @@ mod tests {
     #[test]
     fn bodies_become_changes() {
         let reload = change(routes::RELOAD, br#"{"parallel":"all","environment":[["A",[255]]]}"#).unwrap();
-        let Change::Reload { parallel: Parallel::All, environment: Some(variables) } = reload else {
+        let Change::Reload { parallel: Parallel::All, environment: Some(variables), .. } = reload else {
             panic!("{reload:?}")
         };
         assert_eq!(variables, [("A".into(), OsStr::from_bytes(&[255]).to_owned())]);

@@ -29,6 +29,7 @@ pub(super) fn app(app_id: u32, name: &str, instances: u32) -> AppView {
         reloading: None,
         health: None,
         instances: (0..instances).map(|instance| self::instance(app_id * 100 + instance, instance)).collect(),
+        standbys: Vec::new(),
         listeners: vec![ListenerView {
             address: "tcp 0.0.0.0:3000".to_owned(),
             instance: None,

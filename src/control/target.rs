@@ -44,6 +44,7 @@ pub fn select(targets: &[Target], apps: Vec<AppView>) -> Vec<AppView> {
         let first = ours.next()?;
         if let Some(instance) = first.instance {
             app.instances.retain(|view| view.instance == instance.0);
+            app.standbys.clear();
         }
         Some(app)
     };

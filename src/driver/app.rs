@@ -120,6 +120,11 @@ impl App {
         self.ids.len()
     }
 
+    /// How many workers may write lines.
+    pub(super) fn sources(&self) -> usize {
+        self.instances().saturating_add(usize::try_from(self.plan().app.standby).unwrap_or(usize::MAX))
+    }
+
     /// The number of an instance in the whole runtime.
     pub(super) fn id_of(&self, instance: InstanceId) -> Option<u32> {
         self.ids.get(usize::try_from(instance.0).ok()?).copied()

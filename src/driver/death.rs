@@ -53,7 +53,7 @@ impl App {
         let killer = self.killer(&worker, reason);
         let instance = worker.instance;
         let survivors = self.bury(id, worker);
-        self.listeners.tend(instance);
+        self.listeners.tend(self.socket_owner(instance));
         self.abandon(instance);
         self.feed(Event::Exited { worker: id, reason, killer, survivors });
         self.end_drain(id);

@@ -15,7 +15,7 @@ use crate::api::types::{
 };
 use crate::logs::Stream;
 use crate::process::Signal;
-use crate::spec::{AppId, InstanceId};
+use crate::spec::{AppId, InstanceId, ReloadStrategy};
 
 /// How many questions may wait for the loop; who asks then waits too.
 const QUESTIONS_WAITING: usize = 64;
@@ -40,7 +40,12 @@ pub enum Change {
     /// Stops, then starts; the sockets stay open meanwhile.
     Restart { environment: Option<Vec<(OsString, OsString)>> },
     /// Replaces the workers without a gap.
-    Reload { parallel: Parallel, environment: Option<Vec<(OsString, OsString)>> },
+    Reload {
+        /// As the app is set where `None`.
+        strategy: Option<ReloadStrategy>,
+        parallel: Parallel,
+        environment: Option<Vec<(OsString, OsString)>>,
+    },
     /// Boots one new worker beside the others, and discards it.
     Check { environment: Option<Vec<(OsString, OsString)>> },
     /// Stops, and forgets the app. Of whole apps only.

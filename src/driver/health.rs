@@ -194,10 +194,10 @@ impl App {
 
     fn run_check(&mut self, id: WorkerId, generation: Generation, command: &str) -> Result<Check, String> {
         let worker = self.workers.get(id).ok_or("the worker is gone")?;
-        let (instance, pid) = (worker.instance, worker.pid);
+        let (number, pid) = (worker.number(), worker.pid);
         let plan = self.plan_of(generation);
         let variables = [(OsString::from("PMR_WORKER_PID"), OsString::from(pid.to_string()))];
-        let place = self.place(instance, generation);
+        let place = self.place(number, generation);
         let environment = environment::of_worker(&plan.app.command.environment, &place, variables);
         let child = spawn(Order {
             program: OsStr::new("/bin/sh"),

@@ -38,13 +38,14 @@ impl App {
         let Some(interception) = self.workers.interception(worker) else { return };
         match interception.answer(question, &mut self.listeners) {
             Some(Fact::Listening(address)) => self.on_listening(worker, &address),
+            Some(Fact::Parked) => self.feed(Event::Parked { worker }),
             Some(Fact::Refused(error)) => self.shared.advise(error.to_string()),
             Some(Fact::Closed) => self.shared.advise(Advice::Closed.to_string()),
             None => {}
         }
     }
 
-    fn on_listening(&mut self, worker: WorkerId, address: &Address) {
+    pub(super) fn on_listening(&mut self, worker: WorkerId, address: &Address) {
         let plan = self.plan();
         if let Some(advice) = advice::on_listening(address, plan.in_container, plan.port) {
             self.shared.advise(advice.to_string());
@@ -56,6 +57,9 @@ impl App {
     /// Hears what a node worker says over its channel.
     pub(super) fn on_channel(&mut self, worker: WorkerId, said: FromWorker) {
         match said {
+            FromWorker::Wants { query, wanted } if self.is_held(worker, &wanted) => {
+                self.hold(worker, query, wanted);
+            }
             FromWorker::Wants { query, wanted } => self.give(worker, &query, &wanted),
             FromWorker::Listening(listening) => self.on_cluster_listening(worker, &listening),
             FromWorker::Closed { server, left } => self.on_server_closed(worker, server, left),
@@ -78,9 +82,9 @@ impl App {
         }
     }
 
-    fn give(&mut self, id: WorkerId, query: &Query, wanted: &Wanted) {
+    pub(super) fn give(&mut self, id: WorkerId, query: &Query, wanted: &Wanted) {
         let Some(instance) = self.workers.get(id).map(|worker| worker.instance) else { return };
-        let outcome = self.obtain(instance, wanted);
+        let outcome = self.obtain(self.socket_owner(instance), wanted);
         let Some(worker) = self.workers.get_mut(id) else { return };
         let Some(link) = &worker.link else { return };
         match outcome {

@@ -25,6 +25,7 @@ mod hear;
 mod inboxes;
 mod oom;
 mod order;
+mod park;
 mod perform;
 pub mod plan;
 mod question;

@@ -15,9 +15,11 @@ use super::tell::LAST_LINES_WITHIN;
 use super::words::{Human, why_called_off};
 use crate::api::text::Text;
 use crate::api::types::{Operation, Problem, StartRequest, Verdict};
+use crate::handover::choose::Way;
+use crate::handover::park::Gate;
 use crate::logs::WorkerLogs;
 use crate::process::Signal;
-use crate::spec::{Generation, InstanceId};
+use crate::spec::{Generation, InstanceId, ReloadStrategy};
 use crate::supervisor::{Answer, CalledOff, Command, Event, Refusal, Scope, StateName, Ticket, Uptime};
 use crate::sys::signals::{Delivery, signal_process};
 
@@ -112,10 +114,16 @@ impl App {
                     spec: Some(Box::new(plan.app.clone())),
                 });
             }
-            Change::Reload { parallel, environment } => {
+            Change::Reload { strategy, .. }
+                if strategy == Some(ReloadStrategy::Fleet) && !self.plan().way.hears_listening() =>
+            {
+                slot.fill(self.verdict(Operation::Reload, Duration::ZERO, Err(no_fleet(self.plan().way))));
+            }
+            Change::Reload { strategy, parallel, environment } => {
                 let width = self.width(parallel);
                 self.replan_and_order(Operation::Reload, environment, slot, |plan| Command::Reload {
                     scope,
+                    strategy: strategy.unwrap_or(plan.app.reload_strategy),
                     width,
                     spec: Some(Box::new(plan.app.clone())),
                 });
@@ -240,7 +248,9 @@ impl App {
     }
 
     fn signal_all(&self, instance: Option<InstanceId>, signal: Signal) -> Verdict {
-        let workers = self.workers.iter().filter(|worker| instance.is_none_or(|one| one == worker.instance));
+        // A worker that is held expects no signal in its `listen`.
+        let free = self.workers.iter().filter(|worker| worker.parking.gate == Gate::Open);
+        let workers = free.filter(|worker| instance.is_none_or(|one| one == worker.instance));
         let (mut sent, mut failed) = (0, None);
         for worker in workers {
             match signal_process(worker.pid, signal) {
@@ -405,6 +415,10 @@ fn why_refused(refusal: Refusal) -> String {
                 .to_owned()
         }
     }
+}
+
+fn no_fleet(way: Way) -> String {
+    format!("nothing was changed: with `--share {way}` no worker can be held where it is about to listen")
 }
 
 /// A problem as a verdict tells it.

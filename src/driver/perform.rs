@@ -14,13 +14,15 @@ use crate::sys::signals::{signal_group, signal_process};
 impl App {
     /// Does all that is to be done, in order. A spawn is answered before anything else happens.
     pub(super) fn perform(&mut self) {
+        let mut listening = Vec::new();
         while let Some(action) = self.todo.pop_front() {
             match action {
-                Action::Spawn { worker, instance, generation } => {
-                    let answer = self.spawn(worker, instance, generation);
+                Action::Spawn { worker, instance, generation, parking } => {
+                    let answer = self.spawn(worker, instance, (generation, parking));
                     let actions = self.supervisor.handle(self.shared.clock.now(), answer);
                     self.todo.extend(actions);
                 }
+                Action::Release { worker, instance } => listening.extend(self.release(worker, instance)),
                 Action::Drain { worker, signal } => self.begin_drain(worker, signal),
                 Action::Stop { worker, signal } => self.stop(worker, signal),
                 Action::Kill { worker } => self.kill(worker),
@@ -37,6 +39,9 @@ impl App {
                 Action::Notice(notice) => self.notice(notice),
                 Action::Exit { status } => self.over(status),
             }
+        }
+        for (worker, address) in listening {
+            self.on_listening(worker, &address);
         }
     }
 
@@ -57,12 +62,12 @@ impl App {
 
     /// Node ends by itself when nothing is left to do, but a cluster worker's channel keeps it: an app whose handler
     /// merely closes its server would never end. So once such a worker is asked to end and has no server left, the channel is
-    /// given up in the protocol's own way.
+    /// given up in the protocol's own way. One that is held has none yet.
     pub(super) fn disconnect_if_done(&self, worker: WorkerId) {
         if let Some(worker) = self.workers.get(worker)
             && worker.stop == Stop::Asked
             && let Some(link) = &worker.link
-            && link.has_no_server()
+            && (link.has_no_server() || !worker.parking.held.is_empty())
         {
             link.disconnect();
         }

@@ -307,7 +307,7 @@ impl Driver {
 
     /// Several apps or instances are told apart by a prefix.
     pub(super) fn arrange(&mut self) {
-        let counts = (self.apps.len(), self.apps.values().map(App::instances).sum());
+        let counts = (self.apps.len(), self.apps.values().map(App::sources).sum());
         if counts != self.arranged && counts.0 > 0 {
             self.arranged = counts;
             let several = counts.1 > 1;

@@ -16,7 +16,7 @@ use super::hear::Asked;
 use super::plan::Plan;
 use super::rescue::Given;
 use super::said::OfItself;
-use super::workers::{Stop, Worker};
+use super::workers::{Parking, Stop, Worker};
 use crate::handover::agent::Agent;
 use crate::handover::choose::Way;
 use crate::handover::cluster::ClusterLink;
@@ -24,11 +24,12 @@ use crate::handover::cluster::spawn::{self as channel_variables, Membership};
 use crate::handover::environment::{self, Place};
 use crate::handover::intercept::Interception;
 use crate::handover::notify::{self, NotifyListener};
+use crate::handover::park::Gate;
 use crate::listener::{Blocking, ListenError};
 use crate::logs::{Source, WorkerLogs};
 use crate::process::Pid;
 use crate::spec::{Company, EventLoop, Generation, InstanceId, ReadySign, WorkerId, WorkerKey};
-use crate::supervisor::{Event, SpawnFailure};
+use crate::supervisor::{self, Event, SpawnFailure};
 use crate::sys::channel;
 use crate::sys::filter::Filter;
 use crate::sys::notification::Listener;
@@ -80,8 +81,13 @@ impl Gifts {
 
 impl App {
     /// Starts the worker and says whether that worked.
-    pub(super) fn spawn(&mut self, worker: WorkerId, instance: InstanceId, generation: Generation) -> Event {
-        match self.start(worker, instance, generation) {
+    pub(super) fn spawn(
+        &mut self,
+        worker: WorkerId,
+        instance: InstanceId,
+        how: (Generation, supervisor::Parking),
+    ) -> Event {
+        match self.start(worker, instance, how) {
             Ok(event) => event,
             Err(error) => Event::SpawnFailed { worker, failure: error.into() },
         }
@@ -91,7 +97,7 @@ impl App {
         &mut self,
         id: WorkerId,
         instance: InstanceId,
-        generation: Generation,
+        (generation, parking): (Generation, supervisor::Parking),
     ) -> Result<Event, StartError> {
         let plan = self.plan_of(generation);
         let gifts = self.gifts(&plan, id, instance)?;
@@ -99,7 +105,7 @@ impl App {
         let variables = gifts.variables.iter().cloned();
         let environment =
             environment::of_worker(&command.environment, &self.place(instance, generation), variables);
-        let stdin = self.stdin(&plan);
+        let stdin = if parking == supervisor::Parking::On { Stdin::Null } else { self.stdin(&plan) };
         let child = spawn(Order {
             program: &command.program,
             arguments: &command.arguments,
@@ -112,7 +118,9 @@ impl App {
             filter: plan.way.intercepts().then_some(Filter),
         })?;
         let pid = child.pid;
-        let worker = self.adopt(id, instance, child, gifts, stdin == Stdin::Terminal);
+        let parking = Parking::of(parking, &plan);
+        let has_terminal = stdin == Stdin::Terminal;
+        let worker = self.adopt(id, (instance, parking), child, gifts, has_terminal);
         self.workers.add(id, worker);
         self.shared.guard_group(pid);
         Ok(Event::Spawned { worker: id, pid })
@@ -184,13 +192,13 @@ impl App {
     fn adopt(
         &mut self,
         id: WorkerId,
-        instance: InstanceId,
+        (instance, parking): (InstanceId, Parking),
         child: Child,
         gifts: Gifts,
         has_terminal: bool,
     ) -> Worker {
         if let Some(listener) = child.listener {
-            self.intercept(id, instance, child.pid, listener);
+            self.intercept(id, (instance, parking.gate), child.pid, listener);
         }
         let link = gifts.channel.and_then(|socket| self.link(id, socket));
         let source = Source { app: self.id, name: self.name(), instance, pid: child.pid };
@@ -205,15 +213,22 @@ impl App {
             handed: Vec::new(),
             servers: Vec::new(),
             given: Given::default(),
+            parking,
             notify: gifts.notify,
             said: OfItself::default(),
         }
     }
 
-    fn intercept(&mut self, id: WorkerId, instance: InstanceId, pid: Pid, listener: Result<OwnedFd, Errno>) {
+    fn intercept(
+        &mut self,
+        id: WorkerId,
+        (instance, gate): (InstanceId, Gate),
+        pid: Pid,
+        listener: Result<OwnedFd, Errno>,
+    ) {
         match listener.map_err(io::Error::from).and_then(Listener::new).map(Rc::new) {
             Ok(listener) => {
-                self.hear_through(id, Interception::new(listener, instance));
+                self.hear_through(id, Interception::new(listener, self.socket_owner(instance), gate));
             }
             Err(error) => {
                 tracing::warn!(%error, pid = pid.as_raw(), "this worker's `bind` cannot be intercepted");

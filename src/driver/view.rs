@@ -80,6 +80,7 @@ impl App {
             reloading: snapshot.reloading.map(|generation| generation.0),
             health: snapshot.health.as_ref().map(health),
             instances,
+            standbys: snapshot.standbys.iter().map(|view| self.instance(view, now)).collect(),
             listeners: self.listener_views(),
             logs: self.shared.log_files_of(self.name()).map_or_else(LogFilesView::default, |(out, error)| {
                 LogFilesView {
@@ -154,6 +155,7 @@ fn status(state: StateName) -> Status {
     match state {
         StateName::Waiting | StateName::Starting => Status::Launching,
         StateName::Ready | StateName::Replacing => Status::Online,
+        StateName::Standby => Status::Standby,
         StateName::Backoff => Status::WaitingRestart,
         StateName::Stopping | StateName::Killing => Status::Stopping,
         StateName::Stopped => Status::Stopped,

@@ -76,9 +76,13 @@ impl Said {
 }
 
 /// The kinds of events, for the documentation and those who filter by them.
-pub const KINDS: [&str; 32] = [
+pub const KINDS: [&str; 36] = [
     "started",
     "ready",
+    "standby",
+    "took_over",
+    "nothing_to_park",
+    "standby_given_up",
     "not_ready",
     "listens_nowhere",
     "listens_elsewhere",
@@ -128,6 +132,8 @@ pub(super) fn words(notice: &Notice) -> Option<Said> {
     let said = match notice {
         Notice::Started { .. }
         | Notice::Ready { .. }
+        | Notice::Parked { .. }
+        | Notice::TookOver { .. }
         | Notice::NotReady { .. }
         | Notice::ListensNowhere { .. }
         | Notice::ListensElsewhere { .. }
@@ -153,6 +159,8 @@ pub(super) fn words(notice: &Notice) -> Option<Said> {
         | Notice::StoppingNow { .. }
         | Notice::Holding { .. }
         | Notice::Restarting { .. }
+        | Notice::NothingToPark
+        | Notice::StandbyGivenUp { .. }
         | Notice::Scaled { .. }
         | Notice::ScaleRefused { .. }
         | Notice::Ended { .. } => of_app(notice)?,
@@ -183,6 +191,15 @@ fn of_worker(notice: &Notice) -> Option<Said> {
             let mut said = Said::new(Level::INFO, "ready", "worker ready").of(*instance).pid(*pid);
             said.after = Some(Human(*after).to_string());
             said
+        }
+        Notice::Parked { instance, pid, after, .. } => {
+            let mut said = Said::new(Level::INFO, "standby", "standby ready, held until it is needed");
+            said.after = Some(Human(*after).to_string());
+            said.of(*instance).pid(*pid)
+        }
+        Notice::TookOver { instance, pid, number, .. } => {
+            let text = format!("standby {number} takes over");
+            Said::new(Level::INFO, "took_over", text).of(*instance).pid(*pid)
         }
         Notice::NotReady { instance, pid, after, .. } => not_ready(*after).of(*instance).pid(*pid),
         Notice::ListensNowhere { instance, pid, port, .. } => silence(*port).of(*instance).pid(*pid),
@@ -239,7 +256,7 @@ fn exited((reason, killer): (ExitReason, Killer), lived: Duration, next: Next) -
         // A platform that ends everything signals the workers as well, and our turn comes in a moment.
         Next::Restart { .. } if is_asked_elsewhere => Level::INFO,
         Next::Nothing | Next::Replaced => Level::INFO,
-        Next::Restart { .. } | Next::KeepOld => Level::WARN,
+        Next::Restart { .. } | Next::KeepOld | Next::TakenOver => Level::WARN,
         Next::GiveUp => Level::ERROR,
     };
     let mut said = Said::new(level, "exited", format!("worker {how}{then}{}", hint(reason, next)));
@@ -266,6 +283,7 @@ fn next_step(next: Next) -> String {
         Next::GiveUp | Next::Nothing => String::new(),
         Next::KeepOld => ", the old one goes on".to_owned(),
         Next::Replaced => ", its successor is starting".to_owned(),
+        Next::TakenOver => ", a standby takes its place".to_owned(),
     }
 }
 
@@ -382,6 +400,18 @@ fn of_app(notice: &Notice) -> Option<Said> {
                 StopReason::Removed => "told to end, stopping".to_owned(),
             };
             Said { workers: Some(*workers), ..Said::new(Level::INFO, "stopping", text) }
+        }
+        Notice::NothingToPark => Said::new(
+            Level::WARN,
+            "nothing_to_park",
+            "no standby is kept: it is held where it is about to listen, and this app listens nowhere",
+        ),
+        Notice::StandbyGivenUp { starts } => {
+            let text = format!(
+                "no standby is kept any more: {starts} unstable start{} in a row; the instances are not touched",
+                if *starts == 1 { "" } else { "s" }
+            );
+            Said::new(Level::WARN, "standby_given_up", text)
         }
         Notice::StoppingNow { signal } => {
             Said::new(Level::WARN, "stopping_now", format!("{signal} received again, killing all workers"))

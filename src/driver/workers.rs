@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::rescue::Given;
 use super::said::OfItself;
-use crate::handover::cluster::{ClusterLink, ServerId};
+use crate::handover::cluster::{ClusterLink, Query, ServerId, Wanted};
 use crate::handover::intercept::Interception;
 use crate::handover::notify::NotifyListener;
+use crate::handover::park::Gate;
 use crate::logs::WorkerLogs;
 use crate::process::Pid;
 use crate::spec::{InstanceId, WorkerId};
@@ -32,10 +33,30 @@ pub(super) struct Worker {
     pub(super) servers: Vec<(ServerId, u64)>,
     /// The connections that it was handed.
     pub(super) given: Given,
+    /// Whether it may listen, and what it has asked for over the channel meanwhile.
+    pub(super) parking: Parking,
     /// Where it may say that it is ready; open while the worker lives.
     pub(super) notify: Option<NotifyListener>,
     /// What it has said of itself.
     pub(super) said: OfItself,
+}
+
+/// Whether a worker may listen.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Parking {
+    pub(super) gate: Gate,
+    /// What it asked for over its channel, and was not answered yet.
+    pub(super) held: Vec<(Box<Query>, Wanted)>,
+    /// The number that is in its environment, where that is no longer its instance.
+    #[serde(default)]
+    pub(super) number: Option<InstanceId>,
+}
+
+impl Worker {
+    /// The number that is in its environment.
+    pub(super) fn number(&self) -> InstanceId {
+        self.parking.number.unwrap_or(self.instance)
+    }
 }
 
 /// Whether a worker was asked to end.

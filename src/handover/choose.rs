@@ -60,6 +60,8 @@ pub struct Situation<'a> {
     /// Whether the command is `node` with a script.
     pub node_script: bool,
     pub instances: NonZeroU32,
+    /// How many workers are kept beyond the instances.
+    pub standby: u32,
     pub port: Option<u16>,
     /// Why there can be no seccomp listener here, if so.
     pub no_interception: Option<&'a str>,
@@ -147,10 +149,16 @@ pub fn choose(situation: &Situation<'_>) -> Choice {
     Choice { way, instances, remarks }
 }
 
+impl Situation<'_> {
+    fn has_several_workers(&self) -> bool {
+        self.instances > NonZeroU32::MIN || self.standby > 0
+    }
+}
+
 /// A single node process is better off as a primary of its own: it starts sooner, may run a cluster itself, and ends when its
 /// work is done, while a cluster worker's channel would keep a one-shot script alive for ever.
 fn automatic(situation: &Situation<'_>, remarks: &mut Vec<Remark>) -> Way {
-    if situation.node_script && situation.instances > NonZeroU32::MIN {
+    if situation.node_script && situation.has_several_workers() {
         let beneath = if situation.no_interception.is_none() { Interception::On } else { Interception::Off };
         return Way::Cluster(beneath);
     }
@@ -159,7 +167,7 @@ fn automatic(situation: &Situation<'_>, remarks: &mut Vec<Remark>) -> Way {
 
 fn intercept(situation: &Situation<'_>, remarks: &mut Vec<Remark>) -> Way {
     let Some(why) = situation.no_interception else { return Way::Intercept };
-    let serves = situation.port.is_some() || situation.instances > NonZeroU32::MIN;
+    let serves = situation.port.is_some() || situation.has_several_workers();
     let next = match situation.node_script && serves {
         true => Way::Cluster(Interception::Off),
         false => Way::None,
@@ -180,6 +188,7 @@ mod tests {
             asked,
             node_script: true,
             instances: NonZeroU32::new(4).unwrap(),
+            standby: 0,
             port: Some(5000),
             no_interception: None,
         }
@@ -198,6 +207,12 @@ mod tests {
             let single = Situation { instances: NonZeroU32::MIN, port, ..situation(Share::Auto) };
             assert_eq!(choose(&single).way, Way::Intercept);
         }
+    }
+
+    #[test]
+    fn one_with_a_standby_is_because_it_must_not_stand_still_while_it_is_held() {
+        let pair = Situation { instances: NonZeroU32::MIN, standby: 1, ..situation(Share::Auto) };
+        assert_eq!(choose(&pair).way, Way::Cluster(Interception::On));
     }
 
     #[test]

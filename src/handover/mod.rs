@@ -3,6 +3,7 @@
 //! - [`choose`] picks the way; pure.
 //! - [`cluster`]: Node's own cluster protocol, with us as the primary.
 //! - [`intercept`]: answers the `bind` and `listen` of any other program.
+//! - [`park`] holds a worker where it is about to listen.
 //! - [`environment`] makes a worker's environment; pure. [`notify`] hears sd_notify's `READY=1`.
 //! - [`agent`] is the small script that lets node workers drain.
 //!
@@ -14,3 +15,4 @@ pub mod cluster;
 pub mod environment;
 pub mod intercept;
 pub mod notify;
+pub mod park;

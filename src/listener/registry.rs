@@ -211,6 +211,16 @@ impl Listeners {
         }
     }
 
+    /// The socket by which `instance` serves the address of the socket with this inode: the same where all share it.
+    pub fn same_for(&mut self, inode: u64, instance: InstanceId) -> Option<Handed> {
+        self.tend(instance);
+        let (group, _) = self.find(inode)?;
+        let group = &mut self.groups[group];
+        let address = group.local().clone();
+        let socket = group.socket_of(instance);
+        Some(Handed { socket: Rc::clone(socket.fd()), inode: socket.inode(), address })
+    }
+
     /// To be called when a worker calls `listen` on the socket with this inode, or has done so itself. The first call
     /// really listens, with the longest queue that the kernel accepts; later ones, by whichever instance, merely see to
     /// it that this still holds. Returns the address as it is bound.

@@ -14,8 +14,11 @@ use crate::spec::{Generation, InstanceId, Probe, WorkerId};
 /// Something for the driver to carry out, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
-    /// Start a worker, and answer with `Spawned` or `SpawnFailed` before anything else.
-    Spawn { worker: WorkerId, instance: InstanceId, generation: Generation },
+    /// Start a worker, and answer with `Spawned` or `SpawnFailed` before anything else. A standby's instance is a number
+    /// that no instance has.
+    Spawn { worker: WorkerId, instance: InstanceId, generation: Generation, parking: Parking },
+    /// The worker is that of this instance from now on, and may listen, whether it is waiting to do so or not.
+    Release { worker: WorkerId, instance: InstanceId },
     /// Let the worker finish its answers, and send [`super::Event::Drained`] once it has, or at once if it needs no
     /// waiting for. `signal` is what it will be asked to end with.
     Drain { worker: WorkerId, signal: Signal },
@@ -51,6 +54,14 @@ pub enum Action {
     Exit { status: u8 },
 }
 
+/// Whether a worker may listen as soon as it wants to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Parking {
+    Off,
+    /// It is held where it is about to listen, and that is told of by [`super::Event::Parked`].
+    On,
+}
+
 /// Who of a worker gets a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Recipient {
@@ -75,6 +86,27 @@ pub enum Notice {
         instance: InstanceId,
         pid: Pid,
         after: Duration,
+    },
+    /// The worker is booted, and held where it is about to listen.
+    Parked {
+        worker: WorkerId,
+        instance: InstanceId,
+        pid: Pid,
+        after: Duration,
+    },
+    /// A standby becomes the worker of `instance`.
+    TookOver {
+        worker: WorkerId,
+        instance: InstanceId,
+        pid: Pid,
+        /// The number that it was started with.
+        number: InstanceId,
+    },
+    /// A standby is of no use: the app was seen to serve without listening.
+    NothingToPark,
+    /// No standby is started any more: too many unstable starts in a row.
+    StandbyGivenUp {
+        starts: u32,
     },
     /// The readiness timeout has passed; the worker is left alone.
     NotReady {
@@ -228,6 +260,8 @@ impl Notice {
         match self {
             Self::Started { instance, .. }
             | Self::Ready { instance, .. }
+            | Self::Parked { instance, .. }
+            | Self::TookOver { instance, .. }
             | Self::NotReady { instance, .. }
             | Self::ListensNowhere { instance, .. }
             | Self::ListensElsewhere { instance, .. }
@@ -246,6 +280,8 @@ impl Notice {
             | Self::StoppingNow { .. }
             | Self::ReloadBegun { .. }
             | Self::ReloadRefused
+            | Self::NothingToPark
+            | Self::StandbyGivenUp { .. }
             | Self::ReloadDone { .. }
             | Self::CheckBegun { .. }
             | Self::CheckPassed { .. }
@@ -271,6 +307,8 @@ pub enum Next {
     KeepOld,
     /// It was the old one, and its successor takes its place.
     Replaced,
+    /// A standby takes its place, at once.
+    TakenOver,
 }
 
 /// Why the runtime stops.

@@ -5,7 +5,7 @@ use super::event::{Beat, Uptime, Word};
 use super::health::{Change, Checks, Due, Health, Season, Subject};
 use super::instance::{Instance, Intent, Watched};
 use super::machine::{Policy, Supervisor};
-use super::reload::Newcomer;
+use super::newcomer::Newcomer;
 use super::vitals::{Sign, Stall, Vitals};
 use super::worker::Seat;
 use crate::process::Pid;
@@ -168,7 +168,7 @@ impl Supervisor {
         self.app_checks.iter_mut().for_each(|checks| checks.ask_again(now));
         let residents = self.residents().filter_map(|vitals| vitals.checks.as_mut());
         residents.for_each(|checks| checks.ask_again(now));
-        let newcomers = self.newcomers_mut().filter_map(|watched| watched.vitals.as_mut());
+        let newcomers = self.newcomers_mut().filter_map(|(_, watched)| watched.vitals.as_mut());
         newcomers.filter_map(|vitals| vitals.checks.as_mut()).for_each(|checks| checks.ask_again(now));
     }
 
@@ -177,7 +177,7 @@ impl Supervisor {
         let residents =
             self.instances.iter().filter_map(|instance| Some((instance.watched()?, instance.season())));
         let newcomers =
-            self.newcomers().filter_map(Newcomer::watched).map(|watched| (watched, Season::Starting));
+            self.newcomers().filter_map(Newcomer::free).map(|watched| (watched, Season::Starting));
         let is_due = |(watched, season): &(&Watched, Season)| {
             watched.vitals.as_ref().and_then(|vitals| vitals.due(*season)).is_some_and(|due| due <= now)
         };
@@ -286,10 +286,10 @@ impl Supervisor {
         if self.instances.iter().any(Instance::is_ready) { Season::Serving } else { Season::Starting }
     }
 
-    /// All workers that are not ready yet.
+    /// All workers that are not ready yet, save those that are held.
     fn starting(&self) -> impl Iterator<Item = &Watched> {
         let residents = self.instances.iter().filter(|instance| !instance.is_ready());
-        residents.filter_map(Instance::watched).chain(self.newcomers().filter_map(Newcomer::watched))
+        residents.filter_map(Instance::watched).chain(self.newcomers().filter_map(Newcomer::free))
     }
 
     /// A worker that is not leaving.
@@ -300,6 +300,9 @@ impl Supervisor {
                 self.instances[index].watched_mut().map(|watched| (watched, season))
             }
             Seat::Newcomer => self.newcomer_mut(id).map(|(_, watched)| (watched, Season::Starting)),
+            Seat::Standby(place) => {
+                self.standbys.watched_mut(place).map(|watched| (watched, Season::Starting))
+            }
             Seat::Leaving => None,
         }
     }
@@ -308,6 +311,7 @@ impl Supervisor {
         match self.seat(id)? {
             Seat::Instance(index) => Some(self.instances[index].id),
             Seat::Newcomer => self.newcomer(id).map(|(instance, _)| instance),
+            Seat::Standby(place) => Some(self.standbys.number(place)),
             Seat::Leaving => None,
         }
     }

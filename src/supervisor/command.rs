@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use super::action::CalledOff;
-use crate::spec::{AppSpec, InstanceId};
+use crate::spec::{AppSpec, InstanceId, ReloadStrategy};
 
 /// By which an order and its answer belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,8 +27,14 @@ pub enum Command {
     Stop(Scope),
     /// Stop, then start. The app is as `spec` says from now on.
     Restart { scope: Scope, spec: Option<Box<AppSpec>> },
-    /// Replace the workers without a gap, so many at a time. The app is as `spec` says once all are replaced.
-    Reload { scope: Scope, width: NonZeroU32, spec: Option<Box<AppSpec>> },
+    /// Replace the workers without a gap. The app is as `spec` says once all are replaced.
+    Reload {
+        scope: Scope,
+        strategy: ReloadStrategy,
+        /// How many at a time; of no interest to a fleet.
+        width: NonZeroU32,
+        spec: Option<Box<AppSpec>>,
+    },
     /// Boot one worker beside the others, as a reload would, and ask it to end as soon as it is ready.
     Check { spec: Option<Box<AppSpec>> },
     /// Have so many instances: add at the end, or take the last away.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{Action, Notice};
 use super::event::Uptime;
 use super::instance::Worker;
+use super::standby::is_standby;
 use crate::spec::{Generation, InstanceId, WorkerId};
 
 /// How long a killed worker may take to end. SIGKILL works at once, save on a process in an uninterruptible wait.
@@ -149,11 +150,14 @@ impl Departures {
         let mut killed = 0;
         self.0.retain(|&id, departure| match departure.stage {
             Stage::Asked { worker, since, kill_at, .. } if kill_at <= now => {
-                let (instance, pid, after) = (departure.instance, worker.pid, now.since(since));
-                out.push(Action::Notice(Notice::Killing { worker: id, instance, pid, after }));
+                // A standby has served nobody: nothing is lost, and there is nothing to tell.
+                if !is_standby(departure.instance) {
+                    let (instance, pid, after) = (departure.instance, worker.pid, now.since(since));
+                    out.push(Action::Notice(Notice::Killing { worker: id, instance, pid, after }));
+                    killed += 1;
+                }
                 out.push(Action::Kill { worker: id });
                 departure.kill(now);
-                killed += 1;
                 true
             }
             Stage::Killed { gone_at, .. } => gone_at > now,

@@ -36,6 +36,8 @@ pub enum Event {
     SpawnFailed { worker: WorkerId, failure: SpawnFailure },
     /// The worker began to listen.
     Listening { worker: WorkerId, listen: Listen },
+    /// The worker is about to listen, and is held there.
+    Parked { worker: WorkerId },
     /// The worker said that it is ready: `process.send('ready')`, `READY=1`.
     Ready { worker: WorkerId },
     /// The worker said something more of itself by sd_notify.

@@ -6,6 +6,7 @@ use super::departure::{Departure, Leader, Stage};
 use super::event::{Killer, Survivors, Uptime};
 use super::instance::{Request, State, Watched, Worker};
 use super::machine::{Phase, Role, Supervisor};
+use super::standby::patience;
 use super::worker::Seat;
 use crate::process::{ExitReason, Signal};
 use crate::spec::{AfterExit, InstanceId, WorkerId};
@@ -31,6 +32,7 @@ impl Supervisor {
                 self.call_reload_off(now, instance, CalledOff::Exited(exit.reason));
                 self.dismiss_remains(now, instance, worker, exit);
             }
+            Some(Seat::Standby(place)) => self.standby_exited(now, place, exit),
             Some(Seat::Leaving) => self.leaver_exited(now, id, exit),
             None => {}
         }
@@ -40,7 +42,7 @@ impl Supervisor {
         let instance = self.instances[index].id;
         let Some(&Watched { worker, .. }) = self.instances[index].watched() else { return };
         self.note_end(index, exit.reason);
-        let next = match self.take_newcomer_of(instance) {
+        let next = match self.take_heir_of(instance) {
             Some(newcomer) => {
                 self.instances[index].enter(now, newcomer.into());
                 Next::Replaced
@@ -50,7 +52,7 @@ impl Supervisor {
                 self.instances[index].enter(now, State::Stopped);
                 Next::Nothing
             }
-            None => self.decide(now, index, exit.reason, Life::Of(now.since(worker.spawned))),
+            None => self.decide(now, index, exit.reason, Life::Of(now.since(worker.free_since()))),
         };
         self.tell_of_exit(now, instance, worker, exit, next);
         self.tell_of_failure(index, next);
@@ -81,13 +83,23 @@ impl Supervisor {
             }
             Sentence::Retry(delay) => {
                 instance.enter(now, State::Backoff { until: now.after(delay) });
+                if self.standbys.has_parked(instance.generation) {
+                    return Next::TakenOver;
+                }
                 let (unstable, max_unstable) = (instance.history.unstable(), policy.max_unstable);
                 Next::Restart { delay, unstable, max_unstable }
             }
         }
     }
 
-    fn tell_of_exit(&mut self, now: Uptime, instance: InstanceId, worker: Worker, exit: Exit, next: Next) {
+    pub(super) fn tell_of_exit(
+        &mut self,
+        now: Uptime,
+        instance: InstanceId,
+        worker: Worker,
+        exit: Exit,
+        next: Next,
+    ) {
         let Exit { reason, killer, .. } = exit;
         let (lived, pid) = (now.since(worker.spawned), worker.pid);
         self.notice(Notice::Exited { worker: worker.id, instance, pid, reason, killer, lived, next });
@@ -103,7 +115,7 @@ impl Supervisor {
     }
 
     /// Asks what is left of an ended worker's group to end, too. A mere init leaves it alone: its end is ours.
-    fn dismiss_remains(&mut self, now: Uptime, instance: InstanceId, worker: Worker, exit: Exit) {
+    pub(super) fn dismiss_remains(&mut self, now: Uptime, instance: InstanceId, worker: Worker, exit: Exit) {
         if exit.survivors == Survivors::Some && self.policy.role == Role::Cluster {
             self.dismiss(now, instance, worker, Leader::Gone);
         }
@@ -142,7 +154,7 @@ impl Supervisor {
     /// Asks a worker, or what is left of its group, to end.
     pub(super) fn dismiss(&mut self, now: Uptime, instance: InstanceId, worker: Worker, leader: Leader) {
         self.out.push(Action::Stop { worker: worker.id, signal: self.stop_signal() });
-        let kill_at = now.after(self.policy.stop.timeout);
+        let kill_at = now.after(patience(instance, self.policy.stop.timeout));
         let stage = Stage::Asked { worker, leader, since: now, kill_at };
         self.departures.add(worker.id, Departure { instance, stage });
     }

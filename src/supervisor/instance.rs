@@ -17,7 +17,8 @@
 //!
 //! A worker that is asked to end (the runtime stops, a reload or a scale-down) leaves its instance at once and is a
 //! `Departure` from then on, which knows Stopping and Killing. During a reload a newcomer starts beside the instance's
-//! worker; it belongs to the `Reload` until it is ready, and then takes the instance.
+//! worker; it belongs to the `Reload` until it is ready, and then takes the instance. A standby that is parked takes an
+//! instance that is Waiting or in its Backoff at once: that is then Starting, for as long as a `listen` takes.
 
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +85,24 @@ pub(super) struct Worker {
     pub(super) pid: Pid,
     pub(super) generation: Generation,
     pub(super) spawned: Uptime,
+    /// Where it was held: since when it is not, and as what it was started.
+    #[serde(default)]
+    pub(super) released: Option<Released>,
+}
+
+/// The end of a worker's being held.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Released {
+    pub(super) at: Uptime,
+    /// Its instance when it was started, or its number as a standby.
+    pub(super) number: InstanceId,
+}
+
+impl Worker {
+    /// Since when it may serve.
+    pub(super) fn free_since(&self) -> Uptime {
+        self.released.map_or(self.spawned, |released| released.at)
+    }
 }
 
 /// A worker in its place, and what it has shown of its readiness and its health.

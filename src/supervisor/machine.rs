@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::action::{Action, Notice, Verdict};
+use super::action::{Action, Notice, Parking, Verdict};
 use super::backoff::Jitter;
 use super::departure::Departures;
 use super::event::{Event, Uptime};
@@ -16,10 +16,11 @@ use super::health::Checks;
 use super::instance::{Instance, Request, State};
 use super::operate::Awaited;
 use super::reload::Reload;
+use super::standby::Standbys;
 use super::stop::Stop;
 use crate::spec::{
-    AppSpec, Generation, HealthPolicy, InstanceId, OnHup, ReadinessPolicy, RestartPolicy, StopPolicy,
-    WorkerId,
+    AfterExit, AppSpec, Generation, HealthPolicy, InstanceId, OnHup, ReadinessPolicy, ReloadStrategy,
+    RestartPolicy, StopPolicy, WorkerId,
 };
 
 /// Decides what happens to the app's workers. Made for one driver, which calls it from one place.
@@ -34,6 +35,8 @@ pub struct Supervisor {
     pub(super) departures: Departures,
     pub(super) output: Output,
     pub(super) reload: Option<Reload>,
+    #[serde(default)]
+    pub(super) standbys: Standbys,
     /// Orders that were begun and not answered yet.
     pub(super) awaited: Vec<Awaited>,
     /// That of new instances.
@@ -64,6 +67,11 @@ pub(super) struct Policy {
     pub(super) on_hup: OnHup,
     pub(super) start_limit: usize,
     pub(super) role: Role,
+    /// How many standbys there shall be.
+    #[serde(default)]
+    pub(super) standby: usize,
+    #[serde(default)]
+    pub(super) strategy: ReloadStrategy,
 }
 
 /// How much of a supervisor is wanted.
@@ -112,6 +120,7 @@ impl Supervisor {
             departures: Departures::default(),
             output: Output::Open,
             reload: None,
+            standbys: Standbys::default(),
             awaited: Vec::new(),
             current: first,
             newest: first,
@@ -139,6 +148,7 @@ impl Supervisor {
             Event::Spawned { worker, pid } => self.handle_spawned(now, worker, pid),
             Event::SpawnFailed { worker, failure } => self.handle_spawn_failed(now, worker, failure),
             Event::Listening { worker, listen } => self.handle_listening(now, worker, listen),
+            Event::Parked { worker } => self.handle_parked(now, worker),
             Event::Ready { worker } => self.handle_ready(now, worker),
             Event::Notified { worker, word } => self.handle_notified(now, worker, word),
             Event::Pulse { worker, beat } => self.handle_pulse(now, worker, beat),
@@ -176,7 +186,9 @@ impl Supervisor {
         if matches!(self.phase, Phase::Running) {
             self.start_restarting(now);
             self.replace_stalled(now);
-            self.start(now);
+            self.offer_standbys(now);
+            let free = self.start(now);
+            self.tend_standbys(now, free);
         }
         self.arrange_app_checks(now);
         let outcome = self.outcome();
@@ -192,10 +204,11 @@ impl Supervisor {
         }
     }
 
-    /// Gives the free start slots away: first to a reload, which may be the cure for those that wait.
-    fn start(&mut self, now: Uptime) {
+    /// Gives the free start slots away: first to a reload, which may be the cure for those that wait. Says how many are left.
+    fn start(&mut self, now: Uptime) -> usize {
         let held = self.instances.iter().filter(|instance| instance.holds_slot()).count();
-        let held = held + self.newcomers().count();
+        let newcomers = self.newcomers().filter(|newcomer| newcomer.holds_slot()).count();
+        let held = held + newcomers + self.standbys.booting();
         let mut free = self.policy.start_limit.saturating_sub(held);
         self.advance_reload(now, &mut free);
         while free > 0
@@ -204,20 +217,26 @@ impl Supervisor {
             free -= 1;
             self.fill(now, id);
         }
+        free
     }
 
     /// Asks for a worker for an instance whose turn has come.
     fn fill(&mut self, now: Uptime, id: InstanceId) {
         let Some(index) = self.index(id) else { return };
-        let request = self.request(id, self.instances[index].generation);
+        let request = self.request(id, self.instances[index].generation, Parking::Off);
         self.instances[index].enter(now, State::Spawning(request));
     }
 
     /// Asks the driver for a worker.
-    pub(super) fn request(&mut self, instance: InstanceId, generation: Generation) -> Request {
+    pub(super) fn request(
+        &mut self,
+        instance: InstanceId,
+        generation: Generation,
+        parking: Parking,
+    ) -> Request {
         self.last_worker = WorkerId(self.last_worker.0.wrapping_add(1));
         let worker = self.last_worker;
-        self.out.push(Action::Spawn { worker, instance, generation });
+        self.out.push(Action::Spawn { worker, instance, generation, parking });
         Request { worker, generation }
     }
 
@@ -315,6 +334,11 @@ impl Policy {
             on_hup: spec.on_hup,
             start_limit: usize::try_from(spec.start_limit.get()).unwrap_or(usize::MAX),
             role: if spec.is_init() { Role::Init } else { Role::Cluster },
+            standby: match spec.restart.after_exit {
+                AfterExit::Restart => usize::try_from(spec.standby).unwrap_or(usize::MAX),
+                AfterExit::Stay => 0, // Nobody is ever replaced.
+            },
+            strategy: spec.reload_strategy,
         }
     }
 }

@@ -16,7 +16,9 @@
 //! | `replace` | the replacement of workers that stall |
 //! | `departure`, `drain` | workers on their way out: left to finish, asked, killed |
 //! | `signal`, `operate` | what signals and orders ask for |
-//! | `stop`, `reload`, `scale` | how that is done |
+//! | `stop`, `reload`, `fleet`, `scale` | how that is done |
+//! | `newcomer` | the turns of a reload, and the workers that are to take instances |
+//! | `standby` | workers that are booted and held until an instance needs one |
 //! | `timer` | deadlines |
 //! | `snapshot` | the read model |
 
@@ -31,9 +33,11 @@ mod departure;
 mod drain;
 mod event;
 mod exit;
+mod fleet;
 mod health;
 mod instance;
 mod machine;
+mod newcomer;
 mod operate;
 mod readiness;
 mod reload;
@@ -41,6 +45,7 @@ mod replace;
 mod scale;
 mod signal;
 mod snapshot;
+mod standby;
 mod stop;
 #[cfg(test)]
 mod tests;
@@ -49,7 +54,7 @@ mod vitals;
 mod watchdog;
 mod worker;
 
-pub use action::{Action, CalledOff, Next, Notice, Recipient, StopReason, Verdict};
+pub use action::{Action, CalledOff, Next, Notice, Parking, Recipient, StopReason, Verdict};
 pub use command::{Answer, Command, Refusal, Scope, Ticket};
 pub use event::{Beat, Event, Killer, Listen, SpawnFailure, Survivors, Uptime, Word};
 pub use health::{Health, Subject};

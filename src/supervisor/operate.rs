@@ -16,7 +16,7 @@ use super::machine::{Ends, Phase, Policy, Role, Supervisor};
 use super::reload::{Kind, Order};
 use super::scale::MAX_INSTANCES;
 use super::vitals::Patience;
-use crate::spec::{AppSpec, Generation, InstanceId};
+use crate::spec::{AppSpec, Generation, InstanceId, ReloadStrategy};
 
 /// An order that was begun.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ impl Supervisor {
             Command::Start(scope) => self.start_again(now, ticket, scope)?,
             Command::Stop(scope) => self.hold(now, ticket, scope)?,
             Command::Restart { scope, spec } => self.restart(now, ticket, scope, spec)?,
-            Command::Reload { scope, width, spec } => {
+            Command::Reload { scope, strategy, width, spec } => {
                 self.chosen(scope)?;
                 let only = match scope {
                     Scope::All => None,
@@ -67,6 +67,7 @@ impl Supervisor {
                         kind: Kind::Reload,
                         ticket: Some(ticket),
                         policy: self.policy_of(spec),
+                        strategy,
                         width,
                         only,
                     },
@@ -76,7 +77,14 @@ impl Supervisor {
                 let policy = self.policy_of(spec);
                 self.order_reload(
                     now,
-                    Order { kind: Kind::Check, ticket: Some(ticket), policy, width: 1, only: None },
+                    Order {
+                        kind: Kind::Check,
+                        ticket: Some(ticket),
+                        policy,
+                        strategy: ReloadStrategy::Rolling,
+                        width: 1,
+                        only: None,
+                    },
                 );
             }
             Command::Scale { to } => self.scale(now, ticket, to)?,
@@ -162,6 +170,7 @@ impl Supervisor {
         if let Some(policy) = self.policy_of(spec) {
             self.policy = *policy;
         }
+        self.standbys.forgive();
         self.notice(Notice::Restarting { generation, instances: chosen.len() });
         for &index in &chosen {
             self.restart_one(now, index, generation);
@@ -219,6 +228,7 @@ impl Supervisor {
             (instance.restarts, instance.history) = (0, History::default());
             instance.patience = Patience::default();
         }
+        self.standbys.forgive();
         self.answer(Some(ticket), Answer::Done);
         Ok(())
     }

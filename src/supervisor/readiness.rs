@@ -38,6 +38,17 @@ pub(super) struct Watch {
     /// Since when it listens, where a check is to tell whether it is ready.
     #[serde(default)]
     open_since: Option<Uptime>,
+    #[serde(default)]
+    hold: Hold,
+}
+
+/// Whether the worker is kept from going on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Hold {
+    #[default]
+    Free,
+    /// It is about to listen. Nothing is expected of it, and time says nothing.
+    Parked,
 }
 
 /// What the worker has shown so far.
@@ -121,6 +132,7 @@ impl Watch {
                 ReadySign::Healthy(ListeningHeard::No) => Some(now),
                 ReadySign::Healthy(ListeningHeard::Yes) | ReadySign::Said | ReadySign::Listening => None,
             },
+            hold: Hold::Free,
         }
     }
 
@@ -175,6 +187,11 @@ impl Watch {
         self.waits_for_check() && self.open_since.is_some_and(|since| since <= asked)
     }
 
+    /// Whether it was seen to listen, where it becomes ready by a check.
+    pub(super) fn was_seen_open(&self) -> bool {
+        self.sign == ReadySign::Healthy(ListeningHeard::Yes) && self.open_since.is_some()
+    }
+
     /// It asks for more time to become ready, at least until then.
     pub(super) fn extend(&mut self, until: Uptime) {
         if let Some(late_at) = &mut self.late_at {
@@ -185,6 +202,21 @@ impl Watch {
     /// Whether the worker counts as ready now.
     pub(super) fn is_ready(&self, now: Uptime) -> bool {
         self.ready_at().is_some_and(|at| at <= now)
+    }
+
+    /// It is about to listen, and is held there.
+    pub(super) fn park(&mut self) {
+        self.hold = Hold::Parked;
+        (self.nowhere_at, self.late_at) = (None, None);
+    }
+
+    /// It may go on. One that was held will listen.
+    pub(super) fn release(&mut self, now: Uptime, timeout: Duration) {
+        if std::mem::take(&mut self.hold) == Hold::Parked {
+            self.expected = Expected::Listen;
+            self.late_at = Some(now.after(timeout));
+            self.open_since = None;
+        }
     }
 
     /// It is ready: its being late is no longer of interest.
@@ -199,6 +231,9 @@ impl Watch {
 
     /// What is to be said now. To be asked until there is nothing more.
     pub(super) fn complaint(&mut self, now: Uptime) -> Option<Complaint> {
+        if self.hold == Hold::Parked {
+            return None;
+        }
         if let (Some(wanted), Heard::Elsewhere { found, tell_at, .. }) = (self.wanted, &mut self.heard)
             && tell_at.take_if(|at| *at <= now).is_some()
         {
@@ -216,6 +251,9 @@ impl Watch {
 
     /// When time alone may make the worker ready.
     pub(super) fn ready_at(&self) -> Option<Uptime> {
+        if self.hold == Hold::Parked {
+            return None;
+        }
         match (&self.heard, self.sign, self.expected) {
             (Heard::Enough, _, _) => Some(Uptime::default()),
             (Heard::Elsewhere { judge_at, .. }, _, Expected::Anything) => Some(*judge_at),
@@ -227,6 +265,9 @@ impl Watch {
 
     /// When the next complaint may be due.
     pub(super) fn complaint_at(&self) -> Option<Uptime> {
+        if self.hold == Hold::Parked {
+            return None;
+        }
         let tell_at = match self.heard {
             Heard::Elsewhere { tell_at, .. } => tell_at,
             Heard::Nothing | Heard::Enough => None,

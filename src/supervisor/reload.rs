@@ -6,36 +6,41 @@
 //! whole reload off: all newcomers are asked to end, and nobody else is touched. An instance without a worker is simply
 //! started in the new generation.
 //!
+//! This is the rolling strategy; for the other see `fleet`.
+//!
 //! A *check* is the rehearsal: one newcomer that is asked to end when it is ready. Workers that have stalled are replaced in the
-//! same way (`replace`), in the generation that they have; there each instance stands for itself.
+//! same way (`replace`), in the generation that they have, or by standbys; there each instance stands for itself.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::action::{CalledOff, Notice};
+use super::action::{CalledOff, Notice, Parking};
 use super::backoff::History;
 use super::command::{Answer, Refusal, Ticket};
 use super::event::Uptime;
-use super::instance::{Request, State, Watched};
+use super::instance::State;
 use super::machine::{Policy, Supervisor};
+use super::newcomer::{Newcomer, Stage, Step};
 use super::readiness::{Complaint, Expected};
-use crate::spec::{Generation, InstanceId, WorkerId};
+use crate::spec::{Generation, InstanceId, ReloadStrategy, WorkerId};
 
 /// A reload under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Reload {
     generation: Generation,
     begun: Uptime,
-    kind: Kind,
+    pub(super) kind: Kind,
+    #[serde(default)]
+    pub(super) strategy: ReloadStrategy,
     /// Who wants to know how it ends.
     ticket: Option<Ticket>,
     /// What holds for the newcomers, and for the whole app once it is done.
     policy: Option<Box<Policy>>,
     width: usize,
-    rest: VecDeque<InstanceId>,
+    pub(super) rest: VecDeque<InstanceId>,
     /// Those whose turn it is, in order.
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
 }
 
 /// Whether newcomers are to stay.
@@ -53,44 +58,17 @@ pub(super) struct Order {
     pub(super) kind: Kind,
     pub(super) ticket: Option<Ticket>,
     pub(super) policy: Option<Box<Policy>>,
+    pub(super) strategy: ReloadStrategy,
     /// How many instances at a time. More than one may start more workers at once than the start limit allows.
     pub(super) width: usize,
     /// Only this instance.
     pub(super) only: Option<InstanceId>,
 }
 
-/// One instance's turn.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Step {
-    instance: InstanceId,
-    stage: Stage,
-}
-
-/// How far the reload of one instance has come.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-enum Stage {
-    /// It waits for a start slot.
-    Pending,
-    /// The new worker starts beside the old one.
-    Beside(Newcomer),
-    /// The new worker starts as the instance's only one.
-    Alone(WorkerId),
-    /// The new worker serves, and the old one drains. The next turn waits for it: the fewer drain at a time, the more
-    /// are left to take new connections.
-    Parting,
-}
-
-/// A worker that is to take an instance.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) enum Newcomer {
-    Spawning(Request),
-    Starting(Watched),
-}
-
 impl Order {
     /// As SIGHUP asks for it.
-    pub(super) fn plain() -> Self {
-        Self { kind: Kind::Reload, ticket: None, policy: None, width: 1, only: None }
+    pub(super) fn plain(strategy: ReloadStrategy) -> Self {
+        Self { kind: Kind::Reload, ticket: None, policy: None, strategy, width: 1, only: None }
     }
 }
 
@@ -135,9 +113,11 @@ impl Supervisor {
             Kind::Reload | Kind::Replacement => Notice::ReloadBegun { generation, instances: rest.len() },
             Kind::Check => Notice::CheckBegun { generation },
         });
-        let (kind, width) = (order.kind, order.width);
+        let (kind, strategy) = (order.kind, order.strategy);
+        let width = if strategy == ReloadStrategy::Fleet { usize::MAX } else { order.width };
         let (ticket, policy, steps) = (None, None, Vec::new());
-        self.reload = Some(Reload { generation, begun: now, kind, ticket, policy, width, rest, steps });
+        self.reload =
+            Some(Reload { generation, begun: now, kind, strategy, ticket, policy, width, rest, steps });
         Ok(())
     }
 
@@ -155,17 +135,24 @@ impl Supervisor {
             reload.take_turns();
             let Some(position) = reload.steps.iter().position(Step::is_pending) else {
                 if reload.steps.is_empty() {
-                    self.finish_reload(now);
+                    return self.finish_reload(now);
+                }
+                if self.advance_fleet(now) {
+                    continue;
                 }
                 return;
             };
-            let (instance, in_turn) =
-                (reload.steps[position].instance, reload.width == 1 || reload.is_replacement());
+            let instance = reload.steps[position].instance;
+            let is_replacement = reload.is_replacement();
+            let keeps_limit = reload.width == 1 || is_replacement || reload.strategy == ReloadStrategy::Fleet;
             let Some(index) = self.index(instance).filter(|&index| self.needs_step(index)) else {
                 self.end_step(position);
                 continue;
             };
-            if *free == 0 && in_turn {
+            if is_replacement && self.relieve_in_turn(now, position, index) {
+                continue;
+            }
+            if *free == 0 && keeps_limit {
                 return;
             }
             *free = free.saturating_sub(1);
@@ -190,17 +177,20 @@ impl Supervisor {
     }
 
     fn start_newcomer(&mut self, now: Uptime, index: usize) -> Stage {
-        let Some(Reload { generation, kind, .. }) = &self.reload else { return Stage::Pending };
-        let (kind, id) = (*kind, self.instances[index].id);
+        let Some(Reload { generation, kind, strategy, .. }) = &self.reload else { return Stage::Pending };
+        let (kind, strategy, id) = (*kind, *strategy, self.instances[index].id);
         let generation = match kind {
             Kind::Reload | Kind::Check => *generation,
             Kind::Replacement => self.instances[index].generation,
         };
-        let request = self.request(id, generation);
+        if strategy == ReloadStrategy::Fleet {
+            return Stage::beside(Newcomer::Spawning(self.request(id, generation, Parking::On)));
+        }
+        let request = self.request(id, generation, Parking::Off);
         let instance = &mut self.instances[index];
         match (kind, instance.state()) {
             (Kind::Check, _) | (_, State::Spawning(_) | State::Starting(_) | State::Ready(_)) => {
-                return Stage::Beside(Newcomer::Spawning(request));
+                return Stage::beside(Newcomer::Spawning(request));
             }
             (_, State::Failed) => instance.history = History::default(),
             (
@@ -211,6 +201,18 @@ impl Supervisor {
         instance.enter(now, State::Spawning(request));
         self.waiting.retain(|&waiting| waiting != id);
         Stage::Alone(request.worker)
+    }
+
+    /// A worker that has stalled gets a standby beside it, which needs no start slot. Says whether there was one.
+    fn relieve_in_turn(&mut self, now: Uptime, position: usize, index: usize) -> bool {
+        let (id, generation) = (self.instances[index].id, self.instances[index].generation);
+        let Some(newcomer) = self.relieve(now, id, generation) else { return false };
+        let worker = newcomer.id();
+        if let Some(reload) = &mut self.reload {
+            reload.steps[position].stage = Stage::beside(newcomer);
+        }
+        self.review_newcomer(now, worker);
+        true
     }
 
     fn end_step(&mut self, position: usize) {
@@ -230,6 +232,7 @@ impl Supervisor {
         if let Some(policy) = policy {
             self.policy = *policy;
         }
+        self.standbys.forgive();
         self.notice(Notice::ReloadDone { generation, took: now.since(begun) });
         self.answer(ticket, Answer::Done);
     }
@@ -262,22 +265,29 @@ impl Supervisor {
     }
 
     fn newcomer_is_ready(&mut self, now: Uptime, id: WorkerId, instance: InstanceId) {
-        match self.reload.as_ref().map(|reload| reload.kind) {
-            Some(Kind::Reload | Kind::Replacement) => self.install_newcomer(now, instance),
-            Some(Kind::Check) => self.pass_check(now, id),
+        match self.reload.as_ref().map(|reload| (reload.kind, reload.strategy)) {
+            Some((Kind::Reload, ReloadStrategy::Fleet)) => self.newcomer_waits_for_others(id),
+            Some((Kind::Reload, ReloadStrategy::Rolling) | (Kind::Replacement, _)) => {
+                self.install_newcomer(now, instance);
+            }
+            Some((Kind::Check, _)) => self.pass_check(now, id),
             None => {}
         }
     }
 
     /// The newcomer takes the instance, and the old worker is asked to end.
-    fn install_newcomer(&mut self, now: Uptime, id: InstanceId) {
+    pub(super) fn install_newcomer(&mut self, now: Uptime, id: InstanceId) {
         let (Some(newcomer), Some(index)) = (self.take_newcomer_of(id), self.index(id)) else { return };
-        let Newcomer::Starting(watched) = newcomer else { return };
+        let Some(watched) = newcomer.into_watched() else { return };
         let worker = watched.worker.id;
+        self.waiting.retain(|&waiting| waiting != id);
         if watched.watch.has_listened() {
             self.instances[index].expected = Expected::Listen;
         }
         let old = self.instances[index].enter(now, State::Stopped);
+        if matches!(old, State::Failed) {
+            self.instances[index].history = History::default();
+        }
         self.install(now, index, watched);
         self.dismiss_from(now, id, &old);
         self.reload_gained(worker);
@@ -369,79 +379,6 @@ impl Supervisor {
         }
     }
 
-    /// Takes out a newcomer that has ended or was never there.
-    pub(super) fn remove_newcomer(&mut self, id: WorkerId) -> Option<(InstanceId, Newcomer)> {
-        let reload = self.reload.as_mut()?;
-        let step = reload
-            .steps
-            .iter_mut()
-            .find(|step| step.newcomer().is_some_and(|newcomer| newcomer.id() == id))?;
-        match std::mem::replace(&mut step.stage, Stage::Alone(id)) {
-            Stage::Beside(newcomer) => Some((step.instance, newcomer)),
-            Stage::Pending | Stage::Alone(_) | Stage::Parting => None,
-        }
-    }
-
-    /// Takes the newcomer out, to be the only worker of this instance, if it is meant for it.
-    pub(super) fn take_newcomer_of(&mut self, id: InstanceId) -> Option<Newcomer> {
-        let reload = self.reload.as_ref().filter(|reload| reload.kind != Kind::Check)?;
-        let step = reload.steps.iter().find(|step| step.instance == id)?;
-        let newcomer = step.newcomer()?.id();
-        self.remove_newcomer(newcomer).map(|(_, newcomer)| newcomer)
-    }
-
-    /// The newcomer that was asked for under this id and is not there yet.
-    pub(super) fn newcomer_request(&self, id: WorkerId) -> Option<(InstanceId, Request)> {
-        let (instance, newcomer) = self.newcomer(id)?;
-        match newcomer {
-            Newcomer::Spawning(request) => Some((instance, *request)),
-            Newcomer::Starting(_) => None,
-        }
-    }
-
-    /// The newcomer of this id.
-    pub(super) fn newcomer(&self, id: WorkerId) -> Option<(InstanceId, &Newcomer)> {
-        let newcomers = self.reload.iter().flat_map(|reload| &reload.steps);
-        newcomers
-            .filter_map(|step| Some((step.instance, step.newcomer()?)))
-            .find(|(_, newcomer)| newcomer.id() == id)
-    }
-
-    /// The newcomer of this id, if it is starting.
-    pub(super) fn newcomer_mut(&mut self, id: WorkerId) -> Option<(InstanceId, &mut Watched)> {
-        let steps = self.reload.iter_mut().flat_map(|reload| &mut reload.steps);
-        let starting = steps.filter_map(|step| match &mut step.stage {
-            Stage::Beside(Newcomer::Starting(watched)) => Some((step.instance, watched)),
-            Stage::Beside(Newcomer::Spawning(_)) | Stage::Pending | Stage::Alone(_) | Stage::Parting => None,
-        });
-        let mut of_this_id = starting.filter(|(_, watched)| watched.worker.id == id);
-        of_this_id.next()
-    }
-
-    /// The newcomer was spawned.
-    pub(super) fn seat_newcomer(&mut self, watched: Watched) {
-        let id = watched.worker.id;
-        let steps = self.reload.iter_mut().flat_map(|reload| &mut reload.steps);
-        let mut steps = steps.filter(|step| step.newcomer().is_some_and(|newcomer| newcomer.id() == id));
-        if let Some(step) = steps.next() {
-            step.stage = Stage::Beside(Newcomer::Starting(watched));
-        }
-    }
-
-    /// All workers that start beside their instance's.
-    pub(super) fn newcomers(&self) -> impl Iterator<Item = &Newcomer> {
-        self.reload.iter().flat_map(|reload| &reload.steps).filter_map(Step::newcomer)
-    }
-
-    /// As [`Supervisor::newcomers`], to be changed, where they are there.
-    pub(super) fn newcomers_mut(&mut self) -> impl Iterator<Item = &mut Watched> {
-        let steps = self.reload.iter_mut().flat_map(|reload| &mut reload.steps);
-        steps.filter_map(|step| match &mut step.stage {
-            Stage::Beside(Newcomer::Starting(watched)) => Some(watched),
-            Stage::Beside(Newcomer::Spawning(_)) | Stage::Pending | Stage::Alone(_) | Stage::Parting => None,
-        })
-    }
-
     /// What holds for workers of this generation.
     pub(super) fn policy_in(&self, generation: Generation) -> &Policy {
         let is_new = self.reload.as_ref().is_some_and(|reload| reload.generation == generation);
@@ -462,6 +399,7 @@ impl Reload {
             begun: now,
             kind: Kind::Replacement,
             ticket: None,
+            strategy: ReloadStrategy::Rolling,
             policy: None,
             width: usize::MAX,
             rest: VecDeque::new(),
@@ -510,50 +448,6 @@ impl Reload {
             && let Some(instance) = self.rest.pop_front()
         {
             self.steps.push(Step { instance, stage: Stage::Pending });
-        }
-    }
-}
-
-impl Step {
-    fn is_pending(&self) -> bool {
-        matches!(self.stage, Stage::Pending)
-    }
-
-    fn newcomer(&self) -> Option<&Newcomer> {
-        match &self.stage {
-            Stage::Beside(newcomer) => Some(newcomer),
-            Stage::Pending | Stage::Alone(_) | Stage::Parting => None,
-        }
-    }
-
-    fn waits_for(&self, id: WorkerId) -> bool {
-        matches!(self.stage, Stage::Alone(worker) if worker == id)
-    }
-}
-
-impl Newcomer {
-    /// Its id, known before it is there.
-    pub(super) fn id(&self) -> WorkerId {
-        match self {
-            Self::Spawning(request) => request.worker,
-            Self::Starting(watched) => watched.worker.id,
-        }
-    }
-
-    /// The process, where there is one yet.
-    pub(super) fn watched(&self) -> Option<&Watched> {
-        match self {
-            Self::Spawning(_) => None,
-            Self::Starting(watched) => Some(watched),
-        }
-    }
-}
-
-impl From<Newcomer> for State {
-    fn from(newcomer: Newcomer) -> Self {
-        match newcomer {
-            Newcomer::Spawning(request) => Self::Spawning(request),
-            Newcomer::Starting(watched) => Self::Starting(watched),
         }
     }
 }

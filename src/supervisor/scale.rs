@@ -4,7 +4,6 @@ use super::action::Notice;
 use super::event::Uptime;
 use super::instance::{Instance, State};
 use super::machine::Supervisor;
-use super::reload::Reload;
 use crate::spec::InstanceId;
 
 /// More workers than any machine has CPUs to give; the kernel's steering program and our tables stay small.
@@ -18,10 +17,12 @@ impl Supervisor {
             return self.notice(Notice::ScaleRefused { at: from });
         }
         let id = InstanceId(from);
-        let generation = self.reload.as_ref().map_or(self.current, Reload::generation);
+        let generation =
+            self.reload.as_ref().map_or(self.current, |reload| reload.of_new_instances(self.current));
         // An app that was stopped on order stays so, whatever its size.
         let held = self.instances.iter().all(|instance| matches!(instance.state(), State::Held));
         self.instances.push(Instance::new(now, id, generation));
+        self.enlist(id);
         if held {
             self.instances.last_mut().map(|new| new.enter(now, State::Held));
         } else {

@@ -4,7 +4,8 @@ use super::action::{Action, Notice, Recipient, StopReason};
 use super::event::Uptime;
 use super::instance::Instance;
 use super::machine::{Output, Phase, Role, Supervisor};
-use super::reload::{Newcomer, Order};
+use super::newcomer::Newcomer;
+use super::reload::Order;
 use crate::process::Signal;
 use crate::spec::OnHup;
 
@@ -22,7 +23,7 @@ impl Supervisor {
             }
             (Role::Cluster, _) if !matches!(self.phase, Phase::Running) => {}
             (Role::Cluster, Signal::HUP) => match self.policy.on_hup {
-                OnHup::Reload => self.begin_reload(now, Order::plain()),
+                OnHup::Reload => self.begin_reload(now, Order::plain(self.policy.strategy)),
                 OnHup::Forward => self.forward(signal, Recipient::Group),
             },
             (Role::Cluster, Signal::TTIN) => self.scale_up(now),
@@ -52,7 +53,8 @@ impl Supervisor {
     /// Passes a signal on to every worker that is not leaving.
     fn forward(&mut self, signal: Signal, to: Recipient) {
         let residents = self.instances.iter().filter_map(Instance::watched);
-        let newcomers = self.newcomers().filter_map(Newcomer::watched);
+        // One that is held is not disturbed: few programs expect that a `listen` is interrupted.
+        let newcomers = self.newcomers().filter_map(Newcomer::free);
         let workers: Vec<_> = residents.chain(newcomers).map(|watched| watched.worker.id).collect();
         self.out.extend(workers.into_iter().map(|worker| Action::Forward { worker, signal, to }));
     }
@@ -60,6 +62,9 @@ impl Supervisor {
     /// How many workers have a process.
     pub(super) fn alive(&self) -> usize {
         let residents = self.instances.iter().filter_map(Instance::watched).count();
-        residents + self.newcomers().filter_map(Newcomer::watched).count() + self.departures.alive()
+        residents
+            + self.newcomers().filter_map(Newcomer::watched).count()
+            + self.departures.alive()
+            + self.standbys.alive()
     }
 }

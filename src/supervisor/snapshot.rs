@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub health: Option<HealthView>,
     /// In order, without gaps.
     pub instances: Vec<InstanceView>,
+    /// Workers that are held until an instance needs one, or boot to be so, in the order of their numbers.
+    pub standbys: Vec<InstanceView>,
     /// Workers that were asked to end, or the remains of some that ended, in the order of their spawns.
     pub leaving: Vec<LeavingView>,
 }
@@ -89,6 +91,8 @@ pub enum StateName {
     Ready,
     /// It serves, and its successor is starting.
     Replacing,
+    /// It is held until an instance needs it.
+    Standby,
     Backoff,
     Stopping,
     Killing,
@@ -103,6 +107,7 @@ impl fmt::Display for StateName {
             Self::Starting => "starting",
             Self::Ready => "ready",
             Self::Replacing => "replacing",
+            Self::Standby => "standby",
             Self::Backoff => "backoff",
             Self::Stopping => "stopping",
             Self::Killing => "killing",
@@ -134,6 +139,7 @@ impl Supervisor {
             reloading: self.reload.as_ref().filter(|reload| !reload.is_replacement()).map(Reload::generation),
             health: self.app_checks.as_ref().map(Checks::view),
             instances: self.instances.iter().map(view).collect(),
+            standbys: self.standbys.views(self.current),
             leaving,
         }
     }

@@ -59,6 +59,7 @@ impl Supervisor {
             }
         }
         self.dismiss_newcomers(now);
+        self.dismiss_standbys(now);
         self.hasten_drains(now);
         self.out.push(Action::StopListening);
         self.overtake_reload(now, CalledOff::Stopping);

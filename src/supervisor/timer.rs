@@ -4,7 +4,7 @@ use super::event::Uptime;
 use super::health::{Checks, Season};
 use super::instance::{Instance, State, Watched};
 use super::machine::{Phase, Supervisor};
-use super::reload::Newcomer;
+use super::newcomer::Newcomer;
 
 impl Supervisor {
     /// When to send [`super::Event::Deadline`]; `None` while there is nothing to wait for but events.
@@ -14,10 +14,10 @@ impl Supervisor {
             return None;
         }
         let instances = self.instances.iter().filter_map(Instance::deadline);
-        let newcomers = self.newcomers().filter_map(Newcomer::watched).filter_map(Watched::deadline_to_ready);
+        let newcomers = self.newcomers().filter_map(Newcomer::free).filter_map(Watched::deadline_to_ready);
         let replacements = self.instances.iter().filter_map(|instance| self.replacement_at(instance));
         let checks = self.app_checks.as_ref().map(Checks::due);
-        let of_workers = instances.chain(newcomers).chain(replacements);
+        let of_workers = instances.chain(newcomers).chain(replacements).chain(self.standbys.deadline());
         of_workers.chain(checks).chain(self.departures.next_deadline()).min()
     }
 
@@ -40,6 +40,7 @@ impl Supervisor {
             }
         }
         self.review_newcomers(now);
+        self.review_standbys(now);
         self.review_health(now);
         self.end_drains(now);
         let killed = self.departures.pass_deadlines(now, &mut self.out);
@@ -71,7 +72,7 @@ impl Instance {
 
 impl Watched {
     /// When a worker that is not ready yet may become so or be complained about.
-    fn deadline_to_ready(&self) -> Option<Uptime> {
+    pub(super) fn deadline_to_ready(&self) -> Option<Uptime> {
         let check = self.vitals.as_ref().and_then(|vitals| vitals.due(Season::Starting));
         [self.watch.ready_at(), self.watch.complaint_at(), check].into_iter().flatten().min()
     }

@@ -72,6 +72,18 @@ impl Vitals {
         }))
     }
 
+    /// It may not listen yet, so there is nothing to check.
+    pub(super) fn spare(&mut self) {
+        self.checks = None;
+    }
+
+    /// It becomes ready by a check, and may listen now.
+    pub(super) fn begin_checks(&mut self, now: Uptime) {
+        if let Some(pace) = self.pace {
+            self.checks.get_or_insert_with(|| Checks::begin(now, pace, Season::Starting));
+        }
+    }
+
     /// The worker is ready: from now on it counts what it does.
     pub(super) fn arm(&mut self, now: Uptime, spawned: Uptime) {
         self.watchdog.rearm(now);

@@ -18,6 +18,8 @@ pub(super) enum Seat {
     Instance(usize),
     /// The reload's, beside its instance's worker.
     Newcomer,
+    /// The standby at this place.
+    Standby(usize),
     Leaving,
 }
 
@@ -40,12 +42,13 @@ impl Supervisor {
                 self.seat_newcomer(watched);
                 self.review_newcomer(now, id);
             }
+            Some(Seat::Standby(place)) => self.standby_spawned(now, place, pid),
             Some(Seat::Leaving) => self.leaver_spawned(now, id, pid),
             None => {}
         }
     }
 
-    fn born(
+    pub(super) fn born(
         &mut self,
         now: Uptime,
         instance: InstanceId,
@@ -64,7 +67,7 @@ impl Supervisor {
         let policy = if is_newcomer { self.newcomers_policy() } else { &self.policy };
         let watch = Watch::new(now, &policy.readiness, policy.restart.min_uptime, expected, tone);
         let vitals = Vitals::new(now, &policy.health, policy.readiness.sign);
-        let worker = Worker { id, pid, generation, spawned: now };
+        let worker = Worker { id, pid, generation, spawned: now, released: None };
         Watched { worker, watch, vitals, intent: Intent::default() }
     }
 
@@ -77,7 +80,7 @@ impl Supervisor {
         };
         self.any_spawned = true;
         self.notice(Notice::Started { worker: id, instance, generation, pid });
-        let worker = Worker { id, pid, generation, spawned: now };
+        let worker = Worker { id, pid, generation, spawned: now, released: None };
         self.dismiss(now, instance, worker, Leader::Alive);
         if let Phase::Stopping(stop) = &self.phase
             && stop.is_hurried()
@@ -99,6 +102,7 @@ impl Supervisor {
                 self.notice(Notice::SpawnFailed { worker: id, instance, failure: failure.clone(), next });
                 self.call_reload_off(now, instance, CalledOff::SpawnFailed(failure));
             }
+            Some(Seat::Standby(place)) => self.standby_spawn_failed(now, place, failure),
             Some(Seat::Leaving) => self.leaver_spawn_failed(id, failure),
             Some(Seat::Instance(_)) | None => {}
         }
@@ -149,9 +153,19 @@ impl Supervisor {
                 watched.watch.listens(now, listen);
                 self.review_newcomer(now, id);
             }
-            Some(Seat::Leaving) | None => {}
+            // What it may listen on before it is released is not the app's port.
+            Some(Seat::Standby(_) | Seat::Leaving) | None => {}
         }
         self.check_soon(now);
+    }
+
+    /// A worker is about to listen, and is held there.
+    pub(super) fn handle_parked(&mut self, now: Uptime, id: WorkerId) {
+        match self.seat(id) {
+            Some(Seat::Standby(place)) => self.park_standby(now, place),
+            Some(Seat::Newcomer) => self.park_newcomer(now, id),
+            Some(Seat::Instance(_) | Seat::Leaving) | None => {}
+        }
     }
 
     /// A worker said that it is ready, or a check of it has succeeded.
@@ -167,6 +181,7 @@ impl Supervisor {
                 watched.watch.says_ready();
                 self.review_newcomer(now, id);
             }
+            Some(Seat::Standby(place)) => self.standby_says_ready(now, place),
             Some(Seat::Leaving) | None => {}
         }
     }
@@ -200,11 +215,11 @@ impl Supervisor {
 
     /// Makes a worker that is ready its instance's.
     pub(super) fn install(&mut self, now: Uptime, index: usize, mut watched: Watched) {
-        let Worker { id: worker, pid, generation, spawned } = watched.worker;
-        let after = now.since(spawned);
+        let Worker { id: worker, pid, generation, .. } = watched.worker;
+        let after = now.since(watched.worker.free_since());
         watched.watch.settle();
         if let Some(vitals) = &mut watched.vitals {
-            vitals.arm(now, spawned);
+            vitals.arm(now, watched.worker.free_since());
         }
         self.forget_unhealthy_predecessor();
         let instance = &mut self.instances[index];
@@ -239,6 +254,9 @@ impl Supervisor {
         }
         if self.newcomer(id).is_some() {
             return Some(Seat::Newcomer);
+        }
+        if let Some(place) = self.standbys.place_of(id) {
+            return Some(Seat::Standby(place));
         }
         self.instances.iter().position(|instance| instance.worker_id() == Some(id)).map(Seat::Instance)
     }

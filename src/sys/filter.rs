@@ -1,7 +1,8 @@
 //! The seccomp filter that turns a worker's `bind` and `listen` into questions to us (seccomp_unotify(2)).
 //!
 //! It also reports two socket options that decide what a `bind` means and cannot be read from outside a process
-//! without ptrace rights: IPV6_V6ONLY and SO_REUSEPORT.
+//! without ptrace rights: IPV6_V6ONLY and SO_REUSEPORT. And it reports the question whether a socket listens
+//! (SO_ACCEPTCONN): ours may listen already, and a program that finds so never calls `listen`.
 //!
 //! Everything a filter touches between fork and exec is computed before the fork; [`Filter::install`] only makes system
 //! calls.
@@ -37,25 +38,31 @@ const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
 }
 
 /// Jumps are relative: `jt`/`jf` count the instructions that are skipped.
-const PROGRAM: [libc::sock_filter; 18] = [
+const PROGRAM: [libc::sock_filter; 24] = [
     /*  0 */ instruction(LOAD, 0, 0, ARCH),
-    /*  1 */ instruction(JUMP_EQUAL, 0, 14, AUDIT_ARCH),
+    /*  1 */ instruction(JUMP_EQUAL, 0, 20, AUDIT_ARCH),
     /*  2 */ instruction(LOAD, 0, 0, NR),
-    /*  3 */ instruction(JUMP_AT_LEAST, 12, 0, X32_BIT),
-    /*  4 */ instruction(JUMP_EQUAL, 12, 0, libc::SYS_bind as u32),
-    /*  5 */ instruction(JUMP_EQUAL, 11, 0, libc::SYS_listen as u32),
-    /*  6 */ instruction(JUMP_EQUAL, 0, 9, libc::SYS_setsockopt as u32),
+    /*  3 */ instruction(JUMP_AT_LEAST, 18, 0, X32_BIT),
+    /*  4 */ instruction(JUMP_EQUAL, 18, 0, libc::SYS_bind as u32),
+    /*  5 */ instruction(JUMP_EQUAL, 17, 0, libc::SYS_listen as u32),
+    /*  6 */ instruction(JUMP_EQUAL, 0, 5, libc::SYS_getsockopt as u32),
     /*  7 */ instruction(LOAD, 0, 0, LEVEL),
-    /*  8 */ instruction(JUMP_EQUAL, 0, 3, libc::SOL_SOCKET as u32),
+    /*  8 */ instruction(JUMP_EQUAL, 0, 2, libc::SOL_SOCKET as u32),
     /*  9 */ instruction(LOAD, 0, 0, OPTION),
-    /* 10 */ instruction(JUMP_EQUAL, 6, 0, libc::SO_REUSEPORT as u32),
+    /* 10 */ instruction(JUMP_EQUAL, 12, 0, libc::SO_ACCEPTCONN as u32),
     /* 11 */ instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-    /* 12 */ instruction(JUMP_EQUAL, 0, 3, libc::IPPROTO_IPV6 as u32),
-    /* 13 */ instruction(LOAD, 0, 0, OPTION),
-    /* 14 */ instruction(JUMP_EQUAL, 2, 0, libc::IPV6_V6ONLY as u32),
-    /* 15 */ instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-    /* 16 */ instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-    /* 17 */ instruction(RETURN, 0, 0, libc::SECCOMP_RET_USER_NOTIF),
+    /* 12 */ instruction(JUMP_EQUAL, 0, 9, libc::SYS_setsockopt as u32),
+    /* 13 */ instruction(LOAD, 0, 0, LEVEL),
+    /* 14 */ instruction(JUMP_EQUAL, 0, 3, libc::SOL_SOCKET as u32),
+    /* 15 */ instruction(LOAD, 0, 0, OPTION),
+    /* 16 */ instruction(JUMP_EQUAL, 6, 0, libc::SO_REUSEPORT as u32),
+    /* 17 */ instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+    /* 18 */ instruction(JUMP_EQUAL, 0, 3, libc::IPPROTO_IPV6 as u32),
+    /* 19 */ instruction(LOAD, 0, 0, OPTION),
+    /* 20 */ instruction(JUMP_EQUAL, 2, 0, libc::IPV6_V6ONLY as u32),
+    /* 21 */ instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+    /* 22 */ instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+    /* 23 */ instruction(RETURN, 0, 0, libc::SECCOMP_RET_USER_NOTIF),
 ];
 
 /// The filter, ready to be put on the calling thread.

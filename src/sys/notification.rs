@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
+use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -14,7 +14,7 @@ use super::watch::watch;
 use crate::process::Pid;
 
 /// A system call that waits for our answer.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
     id: u64,
     /// The calling thread, in our pid namespace.
@@ -23,7 +23,7 @@ pub struct Notification {
 }
 
 /// Which call, with the arguments that matter. Descriptors and addresses are the caller's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Call {
     Bind {
         fd: RawFd,
@@ -31,6 +31,10 @@ pub enum Call {
         length: u64,
     },
     Listen {
+        fd: RawFd,
+    },
+    /// `getsockopt(SOL_SOCKET, SO_ACCEPTCONN)`.
+    AskListening {
         fd: RawFd,
     },
     /// `setsockopt(IPPROTO_IPV6, IPV6_V6ONLY)`; the value stands at `value`.
@@ -202,6 +206,7 @@ fn question(raw: &libc::seccomp_notif) -> Option<Notification> {
     let call = match i64::from(raw.data.nr) {
         libc::SYS_bind => Call::Bind { fd, address: raw.data.args[1], length: raw.data.args[2] },
         libc::SYS_listen => Call::Listen { fd },
+        libc::SYS_getsockopt => Call::AskListening { fd },
         libc::SYS_setsockopt if raw.data.args[1] as i32 == libc::IPPROTO_IPV6 => {
             Call::SetOnlyV6 { fd, value: fourth }
         }

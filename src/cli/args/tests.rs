@@ -134,7 +134,8 @@ fn every_option_arrives_in_its_own_field() {
     let values = "-i 1 -n 2 --drain-timeout 0 --kill-timeout 3 --kill-signal 4 --no-autorestart --max-restarts 5 --min-uptime 6 \
         --restart-delay 7 --exp-backoff-restart-delay 8 --wait-ready --listen-timeout 9 --cwd 10 --log-format 11 \
         --share 12 --balance 13 --stall-after 14 --on-hup 15 --log-level 16 --watchdog 17 --health 18 --health-interval 19 \
-        --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 node";
+        --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 --standby 24 \
+        --reload-strategy 25 node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"), @r#"
     Flags {
@@ -163,6 +164,8 @@ fn every_option_arrives_in_its_own_field() {
         balance: Some("13"),
         stall_after: Some("14"),
         on_hup: Some("15"),
+        standby: Some("24"),
+        reload_strategy: Some("25"),
         log_level: Some("16"),
     }
     "#);
@@ -272,10 +275,9 @@ fn the_help_text_fits_a_screen() {
           --kill-signal <SIGNAL>           Signal to stop with [env: PMR_KILL_SIGNAL] [default: as received]
           --no-autorestart                 Never replace a worker that ended [env: PMR_AUTORESTART=false]
           --max-restarts <N>               Unstable starts to give up at [env: PMR_MAX_RESTARTS] [default: 16]
-          --min-uptime <T>                 A shorter life is unstable [env: PMR_MIN_UPTIME] [default: 1s]
+          --min-uptime <T>                 A shorter run is unstable [env: PMR_MIN_UPTIME] [default: 1s]
           --restart-delay <T>              Fixed wait before restarts [env: PMR_RESTART_DELAY] [default: none]
-          --exp-backoff-restart-delay <T>  First wait, then doubled [env: PMR_EXP_BACKOFF_RESTART_DELAY] [default:
-                                           100ms]
+          --exp-backoff-restart-delay <T>  Doubling wait [env: PMR_EXP_BACKOFF_RESTART_DELAY] [default: 100ms]
           --wait-ready                     Ready on the worker's own word [env: PMR_WAIT_READY=true]
           --listen-timeout <T>             Time to become ready [env: PMR_LISTEN_TIMEOUT] [default: 60s]
           --watchdog <T>                   Longest silence after WATCHDOG=1 [env: PMR_WATCHDOG] [default: off]
@@ -288,13 +290,15 @@ fn the_help_text_fits_a_screen() {
           --stall-after <T>                Avoid who accepts nothing for so long [env: PMR_STALL_AFTER] [default:
                                            100ms]
           --on-hup <reload|forward>        What SIGHUP does [env: PMR_ON_HUP] [default: reload]
-          --log-level <LEVEL>              How much we say ourselves [env: PMR_LOG_LEVEL] [default: info]
+          --standby <N>                    Workers kept in reserve [env: PMR_STANDBY] [default: 0]
+          --reload-strategy <STRATEGY>     How to reload [env: PMR_RELOAD_STRATEGY] [default: rolling]
+          --log-level <LEVEL>              How much we say [env: PMR_LOG_LEVEL] [default: info]
       -h, --help                           Print help
       -V, --version                        Print version
 
     A flag goes before its variable. With neither WEB_CONCURRENCY nor PORT set, one worker runs.
     T is a time: 1600 (milliseconds), 1600ms, 5s, 2m or 1h; LEVEL error, warn, info, debug or trace;
-    WAY auto, cluster, intercept, activation, reuseport or none;
+    WAY auto, cluster, intercept, activation, reuseport or none; STRATEGY rolling or fleet;
     CHECK /path, http://:PORT/path, tcp or cmd:COMMAND (times: --health-interval, --health-timeout, ...).
 
     Examples:

@@ -39,7 +39,7 @@ impl Paint {
     /// That of a status.
     pub(in crate::cli) fn of(status: Status) -> Self {
         match status {
-            Status::Online => Self::Green,
+            Status::Online | Status::Standby => Self::Green,
             Status::Unhealthy | Status::Launching | Status::WaitingRestart | Status::Stopping => Self::Yellow,
             Status::Stopped | Status::Errored => Self::Red,
         }

@@ -163,9 +163,10 @@ fn parts_of_totals(apps: &[AppView], runtime: &RuntimeView) -> Vec<String> {
     let instances = || apps.iter().flat_map(|app| &app.instances);
     let online = instances().filter(|instance| instance.status == Status::Online).count();
     let all = instances().count();
-    let cpu: f64 = instances().filter_map(|instance| instance.cpu_percent).sum();
+    let workers = || instances().chain(apps.iter().flat_map(|app| &app.standbys));
+    let cpu: f64 = workers().filter_map(|instance| instance.cpu_percent).sum();
     // What the runtime says may be anything, as far as this end can know.
-    let memory = instances().filter_map(|instance| instance.memory_bytes).fold(0, u64::saturating_add);
+    let memory = workers().filter_map(|instance| instance.memory_bytes).fold(0, u64::saturating_add);
     let s = |count: usize| if count == 1 { "" } else { "s" };
     let count = apps.len();
     let mut parts = vec![

@@ -84,6 +84,7 @@ pub(in crate::cli) fn app(app_id: u32, name: &str) -> AppView {
         reloading: None,
         health: None,
         instances: Vec::new(),
+        standbys: Vec::new(),
         listeners: Vec::new(),
         logs: LogFilesView::default(),
         git: None,
@@ -112,6 +113,7 @@ fn web() -> AppView {
         reloading: Some(4),
         health: None,
         instances: vec![instance(0, 0), second],
+        standbys: Vec::new(),
         listeners: vec![
             ListenerView { address: "tcp 0.0.0.0:3000".to_owned(), instance: None, waiting: Some(2) },
             ListenerView { address: "unix /run/app.sock".to_owned(), instance: Some(1), waiting: None },

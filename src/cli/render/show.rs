@@ -13,6 +13,7 @@ pub(in crate::cli) fn render(app: &AppView, runtime: &RuntimeView, colours: Colo
     let now = runtime.started_at_ms.saturating_add(runtime.uptime_ms);
     let mut text = section("App", &pairs(&about(app)), colours);
     text += &section("Instances", &instances(&app.instances, now, colours), colours);
+    text += &section("Standbys", &instances(&app.standbys, now, colours), colours);
     text += &section("Health", &rows(&health(app)), colours);
     text += &section("Listeners", &rows(&app.listeners.iter().map(listener).collect::<Vec<_>>()), colours);
     let settings = app.settings.iter();

@@ -95,7 +95,8 @@ fn rows_of(app: &AppView) -> Vec<Row<'_>> {
     if app.instances.is_empty() {
         return vec![Row { app, instance: None }];
     }
-    app.instances.iter().map(|instance| Row { app, instance: Some(instance) }).collect()
+    let workers = app.instances.iter().chain(&app.standbys);
+    workers.map(|instance| Row { app, instance: Some(instance) }).collect()
 }
 
 impl Row<'_> {

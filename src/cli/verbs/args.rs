@@ -172,7 +172,8 @@ Where a new worker does not become ready, the reload is called off and the old w
 
 Examples:
   pmr reload web
-  pmr reload web --dry-run && pmr reload web --parallel 2";
+  pmr reload web --dry-run && pmr reload web --parallel 2
+  pmr reload web --strategy fleet";
 
 const LOGS_EXAMPLES: &str = "\
 Times are UTC; FMT is strftime's (%H:%M:%S) or pm2's (HH:mm:ss).
@@ -246,7 +247,11 @@ pub(super) struct Reload {
     #[command(flatten)]
     pub(super) change: Change,
 
-    /// How many instances at a time [default: 1]
+    /// One after the other, or the whole new generation in one step [default: --reload-strategy]
+    #[arg(long, value_name = "rolling|fleet")]
+    pub(super) strategy: Option<String>,
+
+    /// How many instances at a time, of a rolling reload [default: 1]
     #[arg(long, value_name = "N|all")]
     pub(super) parallel: Option<String>,
 

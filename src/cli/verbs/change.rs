@@ -35,7 +35,8 @@ pub(super) async fn restart(session: &Session, restart: Restart) -> Result<u8, V
 
 pub(super) async fn reload(session: &Session, reload: Reload) -> Result<u8, VerbError> {
     let environment = reload.update_env.then(|| session.environment());
-    let body = ReloadRequest { parallel: reload.parallel, dry_run: reload.dry_run, environment };
+    let Reload { parallel, strategy, dry_run, .. } = reload;
+    let body = ReloadRequest { parallel, strategy, dry_run, environment };
     for_each(session, reload.change, routes::RELOAD, |call| call.body(&body)).await
 }
 

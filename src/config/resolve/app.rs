@@ -16,7 +16,7 @@ use crate::config::raw::Flags;
 use crate::config::{duration, setting, values};
 use crate::spec::{
     AfterExit, AppSpec, BalancePolicy, CommandSpec, Company, HealthPolicy, ListeningHeard, OnHup,
-    ReadinessPolicy, ReadySign, RestartDelay, RestartPolicy, Share, StopPolicy,
+    ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share, StopPolicy,
 };
 
 /// Long enough for almost any answer; what takes longer is mostly a stream, which has no end to wait for. When all stops it
@@ -45,6 +45,7 @@ pub(super) struct AppOptions {
     listen_timeout: Duration,
     health: HealthPolicy,
     on_hup: OnHup,
+    reload_strategy: ReloadStrategy,
     share: Share,
     balance: BalancePolicy,
 }
@@ -52,6 +53,7 @@ pub(super) struct AppOptions {
 /// What the app finds when it starts.
 pub(super) struct Place {
     pub(super) instances: NonZeroU32,
+    pub(super) standby: u32,
     pub(super) cpus: NonZeroU32,
     pub(super) port: Option<u16>,
     pub(super) environment: BTreeMap<OsString, OsString>,
@@ -74,6 +76,12 @@ impl AppOptions {
         );
         let health = health::read(reader, flags, env);
         let on_hup = reader.text(setting::ON_HUP, &flags.on_hup, &env.pmr_on_hup, values::on_hup);
+        let strategy = reader.text(
+            setting::RELOAD_STRATEGY,
+            &flags.reload_strategy,
+            &env.pmr_reload_strategy,
+            values::reload_strategy,
+        );
         let share = reader.text(setting::SHARE, &flags.share, &env.pmr_share, values::share);
         Self {
             name: reader.text(setting::NAME, &flags.name, &env.pmr_name, values::name),
@@ -84,6 +92,7 @@ impl AppOptions {
             listen_timeout: timeout.unwrap_or(LISTEN_TIMEOUT),
             health,
             on_hup: on_hup.unwrap_or(OnHup::Reload),
+            reload_strategy: strategy.unwrap_or_default(),
             share: share.unwrap_or(Share::Auto),
             balance: balance(reader, flags, env),
         }
@@ -111,6 +120,8 @@ impl AppOptions {
             readiness: ReadinessPolicy { sign: self.ready, timeout: self.listen_timeout, port: place.port },
             health: self.health,
             on_hup: self.on_hup,
+            standby: place.standby,
+            reload_strategy: self.reload_strategy,
             share: self.share,
             balance: self.balance,
             company: Company::None,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::*;
 use crate::config::problem::{Origin, Warning};
 use crate::spec::{
-    AfterExit, AppSpec, Balance, BalancePolicy, ListeningHeard, OnHup, ReadySign, RestartDelay, Share,
+    AfterExit, AppSpec, Balance, BalancePolicy, ListeningHeard, OnHup, ReadySign, ReloadStrategy,
+    RestartDelay, Share,
 };
 
 fn nothing_but(command: &[&str]) -> Invocation {
@@ -108,6 +109,8 @@ fn the_defaults_are_those_of_the_docs() {
             event_loop: Unknown,
         },
         on_hup: Reload,
+        standby: 0,
+        reload_strategy: Rolling,
         share: Auto,
         balance: BalancePolicy {
             way: Shared,
@@ -149,6 +152,8 @@ fn every_option_reaches_the_app() {
             ("PMR_BALANCE", "sticky"),
             ("PMR_STALL_AFTER", "250"),
             ("PMR_ON_HUP", "forward"),
+            ("PMR_STANDBY", "1"),
+            ("PMR_RELOAD_STRATEGY", "fleet"),
             ("PORT", "8080"),
         ],
         Flags::default(),
@@ -164,7 +169,8 @@ fn every_option_reaches_the_app() {
     assert_eq!(app.command.directory.as_deref(), Some(Path::new("/srv")));
     assert_eq!((app.share, app.on_hup), (Share::None, OnHup::Forward));
     assert_eq!(app.balance, BalancePolicy { way: Balance::Sticky, stall_after: Duration::from_millis(250) });
-    assert_eq!(app.instances.get(), 2, "1 GiB holds two workers of 512 MB");
+    assert_eq!((app.standby, app.reload_strategy), (1, ReloadStrategy::Fleet));
+    assert_eq!(app.instances.get(), 1, "1 GiB holds two workers of 512 MB, and one is on standby");
 }
 
 #[test]
@@ -218,10 +224,13 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
         ("PMR_BALANCE", "fair"),
         ("PMR_STALL_AFTER", "0"),
         ("PMR_ON_HUP", "die"),
+        ("PMR_STANDBY", "some"),
+        ("PMR_RELOAD_STRATEGY", "big-bang"),
         ("PMR_LOG_LEVEL", "loud"),
     ];
     insta::assert_snapshot!(problems(&variables, flags), @r"
     `PORT`: found `99999`, accepted: a port from 1 to 65535
+    `PMR_STANDBY`: found `some`, accepted: a whole number from 0 to 1024
     `PMR_INSTANCES`: found `many`, accepted: a whole number from 1 to 1024, `auto` or `max`
     `--instances`: found `-1`, accepted: a whole number from 1 to 1024, `auto` or `max`
     `WEB_MEMORY`: found `512M`, accepted: a whole number of megabytes from 1 up
@@ -230,6 +239,7 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
     `PMR_WAIT_READY`: found `2`, accepted: `true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`
     `PMR_LISTEN_TIMEOUT`: found `0`, accepted: a duration above zero such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
     `PMR_ON_HUP`: found `die`, accepted: `reload` or `forward`
+    `PMR_RELOAD_STRATEGY`: found `big-bang`, accepted: `rolling` or `fleet`
     `PMR_SHARE`: found `all`, accepted: `auto`, `cluster`, `intercept`, `activation`, `reuseport` or `none`
     `--name`: found `a�`, which is not UTF-8 text
     `--cwd`: found `/nowhere`, accepted: an existing directory

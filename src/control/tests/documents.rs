@@ -48,8 +48,12 @@ fn requests_are_as_the_file_says() {
         json!({ "words": ["a.js", [255]], "directory": "/", "environment": [["A", "b"]] }),
     )
     .unwrap();
-    let reload =
-        ReloadRequest { parallel: Some("all".to_owned()), dry_run: true, environment: environment.clone() };
+    let reload = ReloadRequest {
+        parallel: Some("all".to_owned()),
+        strategy: Some("rolling".to_owned()),
+        dry_run: true,
+        environment: environment.clone(),
+    };
     for (name, request) in [
         ("StartRequest", value(serde_json::to_value(start))),
         ("ReloadRequest", value(serde_json::to_value(reload))),

@@ -98,6 +98,7 @@ fn worker_state(id: WorkerId, worker: &Worker, kept: &mut Kept) -> io::Result<Wo
         has_terminal: worker.has_terminal,
         handed: worker.handed.clone(),
         servers: worker.servers.clone(),
+        parking: worker.parking.clone(),
         link,
         notify,
         said: worker.said.clone(),

@@ -271,8 +271,8 @@ impl App {
         logs: Option<Rc<WorkerLogs>>,
         problems: &mut Vec<String>,
     ) {
-        let WorkerState { id, pid, instance, stop, has_terminal, handed, servers, link, notify, said } =
-            state;
+        let WorkerState { id, pid, instance, stop, has_terminal, handed, .. } = state;
+        let WorkerState { servers, parking, link, notify, said, .. } = state;
         let key = self.key(id);
         let mut or_tell =
             |what, error| problems.push(format!("the {what} of process {pid} is lost: {error}"));
@@ -286,8 +286,20 @@ impl App {
         });
         // What it was handed before and has not spoken of is in its hands.
         let given = Given::default();
-        let worker =
-            Worker { pid, instance, logs, link, stop, has_terminal, handed, servers, given, notify, said };
+        let worker = Worker {
+            pid,
+            instance,
+            logs,
+            link,
+            stop,
+            has_terminal,
+            handed,
+            servers,
+            given,
+            parking,
+            notify,
+            said,
+        };
         self.workers.add(id, worker);
     }
 }

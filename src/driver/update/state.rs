@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::api::types::StartRequest;
 use crate::driver::plan::Plan;
 use crate::driver::said::OfItself;
-use crate::driver::workers::{Remains, Stop};
+use crate::driver::workers::{Parking, Remains, Stop};
 use crate::handover::cluster::{LinkState, ServerId, SharedData};
 use crate::handover::intercept::InterceptionState;
 use crate::handover::notify::NotifyState;
@@ -103,6 +103,8 @@ pub(super) struct WorkerState {
     pub(super) handed: Vec<u64>,
     #[serde(default)]
     pub(super) servers: Vec<(ServerId, u64)>,
+    #[serde(default)]
+    pub(super) parking: Parking,
     pub(super) link: Option<LinkState>,
     pub(super) notify: Option<NotifyState>,
     #[serde(default)]

@@ -55,7 +55,7 @@ pub enum Ignored {
 }
 
 /// A worker's wish for a socket, as it was sent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Query {
     /// The worker's number for this message; our answer repeats it.
     pub seq: u64,
@@ -89,7 +89,7 @@ pub struct Listening {
 }
 
 /// Node's kinds of address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum AddressType {
     Tcp4,
     Tcp6,

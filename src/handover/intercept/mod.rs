@@ -6,6 +6,8 @@
 //!                                                     descriptor's place         the worker is told 0
 //! ```
 //!
+//! A worker that is parked waits in `listen` until [`Interception::release`] answers it.
+//!
 //! Whatever is not a TCP or Unix-domain stream socket, binds port 0, or cannot be had by us goes on untouched, so that
 //! the program sees just what it would have seen without us. The worker waits for each answer, so none may block.
 
@@ -22,6 +24,7 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use self::sockaddr::Requested;
+use super::park::Gate;
 use crate::listener::{Address, Blocking, Handed, ListenError, Listeners, OnlyV6};
 use crate::process::Pid;
 use crate::spec::InstanceId;
@@ -43,6 +46,9 @@ pub struct Interception {
     notes: HashMap<u64, Options>,
     /// The process that was last handed each socket of ours, by the socket's inode.
     holders: HashMap<u64, Pid>,
+    gate: Gate,
+    /// Calls of `listen` that wait for the gate to open.
+    held: Vec<Notification>,
 }
 
 /// What is known of it between two programs of one process.
@@ -52,6 +58,10 @@ pub struct InterceptionState {
     instance: InstanceId,
     notes: HashMap<u64, Options>,
     holders: HashMap<u64, Pid>,
+    #[serde(default)]
+    gate: Gate,
+    #[serde(default)]
+    held: Vec<Notification>,
 }
 
 /// What a program has set on a socket before binding it.
@@ -66,6 +76,8 @@ struct Options {
 pub enum Fact {
     /// It listens on a socket of ours.
     Listening(Address),
+    /// It is about to, and waits until it is released.
+    Parked,
     /// It wanted an address that we could not get; it was left to try by itself.
     Refused(ListenError),
     /// It bound something, but the kernel does not let us see what; it was left to itself.
@@ -75,8 +87,8 @@ pub enum Fact {
 impl Interception {
     /// For the worker of `instance` whose filter reports to `listener`.
     #[must_use]
-    pub fn new(listener: Rc<Listener>, instance: InstanceId) -> Self {
-        Self { listener, instance, notes: HashMap::new(), holders: HashMap::new() }
+    pub fn new(listener: Rc<Listener>, instance: InstanceId, gate: Gate) -> Self {
+        Self { listener, instance, notes: HashMap::new(), holders: HashMap::new(), gate, held: Vec::new() }
     }
 
     /// As the program before us in this process left it. What a worker asked meanwhile waits in the kernel. To be called within
@@ -85,9 +97,9 @@ impl Interception {
     /// # Errors
     /// When the filter's descriptor is not there any more.
     pub fn resume(state: InterceptionState) -> io::Result<Self> {
-        let InterceptionState { descriptor, instance, notes, holders } = state;
+        let InterceptionState { descriptor, instance, notes, holders, gate, held } = state;
         let listener = Rc::new(Listener::new(inherited::take(descriptor)?)?);
-        Ok(Self { listener, instance, notes, holders })
+        Ok(Self { listener, instance, notes, holders, gate, held })
     }
 
     /// All that another program must know to go on, which keeps the filter's descriptor open over an `execve`.
@@ -100,6 +112,8 @@ impl Interception {
             instance: self.instance,
             notes: self.notes.clone(),
             holders: self.holders.clone(),
+            gate: self.gate,
+            held: self.held.clone(),
         })
     }
 
@@ -114,6 +128,10 @@ impl Interception {
         match question.call {
             Call::Bind { fd, address, length } => self.bind(question, fd, (address, length), listeners),
             Call::Listen { fd } => self.listen(question, fd, listeners),
+            Call::AskListening { fd } => {
+                self.say_whether_it_listens(question, fd, listeners);
+                None
+            }
             Call::SetOnlyV6 { fd, value } => {
                 let only = |on| if on { OnlyV6::Yes } else { OnlyV6::No };
                 self.note(question, fd, value, |options, on| options.only_v6 = Some(only(on)));
@@ -124,6 +142,49 @@ impl Interception {
                 None
             }
         }
+    }
+
+    /// The worker is that of `instance` from now on, and may listen. Says what it did that was waiting for this.
+    pub fn release(&mut self, instance: InstanceId, listeners: &mut Listeners) -> Vec<Fact> {
+        (self.instance, self.gate) = (instance, Gate::Open);
+        let held = std::mem::take(&mut self.held);
+        held.iter().filter_map(|question| self.let_listen(question, listeners)).collect()
+    }
+
+    /// It was handed a socket when it called `bind`, before it had an instance; where each instance has its own, it now
+    /// gets the right one.
+    fn let_listen(&mut self, question: &Notification, listeners: &mut Listeners) -> Option<Fact> {
+        let Call::Listen { fd } = question.call else { return None };
+        // A signal may have ended the call, and the program may have called again.
+        if !self.listener.is_waiting(question) {
+            return None;
+        }
+        if let Some(inode) = inspect::socket_inode(question.thread, fd)
+            && let Some(handed) = listeners.same_for(inode, self.instance)
+            && handed.inode != inode
+        {
+            // Where it cannot be replaced, the worker shares the socket that it has.
+            let _kept = self.exchange(question, fd, &handed);
+        }
+        self.listen(question, fd, listeners)
+    }
+
+    /// A socket that the other workers share listens already. gunicorn asks, and would then serve without calling `listen`; one
+    /// that gets no answer calls it.
+    fn say_whether_it_listens(&self, question: &Notification, fd: RawFd, listeners: &Listeners) {
+        let ours = inspect::socket_inode(question.thread, fd).and_then(|inode| listeners.by_inode(inode));
+        if ours.is_some_and(|ours| self.gate.holds_address(ours.address)) {
+            self.listener.fail(question, Errno::ENOPROTOOPT);
+        } else {
+            self.listener.go_on(question);
+        }
+    }
+
+    fn hold(&mut self, question: &Notification) -> Option<Fact> {
+        // A thread waits in one call at a time: what it called before was ended by a signal.
+        self.held.retain(|held| held.thread != question.thread);
+        self.held.push(*question);
+        Some(Fact::Parked)
     }
 
     fn note(&mut self, question: &Notification, fd: RawFd, value: u64, set: impl FnOnce(&mut Options, bool)) {
@@ -259,6 +320,10 @@ impl Interception {
                 return Some(Fact::Refused(error));
             }
             inode = Some(handed.inode);
+        }
+        let ours = inode.and_then(|inode| listeners.by_inode(inode));
+        if ours.is_some_and(|ours| self.gate.holds_address(ours.address)) {
+            return self.hold(question);
         }
         match inode.map(|inode| listeners.listen(inode)) {
             Some(Ok(address)) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::world::{Life, World};
 use crate::process::{ExitReason, Signal};
 use crate::spec::WorkerId;
-use crate::supervisor::{Command, Event, Health, Killer, Listen, Survivors, Word};
+use crate::supervisor::{Command, Event, Health, Killer, Survivors, Word};
 
 /// Something that happens. The number chooses among the workers that it can happen to.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl World {
             }
             Happening::Listen(n, port) => {
                 if let Some(worker) = self.choose(n, alive) {
-                    self.tell(Event::Listening { worker: WorkerId(worker), listen: Listen { port } });
+                    self.listen_on(WorkerId(worker), port);
                 }
             }
             Happening::Ready(n) => {

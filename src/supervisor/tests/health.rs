@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::world::{CRASH, World, secs, spec};
 use crate::spec::{
     AppSpec, CheckPace, EventLoop, HealthCheck, HealthPolicy, ListeningHeard, Peer, Probe, ReadySign,
+    ReloadStrategy,
 };
 use crate::supervisor::{Beat, Command, Event, Health, Scope, Stall, Uptime, Word};
 
@@ -28,6 +29,10 @@ fn checked(instances: u32, probe: Probe, kill_stalled: Option<Duration>) -> AppS
     let pace = CheckPace { interval: secs(10), timeout: secs(5), retries: 2, start_period: secs(0) };
     let check = Some(HealthCheck { probe, pace });
     watched(instances, HealthPolicy { check, kill_stalled, ..HealthPolicy::default() })
+}
+
+fn reload_one_by_one(scope: Scope, spec: Option<Box<AppSpec>>) -> Command {
+    Command::Reload { scope, strategy: ReloadStrategy::Rolling, width: std::num::NonZeroU32::MIN, spec }
 }
 
 fn command() -> Probe {
@@ -363,7 +368,7 @@ fn a_reload_takes_the_place_of_a_replacement_and_a_replacement_waits_for_a_reloa
     let mut world = World::ready(&watchdog(1));
     world.say(1, Word::Trigger);
     world.told();
-    world.order(Command::Reload { scope: Scope::All, width: std::num::NonZeroU32::MIN, spec: None });
+    world.order(reload_one_by_one(Scope::All, None));
     world.expect(&["stop w2 SIGTERM", "adopt g2", "reload g2 of 1", "spawn w3 #0 g2", "started w3"]);
     world.exit(2, CRASH);
     world.pass(secs(12));
@@ -415,7 +420,7 @@ fn a_worker_that_is_watched_as_before_is_replaced_though_a_reload_of_another_wat
     let mut world = World::ready(&watchdog(2));
     let unwatched = Some(Box::new(spec(2)));
     let scope = Scope::One(crate::spec::InstanceId(1));
-    world.order(Command::Reload { scope, width: std::num::NonZeroU32::MIN, spec: unwatched });
+    world.order(reload_one_by_one(scope, unwatched));
     world.listen(3, 5000);
     world.say(1, Word::Alive);
     world.told();

@@ -1,6 +1,7 @@
 //! The supervisor against a fake kernel and made-up time: scenarios, one rule each, and properties of random histories.
 
 mod drain;
+mod fleet;
 mod happening;
 mod health;
 mod init;
@@ -10,6 +11,7 @@ mod readiness;
 mod reload;
 mod restart;
 mod scale;
+mod standby;
 mod start;
 mod stop;
 mod words;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use super::world::{CLEAN, CRASH, World, secs, spec};
 use crate::process::Signal;
-use crate::spec::{AfterExit, InstanceId, ReadySign};
+use crate::spec::{AfterExit, InstanceId, ReadySign, ReloadStrategy};
 use crate::supervisor::{Command, Scope, StateName};
 
 fn number(number: u32) -> NonZeroU32 {
@@ -12,7 +12,7 @@ fn number(number: u32) -> NonZeroU32 {
 }
 
 fn reload(width: u32) -> Command {
-    Command::Reload { scope: Scope::All, width: number(width), spec: None }
+    Command::Reload { scope: Scope::All, strategy: ReloadStrategy::Rolling, width: number(width), spec: None }
 }
 
 fn one(instance: u32) -> Scope {

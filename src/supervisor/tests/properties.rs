@@ -10,7 +10,7 @@ use super::world::{World, secs, spec};
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{
     AfterExit, AppSpec, CheckPace, EventLoop, HealthCheck, HealthPolicy, InstanceId, ListeningHeard, OnHup,
-    Peer, Probe, ReadySign, RestartDelay, WorkerId,
+    Peer, Probe, ReadySign, ReloadStrategy, RestartDelay, WorkerId,
 };
 use crate::supervisor::{
     Action, Beat, Command, Event, Health, Killer, Listen, Scope, SpawnFailure, StateName, Subject,
@@ -39,6 +39,10 @@ fn survivors() -> impl Strategy<Value = Survivors> {
     prop_oneof![3 => Just(Survivors::None), 1 => Just(Survivors::Some)]
 }
 
+fn strategies() -> impl Strategy<Value = ReloadStrategy> {
+    prop::sample::select(vec![ReloadStrategy::Rolling, ReloadStrategy::Fleet])
+}
+
 fn orders() -> impl Strategy<Value = Command> {
     let scope =
         || prop_oneof![2 => Just(Scope::All), 1 => (0..5_u32).prop_map(|id| Scope::One(InstanceId(id)))];
@@ -47,7 +51,12 @@ fn orders() -> impl Strategy<Value = Command> {
         2 => scope().prop_map(Command::Start),
         2 => scope().prop_map(Command::Stop),
         2 => scope().prop_map(|scope| Command::Restart { scope, spec: None }),
-        3 => (scope(), number()).prop_map(|(scope, width)| Command::Reload { scope, width, spec: None }),
+        3 => (scope(), strategies(), number()).prop_map(|(scope, strategy, width)| Command::Reload {
+            scope,
+            strategy,
+            width,
+            spec: None
+        }),
         1 => Just(Command::Check { spec: None }),
         2 => number().prop_map(|to| Command::Scale { to }),
         1 => scope().prop_map(Command::Reset),
@@ -132,6 +141,7 @@ prop_compose! {
         ready_timeout in prop::sample::select(vec![0, 3, 30]),
         port in prop::sample::select(vec![None, Some(5000)]),
         forward in prop::bool::weighted(0.1),
+        (standby, strategy) in (prop::sample::select(vec![0, 0, 1, 2]), strategies()),
     ) -> AppSpec {
         let mut spec = spec(instances);
         spec.start_limit = NonZeroU32::new(start_limit).unwrap();
@@ -150,6 +160,7 @@ prop_compose! {
         spec.health = health;
         spec.readiness.timeout = secs(ready_timeout);
         spec.readiness.port = port;
+        (spec.standby, spec.reload_strategy) = (standby, strategy);
         spec.on_hup = if forward { OnHup::Forward } else { OnHup::Reload };
         spec
     }
@@ -268,6 +279,7 @@ fn events() -> impl Strategy<Value = Event> {
             result: if is_well { Ok(()) } else { Err(String::new()) },
         }),
         1 => Just(Event::ChecksLost),
+        2 => worker().prop_map(|worker| Event::Parked { worker }),
         3 => (worker(), reasons(), survivors()).prop_map(|(worker, reason, survivors)| Event::Exited {
             worker,
             reason,

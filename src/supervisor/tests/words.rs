@@ -2,14 +2,18 @@
 
 use crate::process::Pid;
 use crate::spec::InstanceId;
-use crate::supervisor::{Action, Answer, CalledOff, Next, Notice, Recipient, StopReason, Subject};
+use crate::supervisor::{Action, Answer, CalledOff, Next, Notice, Parking, Recipient, StopReason, Subject};
 
 /// `worker` 3 is `w3`, instance 0 is `#0`, generation 2 is `g2`.
 pub(super) fn words(action: &Action) -> String {
     match action {
-        Action::Spawn { worker, instance, generation } => {
+        Action::Spawn { worker, instance, generation, parking: Parking::Off } => {
             format!("spawn w{worker} #{instance} g{generation}")
         }
+        Action::Spawn { worker, instance, generation, parking: Parking::On } => {
+            format!("spawn w{worker} #{instance} g{generation} to park")
+        }
+        Action::Release { worker, instance } => format!("release w{worker} #{instance}"),
         Action::Drain { worker, .. } => format!("drain w{worker}"),
         Action::Stop { worker, signal } => format!("stop w{worker} {signal}"),
         Action::Kill { worker } => format!("kill w{worker}"),
@@ -40,6 +44,12 @@ fn notice_words(notice: &Notice) -> String {
     match notice {
         Notice::Started { worker, .. } => format!("started w{worker}"),
         Notice::Ready { worker, instance, .. } => format!("ready w{worker} #{instance}"),
+        Notice::Parked { worker, .. } => format!("parked w{worker}"),
+        Notice::TookOver { worker, instance, number, .. } => {
+            format!("w{worker} #{number} took over #{instance}")
+        }
+        Notice::NothingToPark => "nothing to park".to_owned(),
+        Notice::StandbyGivenUp { starts } => format!("standby given up {starts}"),
         Notice::NotReady { worker, after, .. } => format!("not ready w{worker} {after:?}"),
         Notice::ListensNowhere { worker, port, .. } => format!("listens nowhere w{worker} {port}"),
         Notice::ListensElsewhere { worker, found, wanted, .. } => {
@@ -126,5 +136,6 @@ fn next_words(next: Next) -> String {
         Next::Nothing => "nothing".to_owned(),
         Next::KeepOld => "keep old".to_owned(),
         Next::Replaced => "replaced".to_owned(),
+        Next::TakenOver => "taken over".to_owned(),
     }
 }

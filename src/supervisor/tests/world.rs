@@ -9,15 +9,17 @@ use super::words::words;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{
     AfterExit, AppSpec, CommandSpec, Company, HealthPolicy, InstanceId, OnHup, ReadinessPolicy, ReadySign,
-    RestartDelay, RestartPolicy, Share, StopPolicy, WorkerId,
+    ReloadStrategy, RestartDelay, RestartPolicy, Share, StopPolicy, WorkerId,
 };
 use crate::supervisor::{
-    Action, Beat, Command, Event, Health, InstanceView, Killer, Listen, Notice, SpawnFailure, StateName,
-    Subject, Supervisor, Survivors, Ticket, Uptime, Word,
+    Action, Beat, Command, Event, Health, InstanceView, Killer, Listen, Notice, Parking, SpawnFailure,
+    StateName, Subject, Supervisor, Survivors, Ticket, Uptime, Word,
 };
 
 pub(super) const CRASH: ExitReason = ExitReason::Code(1);
 pub(super) const CLEAN: ExitReason = ExitReason::Code(0);
+/// Numbers from here on are those of standbys.
+const FIRST_STANDBY: InstanceId = InstanceId(1024);
 
 /// The defaults of a web app, with `instances` that all may start at once.
 pub(super) fn spec(instances: u32) -> AppSpec {
@@ -45,6 +47,8 @@ pub(super) fn spec(instances: u32) -> AppSpec {
         health: HealthPolicy::default(),
         on_hup: OnHup::Reload,
         balance: crate::spec::BalancePolicy::default(),
+        standby: 0,
+        reload_strategy: ReloadStrategy::Rolling,
         share: Share::Auto,
         company: Company::None,
     }
@@ -63,10 +67,22 @@ pub(super) struct Process {
     pub(super) ready: bool,
     /// It no longer takes up a start slot though it is not ready.
     late: bool,
+    pub(super) gate: Gate,
     /// It was to finish its answers: until then at the latest.
     pub(super) draining: Option<Drain>,
     pub(super) asked: bool,
     pub(super) killed: bool,
+}
+
+/// Whether a worker may listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    Open,
+    Shut,
+    /// It waits before it.
+    Parked,
+    /// It has waited.
+    Passed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +108,7 @@ pub(super) struct World {
     start_limit: usize,
     /// How long a worker may drain.
     drain: Duration,
+    standbys: usize,
     stopping: bool,
     count: u32,
     told: Vec<Action>,
@@ -135,6 +152,7 @@ impl World {
             exits: Vec::new(),
             start_limit: usize::try_from(spec.start_limit.get()).unwrap(),
             drain: spec.stop.drain,
+            standbys: usize::try_from(spec.standby).unwrap(),
             stopping: false,
             count: spec.instances.get(),
             told: Vec::new(),
@@ -169,7 +187,9 @@ impl World {
             self.exits.clear();
             self.stopping = false;
         }
-        if matches!(&command, Command::Reload { width, .. } if width.get() > 1) {
+        let rolling = ReloadStrategy::Rolling;
+        if matches!(&command, Command::Reload { width, strategy, .. } if width.get() > 1 && *strategy == rolling)
+        {
             self.start_limit = usize::MAX;
         }
         self.interrupting = matches!(command, Command::Stop(_) | Command::Restart { .. });
@@ -212,11 +232,25 @@ impl World {
             queue.extend(self.carry_out(action));
         }
         self.serves_the_well_alone();
+        self.check_standbys();
+    }
+
+    /// What must hold once all is done that an event asks for: nobody waits while a standby could take the place.
+    fn check_standbys(&self) {
+        let snapshot = self.supervisor.snapshot(self.now);
+        let parked = snapshot.standbys.iter().filter(|view| view.state == StateName::Standby);
+        let generations: BTreeSet<_> = parked.map(|view| view.generation).collect();
+        let waits = |state| matches!(state, StateName::Waiting | StateName::Backoff);
+        let in_vain = |view: &&InstanceView| waits(view.state) && generations.contains(&view.generation);
+        assert!(!snapshot.instances.iter().any(|view| in_vain(&view)), "{snapshot:?}");
     }
 
     fn carry_out(&mut self, action: Action) -> Vec<Action> {
         match action {
-            Action::Spawn { worker, instance, .. } => return self.spawn(worker, instance),
+            Action::Spawn { worker, instance, parking, .. } => {
+                return self.spawn(worker, instance, parking);
+            }
+            Action::Release { worker, instance } => self.release(worker, instance),
             Action::Drain { worker, .. } => self.drain(worker),
             Action::Stop { worker, .. } => self.stop(worker),
             Action::Kill { worker } => self.existing(worker).killed = true,
@@ -224,6 +258,7 @@ impl World {
                 let process = self.existing(worker);
                 let leaves = process.asked || process.draining.is_some() || process.leader != Life::Alive;
                 assert!(!leaves, "w{worker} is leaving");
+                assert_ne!(process.gate, Gate::Parked, "w{worker} is held");
             }
             Action::Serve { instances } => {
                 assert!(!instances.is_empty() && instances.is_sorted());
@@ -277,15 +312,25 @@ impl World {
         }
     }
 
-    fn spawn(&mut self, worker: WorkerId, instance: InstanceId) -> Vec<Action> {
+    fn release(&mut self, worker: WorkerId, instance: InstanceId) {
+        let process = self.existing(worker);
+        assert!(!process.asked && process.leader == Life::Alive, "w{worker} is leaving");
+        assert_ne!(process.gate, Gate::Open, "w{worker} was never held");
+        assert_ne!(process.gate, Gate::Passed, "w{worker} was released before");
+        process.gate = Gate::Passed;
+        process.instance = instance;
+    }
+
+    fn spawn(&mut self, worker: WorkerId, instance: InstanceId, parking: Parking) -> Vec<Action> {
         assert!(!self.stopping, "a spawn while all stops");
         if let Some(status) = self.failing_spawns.pop_front() {
             let failure = SpawnFailure { status, message: "cannot execute".to_owned() };
             return self.supervisor.handle(self.now, Event::SpawnFailed { worker, failure });
         }
         let (leader, group) = (Life::Alive, Life::Alive);
+        let gate = if parking == Parking::On { Gate::Shut } else { Gate::Open };
         let (ready, late, draining, asked, killed) = (false, false, None, false, false);
-        let process = Process { instance, leader, group, ready, late, draining, asked, killed };
+        let process = Process { instance, leader, group, ready, late, gate, draining, asked, killed };
         assert!(self.processes.insert(worker, process).is_none(), "w{worker} was used before");
         self.check();
         let pid = Pid::new(i32::try_from(worker.0).unwrap() + 100);
@@ -312,7 +357,9 @@ impl World {
     fn drain(&mut self, worker: WorkerId) {
         let until = self.now.after(if self.stopping { self.drain.min(secs(3)) } else { self.drain });
         let process = self.existing(worker);
-        assert!(process.ready && process.draining.is_none() && !process.asked, "w{worker} drains");
+        // One of a fleet may serve before it is told of as ready.
+        let serves = process.ready || process.gate != Gate::Open;
+        assert!(serves && process.draining.is_none() && !process.asked, "w{worker} drains");
         process.draining = Some(Drain::Lasts(until));
         self.may_part_with(worker);
     }
@@ -342,7 +389,9 @@ impl World {
 
     fn note(&mut self, notice: &Notice) {
         if let Notice::Ready { worker, .. } = notice {
-            self.existing(*worker).ready = true;
+            let process = self.existing(*worker);
+            assert!(matches!(process.gate, Gate::Open | Gate::Passed), "w{worker} serves and is held");
+            process.ready = true;
         } else if let Notice::NotReady { worker, .. } = notice {
             self.existing(*worker).late = true;
         } else if let Notice::Stopping { .. } = notice {
@@ -377,7 +426,17 @@ impl World {
             *residents += 1;
             assert!(*residents <= 2, "{residents} workers in #{}", process.instance);
         }
-        let starting = |process: &&Process| process.stays() && !process.ready && !process.late;
+        let standbys = residents.range(FIRST_STANDBY..).count();
+        assert!(standbys <= self.standbys, "{standbys} standbys, {} may be", self.standbys);
+        let starting = |process: &&Process| {
+            // One of a fleet is told of as ready only when all are.
+            let boots = match process.gate {
+                Gate::Open => true,
+                Gate::Shut => process.instance >= FIRST_STANDBY,
+                Gate::Parked | Gate::Passed => false,
+            };
+            process.stays() && boots && !process.ready && !process.late
+        };
         let starting = self.processes.values().filter(starting).count();
         assert!(starting <= self.start_limit, "{starting} workers starting, {} may", self.start_limit);
     }
@@ -416,7 +475,18 @@ impl World {
     }
 
     pub(super) fn listen(&mut self, worker: u32, port: u16) {
-        self.tell(Event::Listening { worker: WorkerId(worker), listen: Listen { port: Some(port) } });
+        self.listen_on(WorkerId(worker), Some(port));
+    }
+
+    /// The worker calls `listen`, and is held there if it is to be.
+    pub(super) fn listen_on(&mut self, worker: WorkerId, port: Option<u16>) {
+        match self.processes.get_mut(&worker).map(|process| &mut process.gate) {
+            Some(gate @ (Gate::Shut | Gate::Parked)) => {
+                *gate = Gate::Parked;
+                self.tell(Event::Parked { worker });
+            }
+            _ => self.tell(Event::Listening { worker, listen: Listen { port } }),
+        }
     }
 
     pub(super) fn say_ready(&mut self, worker: u32) {

@@ -128,7 +128,7 @@ pub(super) enum Ink {
 impl From<Status> for Ink {
     fn from(status: Status) -> Self {
         match status {
-            Status::Online => Self::Good,
+            Status::Online | Status::Standby => Self::Good,
             Status::Unhealthy | Status::Launching | Status::WaitingRestart | Status::Stopping => {
                 Self::Warning
             }

@@ -35,6 +35,7 @@ pub(crate) fn app(app_id: u32, name: &str, ids: &[u32]) -> AppView {
         reloading: None,
         health: None,
         instances: (0..).zip(ids).map(|(instance, &id)| self::instance(id, instance)).collect(),
+        standbys: Vec::new(),
         listeners: Vec::new(),
         logs: LogFilesView::default(),
         git: None,
