@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import blocked
+import crash
 import evenness
 import first_answer
 import growth
@@ -40,6 +41,7 @@ PARTS = {
     "evenness": Part(evenness.measure, 6.5, 1.2),
     "blocked": Part(blocked.measure, 15, 5),
     "kills": Part(kills.measure, 3.5, 0.6),
+    "crash": Part(crash.measure, 6, 1.5),
     "restarts": Part(restarts.measure, 1, 0.2),
     "growth": Part(growth.measure, 6, 1),
     "soak": Part(soak.measure, 10, 1),
