@@ -10,6 +10,8 @@ mod client;
 mod engine;
 #[path = "docker/images.rs"]
 mod images;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "docker/wait.rs"]
 mod wait;
 
@@ -51,7 +53,7 @@ fn expect_workers(container: &Container, port: u16, count: usize) {
 
 /// Starts `image` hardened, with two workers on a free port.
 fn run_hardened(engine: &Engine, image: &str, command: &[&str]) -> (Container, u16) {
-    let port = client::free_port();
+    let port = ports::free_port();
     let port_setting = format!("--env=PORT={port}");
     let mut options = HARDENED.to_vec();
     options.extend(["--env=WEB_CONCURRENCY=2", "--health-interval=1s", &port_setting]);

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test, its helpers too")]
 
+#[path = "../support/ports.rs"]
+mod ports;
 mod primary;
 
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -17,7 +19,8 @@ use pmr_runtime::handover::cluster::{FromWorker, ServersLeft, Taken};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use primary::{Sharing, ask, free_port, get, output, with_each_node};
+use ports::free_port;
+use primary::{Sharing, ask, get, output, with_each_node};
 
 /// Answers with its pid, and says the port.
 const SERVER: &str = "

@@ -104,7 +104,10 @@ impl Primary {
     pub(crate) fn start_as(&mut self, membership: Membership, script: &str) -> WorkerId {
         let worker = WorkerId(u32::try_from(self.workers.len()).unwrap() + 1);
         let file = self.directory.path().join("app.js");
-        std::fs::write(&file, script).unwrap();
+        // Not twice: the worker before may be reading it at this moment.
+        if std::fs::read_to_string(&file).ok().as_deref() != Some(script) {
+            std::fs::write(&file, script).unwrap();
+        }
         let (ours, theirs) = channel::pair().unwrap();
         // The channel comes as standard input and is moved to descriptor 3.
         let child = Command::new("sh")
@@ -229,11 +232,6 @@ fn bind(wanted: &Wanted) -> io::Result<OwnedFd> {
         }
         Wanted::Fd(_) => Err(io::ErrorKind::Unsupported.into()),
     }
-}
-
-/// A port of 127.0.0.1 that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The body of the answer to a GET.

@@ -1,17 +1,11 @@
 //! The least of an HTTP client: one request, one connection.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 /// No answer in a test takes longer, the slow one included.
 const ANSWER: Duration = Duration::from_secs(30);
-
-/// Finds a port that nobody listens on at the moment.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a loopback port can be bound");
-    listener.local_addr().expect("a bound socket has an address").port()
-}
 
 /// Asks for `path` on a new connection; gives the whole answer, headers included.
 pub(crate) fn get(port: u16, path: &str) -> io::Result<String> {

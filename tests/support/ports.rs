@@ -13,7 +13,8 @@ static NEXT: AtomicU16 = AtomicU16::new(0);
 /// A TCP port that nobody listens on, and that no other test of this process gets.
 pub(crate) fn free_port() -> u16 {
     // Two test programs at the same time (two checkouts on one machine) begin at different places.
-    let origin = u16::try_from(std::process::id() * 97 % u32::from(COUNT)).unwrap();
+    let origin = std::process::id() * 97 % u32::from(COUNT);
+    let origin = u16::try_from(origin).expect("less than COUNT, which is one");
     for _ in 0..COUNT {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
         let port = LOWEST + (origin + step % COUNT) % COUNT;
