@@ -18,7 +18,7 @@ use crate::driver::handle::handle;
 use crate::driver::{self, Driver, Inherited};
 use crate::exit::{self, Error};
 use crate::sys::replace;
-use crate::sys::signals::Installed;
+use crate::sys::signals::Held;
 use crate::sys::subreaper;
 
 /// The most of a state that is read: far more than any runtime has.
@@ -53,7 +53,7 @@ fn read_all() -> io::Result<Vec<u8>> {
 pub(super) fn run(
     state: OwnedFd,
     home: Option<PathBuf>,
-    signals: Installed,
+    signals: Held,
     (sources, interception): (Sources, Rc<Interception>),
     reserved: Vec<OwnedFd>,
 ) -> Result<u8, Error> {
@@ -71,7 +71,7 @@ pub(super) fn run(
 async fn go_on(
     mut inherited: Inherited,
     surroundings: driver::Surroundings,
-    signals: Installed,
+    signals: Held,
     home: Option<PathBuf>,
     reserved: Vec<OwnedFd>,
 ) -> Result<u8, Error> {

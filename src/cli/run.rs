@@ -25,7 +25,7 @@ use crate::exit::{self, Error};
 use crate::logs::{Closed, Outputs};
 use crate::spec::Company;
 use crate::sys::filter::Filter;
-use crate::sys::signals::{self, Installed};
+use crate::sys::signals::{self, Held};
 use crate::sys::{descriptors, guard, low_fds, replace, subreaper};
 
 /// The first word by which a runtime without apps is started, for the background: `pmr-runtime daemon HOME`.
@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
         return resume::check();
     }
     let state = replace::take_state();
-    // Before any handler is installed: Ctrl-C ends a client as it ends any program.
+    // Before any signal is held back: Ctrl-C ends a client as it ends any program.
     if state.is_none()
         && let Some(status) = verbs::run()
     {
@@ -53,14 +53,12 @@ pub fn main() -> ExitCode {
     }
     // Before anything is opened: after an update, more may be open than we were given. If refused, that has to do.
     let _as_it_is = descriptors::raise();
-    // Then at once, since the kernel drops a signal that a PID 1 has no handler for.
-    let installed = signals::install();
-    let status = match installed {
+    // Then at once, since the kernel drops a signal that a PID 1 neither blocks nor has a handler for.
+    let status = match signals::hold() {
         Ok(signals) => start(signals, state).unwrap_or_else(|error| exit::report(&error, &mut io::stderr())),
-        Err(error) => exit::report(
-            &Error::System { what: "install the signal handlers", source: error },
-            &mut io::stderr(),
-        ),
+        Err(error) => {
+            exit::report(&Error::System { what: "hold signals back", source: error }, &mut io::stderr())
+        }
     };
     ExitCode::from(status)
 }
@@ -77,7 +75,7 @@ enum Job {
     Daemon(PathBuf),
 }
 
-fn start(signals: Installed, state: Option<OwnedFd>) -> Result<u8, Error> {
+fn start(signals: Held, state: Option<OwnedFd>) -> Result<u8, Error> {
     low_fds::fill_standard_streams().map_err(system("open /dev/null"))?;
     let reserved = low_fds::reserve().map_err(system("reserve descriptors"))?;
     // Tried while we read the configuration; most ways of sharing need to know. After the reservation, lest the probe's
@@ -128,7 +126,7 @@ fn print(text: &str) -> u8 {
 
 async fn supervise(
     job: Job,
-    signals: Installed,
+    signals: Held,
     sources: Sources,
     interception: Rc<Interception>,
     reserved: Vec<OwnedFd>,

@@ -44,13 +44,15 @@ pub fn limits(read: &Read<'_>) -> Limits {
         .iter()
         .filter_map(|directory| cpu_max(&read(&directory.join("cpu.max"))?))
         .chain(cpu.iter().filter_map(|directory| cfs_quota(directory, read)));
-    let ram = physical_memory(&file("/proc/meminfo")).unwrap_or(u64::MAX);
     let v2 = unified.iter().map(|directory| directory.join("memory.max"));
     let v1 = memory.iter().map(|directory| directory.join("memory.limit_in_bytes"));
     let sizes = v2.chain(v1).filter_map(|path| number(&read(&path)?));
+    let smallest = sizes.filter(|bytes| *bytes < ABSURD).min();
+    // The kernel counts all of its memory for this file, so it is read only where the answer matters.
+    let is_real = |bytes: &u64| physical_memory(&file("/proc/meminfo")).is_none_or(|ram| *bytes <= ram);
     Limits {
         cpu: quotas.min(),
-        memory: sizes.filter(|bytes| *bytes < ABSURD && *bytes <= ram).min(),
+        memory: smallest.filter(is_real),
         oom_file: oom_file(&unified, &memory, read),
     }
 }

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Read};
 use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,7 @@ impl Sources {
         Self {
             environment: std::env::vars_os().collect(),
             directory: None,
-            limits: cgroup::limits(&|path| std::fs::read(path).ok()),
+            limits: cgroup::limits(&read_at_once),
             affinity: cpus_by_affinity().unwrap_or_else(cpus_by_library),
             container: std::process::id() == 1 || CONTAINER_SIGNS.iter().any(|path| Path::new(path).exists()),
             on_terminal: std::io::stdout().is_terminal(),
@@ -56,7 +57,7 @@ impl Sources {
         Self {
             environment,
             directory: Some(directory),
-            limits: cgroup::limits(&|path| std::fs::read(path).ok()),
+            limits: cgroup::limits(&read_at_once),
             affinity: cpus_by_affinity().unwrap_or(self.affinity),
             container: self.container,
             on_terminal: self.on_terminal,
@@ -125,6 +126,14 @@ impl Sources {
         }
         Ok(settings)
     }
+}
+
+/// The files of /proc and /sys do not say how long they are. With room for all but the longest from the start, one is read
+/// in two calls.
+fn read_at_once(path: &Path) -> Option<Vec<u8>> {
+    let mut content = Vec::with_capacity(8 << 10);
+    File::open(path).ok()?.read_to_end(&mut content).ok()?;
+    Some(content)
 }
 
 /// How many CPUs we may be scheduled on. `None` with more of them than a `cpu_set_t` can name.

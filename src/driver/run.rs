@@ -207,8 +207,9 @@ impl Driver {
     /// Runs until all is over, and returns the status to exit with. To be called within a `LocalSet`.
     ///
     /// # Errors
-    /// Only when the event loop itself is broken.
+    /// Only when the event loop itself is broken, or no signal can be heard.
     pub async fn run(mut self) -> io::Result<u8> {
+        self.inboxes.signals.listen()?;
         loop {
             if let Some(status) = self.settle() {
                 return Ok(self.finish(status).await);

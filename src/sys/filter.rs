@@ -4,9 +4,9 @@
 //! without ptrace rights: IPV6_V6ONLY and SO_REUSEPORT. And it reports the question whether a socket listens
 //! (SO_ACCEPTCONN): ours may listen already, and a program that finds so never calls `listen`.
 //!
-//! Everything a filter touches between fork and exec is computed before the fork; [`Filter::install`] only makes system
+//! Everything a filter touches in a child before its exec is computed before; [`Filter::install`] only makes system
 //! calls.
-#![expect(unsafe_code, reason = "seccomp(2) and prctl(2) with raw arguments, between fork and exec")]
+#![expect(unsafe_code, reason = "seccomp(2) and prctl(2) with raw arguments, in a child before its exec")]
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};

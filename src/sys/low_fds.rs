@@ -1,7 +1,7 @@
 //! Keeps the descriptors that workers are handed (3 and a few more) free of ours.
 //!
-//! A worker's descriptors are put in place between fork and exec. If one of those numbers were in use by us, std's
-//! own pipe for reporting a failed exec could be overwritten. So the numbers are taken at start, before anything else
+//! A worker's descriptors are put in place before its exec, one after the other. If one of those numbers were in use by
+//! us, what is yet to be put in place could be overwritten. So the numbers are taken at start, before anything else
 //! can get them, and closed by the exec.
 #![expect(unsafe_code, reason = "asks whether a bare descriptor number is open")]
 

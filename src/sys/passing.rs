@@ -1,4 +1,4 @@
-//! The way of a filter's listener from the child, between fork and exec, to us: SCM_RIGHTS over a socket pair.
+//! The way of a filter's listener from the child, before its exec, to us: SCM_RIGHTS over a socket pair.
 //!
 //! The child's half is written on bare system calls, because it may not allocate; ours uses nix.
 #![expect(unsafe_code, reason = "the child may not allocate, so it fills the control message by hand")]

@@ -1,7 +1,8 @@
 //! Receiving signals without losing one, and sending them to workers.
 //!
-//! The handlers are installed first thing in `main`: the kernel drops what a PID 1 has no handler for. Each sets its
-//! bit and writes a byte into a pipe that the event loop reads. Like the kernel itself, two signals of one kind that
+//! Signals are held back first thing in `main`, and wait in the kernel until there are handlers: it drops what a PID 1 has
+//! neither blocked nor a handler for. The handlers are installed when the first workers are on their way, since installing
+//! fifty takes a while. Each sets its bit and writes a byte into a pipe that the event loop reads. Like the kernel itself, two signals of one kind that
 //! arrive before the first was looked at are one.
 #![expect(
     unsafe_code,
@@ -9,7 +10,7 @@
 )]
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
@@ -43,31 +44,37 @@ const NOT_OURS: [i32; 11] = [
     33,
 ];
 
-/// Handlers are in place; signals wait to be taken.
+/// Signals wait in the kernel.
 #[derive(Debug)]
-pub struct Installed {
+pub struct Held {
     wake: OwnedFd,
+    pipe: HandlersEnd,
 }
 
-/// Installs a handler for every signal that we take or forward. To be called once, before any other thread exists.
+/// The end of the pipe that the handlers write to. It stays open for as long as the process lives.
+#[derive(Debug, Clone, Copy)]
+struct HandlersEnd(RawFd);
+
+/// Has every signal wait until [`Signals::listen`]. To be called once, before any other thread exists.
 ///
 /// # Errors
 /// When the pipe cannot be made or a handler cannot be set.
-pub fn install() -> io::Result<Installed> {
+pub fn hold() -> io::Result<Held> {
+    SigSet::all().thread_set_mask()?;
     let (wake, write_end) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    let pipe = HandlersEnd(write_end.into_raw_fd());
+    // At once: whoever started us may have had it ignored, and the kernel then keeps no exit status of a child.
+    install(libc::SIGCHLD, pipe)?;
+    Ok(Held { wake, pipe })
+}
+
+/// Installs a handler for a signal that we take or forward.
+fn install(number: i32, HandlersEnd(pipe): HandlersEnd) -> io::Result<()> {
     let owner = std::process::id();
-    let pipe = write_end.as_raw_fd();
-    for number in 1..=i32::from(Signal::MAX) {
-        if !NOT_OURS.contains(&number) {
-            let handler = move |info: &libc::siginfo_t| arrived(number, info, owner, pipe);
-            // SAFETY: `arrived` makes async-signal-safe calls only: it does not allocate, lock or panic.
-            unsafe { signal_hook_registry::register_sigaction(number, handler) }?;
-        }
-    }
-    unblock_all()?;
-    // The handlers use the write end for as long as the process lives.
-    std::mem::forget(write_end);
-    Ok(Installed { wake })
+    let handler = move |info: &libc::siginfo_t| arrived(number, info, owner, pipe);
+    // SAFETY: `arrived` makes async-signal-safe calls only: it does not allocate, lock or panic.
+    unsafe { signal_hook_registry::register_sigaction(number, handler) }?;
+    Ok(())
 }
 
 /// Ignores every signal that can be ignored. For the guard, which must not end before we do.
@@ -111,12 +118,6 @@ pub fn leave_to_the_main_thread() {
 #[must_use]
 pub fn have_come() -> bool {
     PENDING.load(Ordering::SeqCst) | TYPED.load(Ordering::SeqCst) != 0
-}
-
-/// A platform may start us with signals blocked, which we would then never see.
-fn unblock_all() -> io::Result<()> {
-    SigSet::empty().thread_set_mask()?;
-    Ok(())
 }
 
 /// The body of each handler.
@@ -172,19 +173,36 @@ pub enum Origin {
 #[derive(Debug)]
 pub struct Signals {
     wake: AsyncFd<OwnedFd>,
+    /// Until there are handlers.
+    held: Option<HandlersEnd>,
 }
 
-impl Installed {
+impl Held {
     /// Ties the signals to the running event loop.
     ///
     /// # Errors
     /// When the loop's reactor refuses the pipe.
     pub fn attach(self) -> io::Result<Signals> {
-        Ok(Signals { wake: watch(self.wake, Interest::READABLE)? })
+        Ok(Signals { wake: watch(self.wake, Interest::READABLE)?, held: Some(self.pipe) })
     }
 }
 
 impl Signals {
+    /// Lets those come that were held back, and all that follow; also those that the platform has started us with blocked.
+    ///
+    /// # Errors
+    /// When a handler cannot be set.
+    pub fn listen(&mut self) -> io::Result<()> {
+        if let Some(pipe) = self.held.take() {
+            let others = (1..=i32::from(Signal::MAX)).filter(|number| *number != libc::SIGCHLD);
+            others
+                .filter(|number| !NOT_OURS.contains(number))
+                .try_for_each(|number| install(number, pipe))?;
+        }
+        SigSet::empty().thread_set_mask()?;
+        Ok(())
+    }
+
     /// Takes all that have come.
     pub fn take(&mut self) -> Vec<Arrived> {
         take_pending()

@@ -1,9 +1,8 @@
 //! Starting a worker: what is to be executed, and what can go wrong.
 //!
-//! std forks and reports a failure; the steps of the child, the exec included, are ours, so that a failure names its
-//! stage, variables such as `LISTEN_PID` can have the child's own pid, and the program is the one that was looked up. Everything the child needs
-//! is computed before the fork: it allocates nothing, takes no lock and reads no environment.
-#![expect(unsafe_code, reason = "std runs our steps in the child only on our word that they are safe there")]
+//! All of it is ours, and not std's: a failure names its stage, variables such as `LISTEN_PID` can have the child's own
+//! pid, the program is the one that was looked up, and the child shares our memory until the exec, instead of a copy. Everything the child
+//! needs is computed before: it allocates nothing, takes no lock and reads no environment.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -11,9 +10,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -24,6 +21,7 @@ use super::filter::Filter;
 use super::passing;
 use crate::process::Pid;
 
+mod child;
 mod steps;
 
 /// What is to be executed, and how.
@@ -92,11 +90,10 @@ pub enum SpawnError {
     },
 }
 
-/// The steps of the child, in their order. The number travels with the errno through std's pipe.
+/// The steps of the child, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Stage {
-    Fork = 0,
+    Fork,
     Group,
     Parent,
     Terminal,
@@ -105,31 +102,6 @@ pub enum Stage {
     Filter,
     Limits,
     Execute,
-}
-
-impl Stage {
-    const ALL: [Self; 9] = [
-        Self::Fork,
-        Self::Group,
-        Self::Parent,
-        Self::Terminal,
-        Self::Directory,
-        Self::Descriptors,
-        Self::Filter,
-        Self::Limits,
-        Self::Execute,
-    ];
-
-    /// Stage and errno in one positive int, which std carries from the child to us.
-    fn pack(self, errno: Errno) -> io::Error {
-        io::Error::from_raw_os_error((self as i32) << 16 | errno as i32)
-    }
-
-    fn unpack(error: &io::Error) -> (Self, Errno) {
-        let packed = error.raw_os_error().unwrap_or(libc::EIO);
-        let stage = usize::try_from(packed >> 16).ok().and_then(|n| Self::ALL.get(n)).copied();
-        (stage.unwrap_or(Self::Fork), Errno::from_raw(packed & 0xffff))
-    }
 }
 
 impl fmt::Display for Stage {
@@ -179,43 +151,38 @@ impl SpawnError {
 }
 
 /// Starts the worker. To be called from the one thread that lives as long as the process: the worker is killed when
-/// the thread that forked it ends (PR_SET_PDEATHSIG).
+/// the thread that started it ends (PR_SET_PDEATHSIG).
 ///
 /// # Errors
 /// Says which stage failed; there is no process then.
 pub fn spawn(order: Order<'_>) -> Result<Child, SpawnError> {
     let program = find(&order)?;
     let pipes_failed = |source| SpawnError::Pipes { program: program.display().to_string(), source };
-    let mut command = Command::new(&program);
-    command.stdin(match order.stdin {
-        Stdin::Null => nothing_to_read().map_err(pipes_failed)?,
-        Stdin::Inherit | Stdin::Terminal => Stdio::inherit(),
-    });
-    let (stdout, stderr) = match order.output {
+    let stdin = match order.stdin {
+        Stdin::Null => Some(nothing_to_read().map_err(pipes_failed)?),
+        Stdin::Inherit | Stdin::Terminal => None,
+    };
+    let (out, err) = match order.output {
         Output::Inherit => (None, None),
         Output::Pipes => {
-            let (out, out_end) = output_pipe().map_err(pipes_failed)?;
-            let (err, err_end) = output_pipe().map_err(pipes_failed)?;
-            command.stdout(out_end).stderr(err_end);
-            (Some(out), Some(err))
+            (Some(output_pipe().map_err(pipes_failed)?), Some(output_pipe().map_err(pipes_failed)?))
         }
     };
     let (ours, theirs) = match order.filter {
         Some(_) => passing::pair().map(|(a, b)| (Some(a), Some(b))).map_err(pipes_failed)?,
         None => (None, None),
     };
-    let mut child = Steps::prepare(&program, &order, theirs.as_ref().map(AsRawFd::as_raw_fd));
-    // SAFETY: `Steps::run` makes async-signal-safe calls only; see its parts.
-    unsafe { command.pre_exec(move || child.run()) };
-    let spawned = command.spawn().map_err(|error| failure(&error, &program, order.directory))?;
-    drop(theirs);
-    let pid = Pid::new(i32::try_from(spawned.id()).expect("a pid is a positive int"));
+    let raw = |fd: Option<&OwnedFd>| fd.map(AsRawFd::as_raw_fd);
+    let write_end = |pipe: &Option<(OwnedFd, OwnedFd)>| raw(pipe.as_ref().map(|(_, write_end)| write_end));
+    let streams = [raw(stdin.as_ref()), write_end(&out), write_end(&err)];
+    let mut steps = Steps::prepare(&program, &order, streams, raw(theirs.as_ref()));
+    let pid = child::start(&mut steps).map_err(|failed| failure(failed, &program, order.directory))?;
     let listener = ours.map(|channel| passing::receive(&channel));
-    Ok(Child { pid, stdout, stderr, listener })
+    let read_end = |pipe: Option<(OwnedFd, OwnedFd)>| pipe.map(|(read_end, _)| read_end);
+    Ok(Child { pid, stdout: read_end(out), stderr: read_end(err), listener })
 }
 
-fn failure(error: &io::Error, program: &Path, directory: Option<&Path>) -> SpawnError {
-    let (stage, errno) = Stage::unpack(error);
+fn failure((stage, errno): (Stage, Errno), program: &Path, directory: Option<&Path>) -> SpawnError {
     let what = match (stage, directory) {
         (Stage::Directory, Some(directory)) => directory,
         _ => program,
@@ -231,10 +198,10 @@ fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// /dev/null; in a root directory without it, a pipe that nobody writes to.
-fn nothing_to_read() -> io::Result<Stdio> {
+fn nothing_to_read() -> io::Result<OwnedFd> {
     match File::open("/dev/null") {
         Ok(null) => Ok(null.into()),
-        Err(_) => Ok(pipe2(OFlag::O_CLOEXEC)?.0.into()),
+        Err(_) => Ok(pipe2(OFlag::O_CLOEXEC)?.0),
     }
 }
 
@@ -266,6 +233,10 @@ fn find(order: &Order<'_>) -> Result<PathBuf, SpawnError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
+    use nix::sys::signal::SigSet;
+
     use super::*;
 
     fn stage(stage: Stage, errno: Errno) -> SpawnError {
@@ -281,6 +252,47 @@ mod tests {
         );
         let told = stage(Stage::Directory, Errno::EACCES).describe();
         assert_eq!(told, "cannot change to the directory `./server`: permission denied");
+    }
+
+    fn order<'a>(program: &'a str, arguments: &'a [OsString], own_pid: &'a [&'static str]) -> Order<'a> {
+        Order {
+            program: OsStr::new(program),
+            arguments,
+            environment: &[],
+            directory: None,
+            stdin: Stdin::Null,
+            output: Output::Pipes,
+            extra: None,
+            own_pid,
+            filter: None,
+        }
+    }
+
+    #[test]
+    fn the_child_is_told_its_pid_and_speaks_through_its_pipe() {
+        let arguments = ["-c", "echo $$ $LISTEN_PID"].map(OsString::from);
+        let child = spawn(order("/bin/sh", &arguments, &["LISTEN_PID"])).unwrap();
+        let pid = nix::unistd::Pid::from_raw(child.pid.as_raw());
+        assert_eq!(nix::sys::wait::waitpid(pid, None), Ok(nix::sys::wait::WaitStatus::Exited(pid, 0)));
+        let mut said = String::new();
+        File::from(child.stdout.unwrap()).read_to_string(&mut said).unwrap();
+        assert_eq!(said, format!("{pid} {pid}\n"));
+    }
+
+    #[test]
+    fn a_child_that_cannot_be_executed_names_the_stage_and_leaves_our_signals_as_they_were() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = directory.path().join("script");
+        std::fs::write(&script, "#!/no/such/interpreter\n").unwrap();
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let before = SigSet::thread_get_mask().unwrap();
+        let error = spawn(order(script.to_str().unwrap(), &[], &[])).unwrap_err();
+        assert!(
+            matches!(error, SpawnError::Stage { stage: Stage::Execute, errno: Errno::ENOENT, .. }),
+            "{error:?}"
+        );
+        assert_eq!(error.status(), 127);
+        assert_eq!(SigSet::thread_get_mask().unwrap(), before);
     }
 
     #[test]

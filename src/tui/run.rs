@@ -57,6 +57,12 @@ impl<E: std::error::Error + 'static> MonitError<E> {
     }
 }
 
+fn heard_signals() -> io::Result<Signals> {
+    let mut signals = signals::hold()?.attach()?;
+    signals.listen()?;
+    Ok(signals)
+}
+
 /// Shows the dashboard until the user quits it. Gives the status to exit with: that of success, or of the signal that
 /// ended it. Installs handlers for signals, so it is to be called once in a process, and from its one thread.
 ///
@@ -68,8 +74,7 @@ pub async fn run<S: Source>(source: S, look: Look) -> Result<u8, MonitError<S::E
     }
     let apps = source.apps().await.map_err(MonitError::Source)?;
     let system = |what| move |source| MonitError::System { what, source };
-    let signals = signals::install().and_then(signals::Installed::attach);
-    let signals = signals.map_err(system("watch for signals"))?;
+    let signals = heard_signals().map_err(system("watch for signals"))?;
     let keyboard = Keyboard::of_standard_input().map_err(system("watch the keyboard"))?;
     let screen = Screen::enter().map_err(system("take the terminal"))?;
     let dashboard = Dashboard::new(source, look, screen);

@@ -1,10 +1,10 @@
-//! What the child does between fork and exec, with everything it needs at hand.
+//! What the child does between its birth and its exec, with everything it needs at hand.
 //!
-//! It allocates nothing, takes no lock, reads no environment, and makes async-signal-safe calls only.
-#![expect(unsafe_code, reason = "the steps between fork and exec are raw system calls")]
+//! It allocates nothing, takes no lock, reads no environment, and makes async-signal-safe calls only. What it writes to
+//! memory, it writes to ours.
+#![expect(unsafe_code, reason = "the steps before the exec are raw system calls")]
 
 use std::ffi::{CString, OsStr, OsString};
-use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::sys::descriptors::{self, Limit};
 use crate::sys::filter::Filter;
 use crate::sys::{low_fds, passing};
 
-/// The steps, prepared before the fork.
+/// The steps, prepared beforehand.
 pub(super) struct Steps {
     program: CString,
     arguments: CStrings,
@@ -28,6 +28,8 @@ pub(super) struct Steps {
     own_pid: Vec<(usize, usize)>,
     directory: Option<CString>,
     terminal: bool,
+    /// What becomes its standard input, output and error; ours stay where there is none.
+    streams: [Option<RawFd>; 3],
     extra: Option<RawFd>,
     filter: Option<(Filter, RawFd)>,
     descriptors: Option<Limit>,
@@ -38,7 +40,12 @@ pub(super) struct Steps {
 const ANY_PID: &str = "0000000000";
 
 impl Steps {
-    pub(super) fn prepare(program: &Path, order: &Order<'_>, channel: Option<RawFd>) -> Self {
+    pub(super) fn prepare(
+        program: &Path,
+        order: &Order<'_>,
+        streams: [Option<RawFd>; 3],
+        channel: Option<RawFd>,
+    ) -> Self {
         let path = program.as_os_str();
         let arguments = || order.arguments.iter().map(OsString::as_os_str);
         let is_own = |name: &OsStr| order.own_pid.iter().any(|own| name == *own);
@@ -55,6 +62,7 @@ impl Steps {
             own_pid,
             directory: order.directory.map(|directory| c_string(directory.as_os_str())),
             terminal: order.stdin == Stdin::Terminal,
+            streams,
             extra: order.extra.map(|fd| fd.as_raw_fd()),
             filter: order.filter.zip(channel),
             descriptors: descriptors::given(),
@@ -63,7 +71,14 @@ impl Steps {
     }
 
     /// Runs in the child. Returns only if something failed.
-    pub(super) fn run(&mut self) -> io::Result<()> {
+    pub(super) fn run(&mut self) -> (Stage, Errno) {
+        match self.prepare_exec() {
+            Ok(()) => (Stage::Execute, self.execute()),
+            Err(failure) => failure,
+        }
+    }
+
+    fn prepare_exec(&mut self) -> Result<(), (Stage, Errno)> {
         step(Stage::Group, lead_a_group)?;
         step(Stage::Parent, || self.die_with_parent())?;
         step(Stage::Terminal, || self.take_terminal())?;
@@ -73,7 +88,7 @@ impl Steps {
         step(Stage::Filter, || self.install_filter())?;
         step(Stage::Limits, || self.limit_descriptors())?;
         self.write_own_pid();
-        Err(Stage::Execute.pack(self.execute()))
+        Ok(())
     }
 
     /// The worker is not to outlive us. If we were gone before the call, nobody would tell it, so look.
@@ -104,13 +119,17 @@ impl Steps {
         }
     }
 
-    /// dup2(2) makes a descriptor that survives the exec, unlike every other one of ours.
+    /// dup2(2) makes a descriptor that survives the exec, unlike every other one of ours. None of ours has such a number:
+    /// they are taken from the start (`low_fds`).
     fn place_descriptors(&self) -> Result<i32, Errno> {
-        match self.extra {
-            // SAFETY: dup2(2) on a descriptor that the order borrows; the target number is reserved for it (`low_fds`).
-            Some(fd) => Errno::result(unsafe { libc::dup2(fd, low_fds::FIRST) }),
-            None => Ok(0),
+        let streams = self.streams.iter().copied().zip(0..);
+        for (fd, number) in streams.chain([(self.extra, low_fds::FIRST)]) {
+            if let Some(fd) = fd {
+                // SAFETY: dup2(2) on a descriptor that whoever prepared us holds open.
+                Errno::result(unsafe { libc::dup2(fd, number) })?;
+            }
         }
+        Ok(0)
     }
 
     /// A filter that is refused is not the end of the worker: the parent is told the errno instead.
@@ -160,8 +179,8 @@ fn lead_a_group() -> Result<i32, Errno> {
     Errno::result(unsafe { libc::setpgid(0, 0) })
 }
 
-fn step(stage: Stage, action: impl FnOnce() -> Result<i32, Errno>) -> io::Result<()> {
-    action().map(drop).map_err(|errno| stage.pack(errno))
+fn step(stage: Stage, action: impl FnOnce() -> Result<i32, Errno>) -> Result<(), (Stage, Errno)> {
+    action().map(drop).map_err(|errno| (stage, errno))
 }
 
 /// Default dispositions for all signals and an empty mask, whatever we or the platform have set. Two numbers cannot be
@@ -198,11 +217,6 @@ struct CStrings {
     strings: Vec<Vec<u8>>,
     pointers: Vec<*const libc::c_char>,
 }
-
-// SAFETY: the pointers lead into `strings`, which move along with them and are not reallocated.
-unsafe impl Send for CStrings {}
-// SAFETY: as above; shared access only reads.
-unsafe impl Sync for CStrings {}
 
 impl CStrings {
     fn new<'a>(texts: impl Iterator<Item = &'a OsStr>) -> Self {
