@@ -17,7 +17,7 @@ VARIANTS = [
 ]
 PROMISED = [EVEN, EVEN_UVICORN]
 # Between two connections of the few, and two changes among the many, in seconds.
-PAUSE, CHURN_PAUSE, CHURN = 0.005, 0.004, 1.0
+PAUSE, CHURN_PAUSE, CHURN, REST = 0.005, 0.004, 1.0, 0.5
 
 
 def measure(binary, options, report):
@@ -52,8 +52,8 @@ def fullest(held):
     counts = Counter(worker for _, worker in held)
     for client, _ in held:
         client.close()
-    # They are gone for the server, too, when the next ones come.
-    time.sleep(0.2)
+    # They are gone for the server, too, when the next ones come, and it has rested as between one crowd and the next.
+    time.sleep(REST)
     return max(counts.values()) / (len(held) / INSTANCES)
 
 
