@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod driver;
+pub mod ecosystem;
 pub mod exit;
 pub mod facts;
 pub mod handover;

@@ -7,6 +7,7 @@ pub mod background;
 pub mod channel;
 pub mod descriptors;
 pub mod diag;
+pub mod evaluation;
 pub mod filter;
 pub mod guard;
 pub mod inherited;

@@ -1,0 +1,36 @@
+//! From a document to app declarations, and from these to words of a command line. Pure.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `key` | what is known of a key: its names, its type, what becomes of it |
+//! | `keys` | the table of all keys: the parser, the documentation and the JSON Schema are made from it |
+//! | `app` | an app as it was declared |
+//! | `value` | the types of values |
+//! | `text`, `yaml` | a file's text as a document |
+//! | `read` | a document as declarations |
+//! | `problem` | what is wrong, or worth a line |
+//! | `select` | which of the apps are meant |
+//! | `environment`, `dotenv` | an app's environment |
+//! | `translate` | a declaration as words |
+//! | `schema`, `page`, `example` | the JSON Schema, the table of the documentation, and what `pmr init` writes |
+//! | `stack` | where in a configuration file an error was thrown |
+
+pub mod app;
+pub mod dotenv;
+pub mod environment;
+pub mod example;
+pub mod key;
+pub mod keys;
+pub mod page;
+pub mod problem;
+pub mod read;
+pub mod schema;
+pub mod select;
+pub mod stack;
+pub mod text;
+pub mod translate;
+pub mod value;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
