@@ -8,6 +8,7 @@ use std::io;
 use crate::cli::args::UsageError;
 use crate::config::problem::Problem;
 use crate::config::resolve::ResolveError;
+use crate::ecosystem::files::LoadError;
 
 /// Stopped on request and every worker ended in time; or the app is done.
 pub const OK: u8 = 0;
@@ -35,6 +36,16 @@ pub enum Error {
     Usage(#[from] UsageError),
     #[error(transparent)]
     Resolve(#[from] ResolveError),
+    #[error(transparent)]
+    File(#[from] LoadError),
+    /// One of the apps of a configuration file.
+    #[error("cannot start the app `{name}` of `{file}`")]
+    App {
+        name: String,
+        file: String,
+        #[source]
+        source: Box<Error>,
+    },
     /// The system refused something without which nothing can be run.
     #[error("cannot {what}")]
     System {
@@ -51,6 +62,12 @@ impl Error {
         match self {
             Self::Usage(_) => USAGE,
             Self::System { .. } => SYSTEM,
+            Self::File(_) => CONFIGURATION,
+            Self::App { source, .. } => match source.status() {
+                // Not the command line, but the words that the file made.
+                USAGE => CONFIGURATION,
+                status => status,
+            },
             Self::Resolve(ResolveError::Problems(problems)) if problems.iter().all(Problem::is_usage) => {
                 USAGE
             }
@@ -64,7 +81,8 @@ impl Error {
     pub fn problems(&self) -> &[Problem] {
         match self {
             Self::Resolve(ResolveError::Problems(problems)) => problems,
-            Self::Resolve(_) | Self::Usage(_) | Self::System { .. } => &[],
+            Self::App { source, .. } => source.problems(),
+            Self::Resolve(_) | Self::Usage(_) | Self::File(_) | Self::System { .. } => &[],
         }
     }
 
@@ -73,6 +91,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Usage(error) => error.hint(),
+            Self::File(error) => error.hint(),
+            Self::App { source, .. } => source.hint(),
             Self::Resolve(ResolveError::ConfigurationFile(_)) => {
                 Some("name the app's own file instead, as in `pmr-runtime server.js`".to_owned())
             }
@@ -92,7 +112,10 @@ pub fn render(error: &Error) -> String {
     if let Error::Usage(UsageError::NoCommand { help }) = error {
         return help.clone();
     }
-    let details: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+    let mut details: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+    if let Error::File(error) = error {
+        details.extend(error.details());
+    }
     words(error, &details, error.hint().as_deref())
 }
 

@@ -134,6 +134,15 @@ pub struct CommandSpec {
     pub environment: BTreeMap<OsString, OsString>,
 }
 
+/// Variables that differ from one instance of an app to the next, besides those that every worker has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbered {
+    /// One that holds the instance's number.
+    pub instance_var: Option<String>,
+    /// One whose whole number goes up by one with each instance.
+    pub increment_var: Option<String>,
+}
+
 /// When a worker that has ended is replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartPolicy {

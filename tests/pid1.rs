@@ -215,3 +215,24 @@ fn it_serves_where_there_is_nothing_else_but_proc_and_dev_null() {
     http_pids(&runtime, 2, port);
     runtime.stops();
 }
+
+#[test]
+fn a_configuration_file_is_evaluated_and_what_that_started_is_reaped() {
+    let launch = Launch::new(["ecosystem.config.js"]).process_one();
+    // A process of the file's own, which outlives the evaluation and becomes ours.
+    let file =
+        "require('child_process').spawn('sleep', ['0.2'], { detached: true, stdio: 'ignore' }).unref();
+                module.exports = { apps: [{ name: 'web', script: 'app.js', kill_timeout: '5s' }] };";
+    std::fs::write(launch.home().join("ecosystem.config.js"), file).unwrap();
+    std::fs::write(
+        launch.home().join("app.js"),
+        "setInterval(() => {}, 1000); console.log('up ' + process.ppid);",
+    )
+    .unwrap();
+    let directory = launch.home().to_owned();
+    let mut runtime = launch.directory(directory).spawn();
+    runtime.stdout_line("up 1");
+    runtime.until("the end of all but the app", || (runtime.workers().len() == 1).then_some(()));
+    runtime.until("the last zombie's end", || (processes::zombies(runtime.pid()) == 0).then_some(()));
+    runtime.stops();
+}

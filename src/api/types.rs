@@ -332,6 +332,30 @@ pub struct StartRequest {
     /// Where the client is; the app runs there unless `--cwd` says otherwise.
     pub directory: Text,
     pub environment: Environment,
+    /// What a configuration file says of the app beside its words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Declared>,
+}
+
+/// What a configuration file says of an app beside its words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// The file, for people.
+    pub file: String,
+    /// The app's name in it.
+    pub app: String,
+    /// Which options among the words are the file's: `kill-timeout`.
+    #[serde(default)]
+    pub settings: Vec<String>,
+    /// What becomes of the environment; a variable without a value is taken out.
+    #[serde(default)]
+    pub variables: Vec<(Text, Option<Text>)>,
+    /// A further variable for the instance's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_var: Option<String>,
+    /// A variable whose whole number goes up by one with each instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub increment_var: Option<String>,
 }
 
 /// By which rules the words of a command line are read.

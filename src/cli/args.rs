@@ -4,16 +4,18 @@
 //! interpreter, and after `start`, pm2's grammar holds: our options may follow the file, and `--` ends them.
 //! Values stay text; `config::resolve` judges them.
 
+mod configuration;
 mod usage;
 
 use std::ffi::OsString;
 use std::path::Path;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::config::interpreter;
 use crate::config::raw::{Flags, Invocation};
+use crate::ecosystem::declaration::select::FileRequest;
 pub use usage::UsageError;
 
 /// Our own options. Every one has a twin in the environment, named in its help. What only refines another is hidden there,
@@ -136,7 +138,8 @@ pub struct Options {
 const USAGE: &str = "\
 pmr-runtime [OPTIONS] COMMAND [ARGS]...
        pmr-runtime [OPTIONS] FILE [OPTIONS] [-- ARGS...]
-       pmr-runtime start [OPTIONS] FILE [OPTIONS] [-- ARGS...]";
+       pmr-runtime start [OPTIONS] FILE [OPTIONS] [-- ARGS...]
+       pmr-runtime start [OPTIONS] [ecosystem.config.js] [--only APP,APP] [--env NAME]";
 
 const EXAMPLES: &str = "\
 A flag goes before its variable. With neither WEB_CONCURRENCY nor PORT set, one worker runs.
@@ -188,6 +191,8 @@ struct FileLine {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     Run(Box<Invocation>),
+    /// The apps of a configuration file.
+    Configuration(Box<FileRequest>),
     /// `--help`: this text is to be shown.
     Help(String),
     /// `--version`: this text is to be shown.
@@ -204,9 +209,11 @@ pub fn parse(
     is_file: &dyn Fn(Option<&Path>, &Path) -> bool,
 ) -> Result<Request, UsageError> {
     let mut argv: Vec<OsString> = argv.into_iter().collect();
-    let line: CommandLine = match read(CommandLine::command(), &argv)? {
-        Read::Line(line) => line,
-        Read::Asked(request) => return Ok(request),
+    let line: CommandLine = match read(CommandLine::command(), &argv) {
+        Ok(Read::Line(line)) => line,
+        Ok(Read::Asked(request)) => return Ok(request),
+        // What is said of a configuration file may stand before it.
+        Err(error) => return configuration::line(&argv, false, is_file).unwrap_or(Err(error)),
     };
     let Some(command) = line.words.first() else {
         return Err(UsageError::NoCommand { help: help() });
@@ -220,6 +227,9 @@ pub fn parse(
     }
     if start {
         argv.remove(first);
+    }
+    if let Some(outcome) = configuration::line(&argv, start, is_file) {
+        return outcome;
     }
     file_line(&argv, start)
 }
@@ -273,9 +283,15 @@ enum Read<T> {
 }
 
 fn read<T: FromArgMatches>(command: clap::Command, argv: &[OsString]) -> Result<Read<T>, UsageError> {
-    let parsed = command.try_get_matches_from(argv).and_then(|matches| T::from_arg_matches(&matches));
-    match parsed {
-        Ok(line) => Ok(Read::Line(line)),
+    match matches(command, argv)? {
+        Read::Line(matches) => Ok(Read::Line(T::from_arg_matches(&matches)?)),
+        Read::Asked(request) => Ok(Read::Asked(request)),
+    }
+}
+
+fn matches(command: clap::Command, argv: &[OsString]) -> Result<Read<ArgMatches>, UsageError> {
+    match command.try_get_matches_from(argv) {
+        Ok(matches) => Ok(Read::Line(matches)),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp => Ok(Read::Asked(Request::Help(help()))),
             ErrorKind::DisplayVersion => Ok(Read::Asked(Request::Version(error.to_string()))),

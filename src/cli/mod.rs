@@ -1,7 +1,9 @@
 //! The command line: what people type, and what they are answered.
 
 pub mod args;
+mod beginning;
 mod control;
+mod declared;
 mod outputs;
 mod plan;
 mod render;

@@ -7,16 +7,15 @@ use std::path::Path;
 
 use crate::config::settings::{LogFormat, Settings};
 use crate::config::sources::Sources;
-use crate::driver::{Plan, own_log};
+use crate::driver::own_log;
 use crate::logs::{self, Closed, Format, Outputs, Prefix, StreamSettings};
 
-/// In the foreground: our standard output and error.
+/// In the foreground: our standard output and error. `several` says whether there are several workers.
 pub(super) fn of_foreground(
     settings: &Settings,
-    plan: &Plan,
+    several: bool,
     sources: &Sources,
 ) -> io::Result<(Outputs, Closed)> {
-    let several = plan.app.instances.get() > 1;
     let colours = allows_colour(sources);
     let stream = |is_terminal: bool| StreamSettings {
         prefix: if several || is_terminal { Prefix::AppAndInstance } else { Prefix::None },

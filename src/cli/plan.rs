@@ -2,6 +2,7 @@
 //! shared, whether the agent can be had.
 
 use std::cell::{Cell, OnceCell};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use super::args::{self, Request};
 use crate::api::types::{Grammar, Problem, SettingView, StartRequest};
 use crate::config::interpreter;
 use crate::config::problem::Origin;
+use crate::config::resolve::ResolveError;
 use crate::config::setting;
 use crate::config::settings::{LogFormat, Settings};
 use crate::config::sources::Sources;
@@ -21,7 +23,7 @@ use crate::handover::cluster::recognise::{Recognised, recognise};
 use crate::handover::cluster::spawn::VARIABLES;
 use crate::handover::environment;
 use crate::spec::{
-    AppSpec, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy, ListeningHeard, ReadySign,
+    AppSpec, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy, ListeningHeard, Numbered, ReadySign,
     ReloadStrategy, Share,
 };
 use crate::sys::filter::Probe;
@@ -55,12 +57,52 @@ pub(super) fn plan_anew(
     request: &StartRequest,
     company: Company,
 ) -> Result<Plan, Problem> {
-    let environment =
-        request.environment.iter().cloned().map(|(name, value)| (name.into(), value.into())).collect();
+    let settings = settle(sources, request).map_err(|error| as_problem(&error))?;
+    Ok(plan_of(&settings, request, interception, company))
+}
+
+/// The settings of what is asked for, in its own surroundings.
+///
+/// # Errors
+/// All that is wrong with it.
+pub(super) fn settle(sources: &Sources, request: &StartRequest) -> Result<Settings, Error> {
     let directory = PathBuf::from(OsString::from(request.directory.clone()));
-    let sources = sources.for_another(environment, directory);
-    let settings = read(&sources, request).map_err(|error| as_problem(&error))?;
-    Ok(prepare(&settings, interception, company))
+    read(&sources.for_another(environment_of(request), directory), request)
+}
+
+fn environment_of(request: &StartRequest) -> BTreeMap<OsString, OsString> {
+    let given = request.environment.iter().cloned();
+    let mut environment: BTreeMap<_, _> = given.map(|(name, value)| (name.into(), value.into())).collect();
+    for (name, value) in request.declared.iter().flat_map(|declared| declared.variables.iter().cloned()) {
+        match value {
+            Some(value) => drop(environment.insert(name.into(), value.into())),
+            None => drop(environment.remove(&OsString::from(name))),
+        }
+    }
+    environment
+}
+
+/// Decides, with what a configuration file says beside the words.
+pub(super) fn plan_of(
+    settings: &Settings,
+    request: &StartRequest,
+    interception: &Interception,
+    company: Company,
+) -> Plan {
+    let mut plan = prepare(settings, interception, company);
+    let Some(declared) = &request.declared else { return plan };
+    plan.numbered = Numbered {
+        instance_var: declared.instance_var.clone(),
+        increment_var: declared.increment_var.clone(),
+    };
+    if declared.increment_var.as_deref() == Some("PORT") {
+        // Each instance listens on a port of its own.
+        plan.app.readiness.port = None;
+    }
+    for setting in plan.settings.iter_mut().filter(|setting| declared.settings.contains(&setting.name)) {
+        setting.origin.clone_from(&declared.file);
+    }
+    plan
 }
 
 fn read(sources: &Sources, request: &StartRequest) -> Result<Settings, Error> {
@@ -74,6 +116,9 @@ fn read(sources: &Sources, request: &StartRequest) -> Result<Settings, Error> {
             let instances = request.instances.map(|instances| instances.to_string().into());
             flags.instances = instances.or(flags.instances.take());
             Ok(sources.resolve(*invocation)?)
+        }
+        Request::Configuration(request) => {
+            Err(ResolveError::ConfigurationFile(request.file.display().to_string()).into())
         }
         Request::Help(help) | Request::Version(help) => Err(args::UsageError::NoCommand { help }.into()),
     }
@@ -124,6 +169,7 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
         settings: setting_views(settings),
         warnings,
         sizing: settings.sizing.to_string(),
+        numbered: Numbered::default(),
         app,
     }
 }

@@ -10,20 +10,19 @@ use std::time::Duration;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::{self, Request};
+use super::beginning::Beginning;
 use super::control::{self, Wiring};
 use super::outputs;
-use super::plan::{self, Interception};
+use super::plan::Interception;
 use super::resume;
 use super::surroundings;
 use super::verbs;
-use crate::config::settings::Settings;
 use crate::config::sources::Sources;
 use crate::control::Server;
 use crate::driver::handle::handle;
 use crate::driver::{Driver, Plan};
 use crate::exit::{self, Error};
 use crate::logs::{Closed, Outputs};
-use crate::spec::Company;
 use crate::sys::filter::Filter;
 use crate::sys::signals::{self, Held};
 use crate::sys::{descriptors, guard, low_fds, replace, subreaper};
@@ -69,8 +68,8 @@ fn is_guard() -> bool {
 
 /// What is to be run.
 enum Job {
-    /// An app in the foreground.
-    App(Box<Settings>),
+    /// Apps in the foreground: one, or those of a configuration file.
+    Apps(Beginning),
     /// No app yet: those that clients add, with state and logs in this directory.
     Daemon(PathBuf),
 }
@@ -89,7 +88,8 @@ fn start(signals: Held, state: Option<OwnedFd>) -> Result<u8, Error> {
         Some(home) => Job::Daemon(home),
         None => {
             match args::parse(std::env::args_os(), &|directory, file| sources.is_file(directory, file))? {
-                Request::Run(invocation) => Job::App(Box::new(sources.resolve(*invocation)?)),
+                Request::Run(invocation) => Job::Apps(Beginning::of_words(*invocation, &sources)?),
+                Request::Configuration(request) => Job::Apps(Beginning::of_file(&request, &sources)?),
                 Request::Help(text) | Request::Version(text) => return Ok(print(&text)),
             }
         }
@@ -131,22 +131,20 @@ async fn supervise(
     interception: Rc<Interception>,
     reserved: Vec<OwnedFd>,
 ) -> Result<u8, Error> {
-    let (outputs, plan) = match &job {
-        Job::App(settings) => {
-            let plan = plan::prepare(settings, &interception, Company::None);
-            let outputs = outputs::of_foreground(settings, &plan, &sources);
-            (outputs, Some(plan))
+    let (outputs, apps) = match &job {
+        Job::Apps(beginning) => {
+            let apps = beginning.plans(&interception);
+            let several = apps.iter().map(|(_, plan)| plan.app.instances.get()).sum::<u32>() > 1;
+            (outputs::of_foreground(beginning.settings(), several, &sources), apps)
         }
-        Job::Daemon(home) => (outputs::of_background(home), None),
+        Job::Daemon(home) => (outputs::of_background(home), Vec::new()),
     };
     let outputs: (Outputs, Closed) = outputs.map_err(system("open the outputs"))?;
     let _set_once = tracing::subscriber::set_global_default(outputs.0.subscriber(level(&job)));
-    if let Some(plan) = &plan {
-        tell(plan);
-    }
+    apps.iter().for_each(|(_, plan)| tell(plan));
     let signals = signals.attach().map_err(system("watch for signals"))?;
     let home = match &job {
-        Job::App(_) => None,
+        Job::Apps(_) => None,
         Job::Daemon(home) => Some(home.clone()),
     };
     let (handle, end) = handle();
@@ -154,9 +152,9 @@ async fn supervise(
     let surroundings = surroundings::of(sources, interception, home, level(&job).to_string());
     let mut driver = Driver::new(surroundings, signals, outputs, reserved, end);
     // A mere init is for its program alone.
-    let is_open = !plan.as_ref().is_some_and(|plan| plan.app.is_init());
-    if let Some(plan) = plan {
-        driver.add(surroundings::first_definition(), plan, None).map_err(system("open log files"))?;
+    let is_open = !apps.iter().any(|(_, plan)| plan.app.is_init());
+    for (definition, plan) in apps {
+        driver.add(definition, plan, None).map_err(system("open log files"))?;
     }
     let server = if is_open { control::open(wiring, &mut driver) } else { None };
     run_to_its_end(driver, server).await
@@ -183,7 +181,7 @@ fn tell(plan: &Plan) {
 
 fn level(job: &Job) -> LevelFilter {
     let level = match job {
-        Job::App(settings) => settings.log_level.as_str(),
+        Job::Apps(beginning) => beginning.settings().log_level.as_str(),
         Job::Daemon(_) => "info",
     };
     level.parse().unwrap_or(LevelFilter::INFO)

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use super::declared::directory;
 use super::plan::{self, Interception};
 use crate::api::text::Text;
 use crate::api::types::{Grammar, Mode, StartRequest};
@@ -44,12 +45,8 @@ pub(super) fn first_definition() -> StartRequest {
         environment: std::env::vars_os()
             .map(|(name, value)| (Text::from(name.as_os_str()), Text::from(value.as_os_str())))
             .collect(),
+        declared: None,
     }
-}
-
-/// Our own; the root where it was removed under us.
-fn directory() -> PathBuf {
-    std::env::current_dir().unwrap_or_else(|_removed| PathBuf::from("/"))
 }
 
 /// By /etc/passwd alone: the C library's way would load further libraries, which a static program must not. A user

@@ -62,8 +62,9 @@ pub fn choose(
 #[must_use]
 pub fn is_configuration(file: &Path) -> bool {
     let Some(name) = file.file_name().and_then(OsStr::to_str) else { return false };
-    let data =
-        ["json", "yaml", "yml", "toml"].iter().any(|extension| name.ends_with(&format!(".{extension}")));
+    let data = ["json", "json5", "yaml", "yml", "toml"]
+        .iter()
+        .any(|extension| name.ends_with(&format!(".{extension}")));
     let script =
         ["js", "cjs", "mjs", "ts"].iter().any(|extension| name.ends_with(&format!(".config.{extension}")));
     data || script
@@ -111,7 +112,14 @@ mod tests {
 
     #[test]
     fn configuration_files_are_known_by_their_names() {
-        for file in ["ecosystem.config.js", "conf/pm2.config.cjs", "processes.json", "apps.yml", "pmr.toml"] {
+        for file in [
+            "ecosystem.config.js",
+            "conf/pm2.config.cjs",
+            "processes.json",
+            "x.json5",
+            "apps.yml",
+            "pmr.toml",
+        ] {
             assert!(is_configuration(Path::new(file)), "{file}");
         }
         for file in ["server.js", "config.js", "json", "npm", ""] {

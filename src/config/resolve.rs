@@ -53,7 +53,7 @@ pub struct World<'a> {
 pub enum ResolveError {
     #[error("{}", summary(.0))]
     Problems(Vec<Problem>),
-    #[error("`{0}` is a configuration file, and these are not read yet")]
+    #[error("`{0}` is a configuration file, and no program")]
     ConfigurationFile(String),
     #[error("cannot run `{0}`: no such file")]
     NoSuchFile(String),

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::query::{bad_request, several};
 use crate::api::routes::{self, Route};
+use crate::api::text::Text;
 use crate::api::types::{
     Environment, Operation, Problem, ReloadRequest, RestartRequest, ScaleRequest, SignalRequest, StartRequest,
 };
@@ -88,6 +89,9 @@ pub fn start(body: &[u8]) -> Result<StartRequest, Problem> {
     let request: StartRequest = read(body)?;
     let nul = |word: &OsString| word.as_bytes().contains(&0);
     let mut problems = of_variables(&variables(request.environment.clone()));
+    let declared = request.declared.iter().flat_map(|declared| declared.variables.clone());
+    let declared = declared.map(|(name, value)| (name, value.unwrap_or_else(|| Text::Utf8(String::new()))));
+    problems.extend(of_variables(&variables(declared.collect())));
     if request.words.is_empty() {
         problems.push("`words`: found none, accepted: at least a COMMAND or a FILE".to_owned());
     }

@@ -122,6 +122,7 @@ mod tests {
             instances: None,
             directory: text(directory),
             environment: Vec::new(),
+            declared: None,
         }
     }
 

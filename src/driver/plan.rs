@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::api::types::{Mode, Problem, SettingView, StartRequest};
 use crate::handover::agent::Agent;
 use crate::handover::choose::Way;
-use crate::spec::{AppSpec, Company};
+use crate::spec::{AppSpec, Company, Numbered};
 
 /// How an app shall be run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
     /// The app, its instances as they shall really run.
     pub app: AppSpec,
+    #[serde(default)]
+    pub numbered: Numbered,
     pub way: Way,
     /// The port that the platform expects the app to listen on.
     pub port: Option<u16>,

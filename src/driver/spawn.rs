@@ -129,7 +129,8 @@ impl App {
     /// What a worker is told of its place.
     pub(super) fn place(&self, instance: InstanceId, generation: Generation) -> Place<'_> {
         let id = self.id_of(instance).unwrap_or(instance.0);
-        Place { app: self.name(), instance, id, generation, several: self.instances() > 1 }
+        let numbered = self.plan_of(generation).numbered.clone();
+        Place { app: self.name(), instance, id, generation, several: self.instances() > 1, numbered }
     }
 
     /// With one instance the app may read what we could read, from a terminal too. One that was added may not.

@@ -52,7 +52,7 @@ fn hints_stand_last() {
     hint: install one, or add its directory to PATH
     ");
     insta::assert_snapshot!(render(&ResolveError::ConfigurationFile("ecosystem.config.js".to_owned()).into()), @r"
-    error: `ecosystem.config.js` is a configuration file, and these are not read yet
+    error: `ecosystem.config.js` is a configuration file, and no program
     hint: name the app's own file instead, as in `pmr-runtime server.js`
     ");
     let extra = UsageError::ExtraWord { word: "3000".to_owned(), file: "server.js".to_owned(), start: false };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-use crate::spec::{Generation, InstanceId};
+use crate::spec::{Generation, InstanceId, Numbered};
 
 /// What a worker's own variables are made of.
 #[derive(Debug, Clone)]
@@ -15,6 +15,7 @@ pub struct Place<'a> {
     pub generation: Generation,
     /// Whether there are several instances, so that a server that would multiply by itself must not.
     pub several: bool,
+    pub numbered: Numbered,
 }
 
 /// The variables in the order in which the worker sees them: sorted by name. `extra` wins over all others.
@@ -25,6 +26,7 @@ pub fn of_worker(
     extra: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Vec<(OsString, OsString)> {
     let mut all = given.clone();
+    all.extend(incremented(given, place));
     let instance = place.instance.to_string();
     let mut set = |name: &str, value: &str| all.insert(OsString::from(name), OsString::from(value));
     set("PMR_APP", place.app);
@@ -34,11 +36,22 @@ pub fn of_worker(
     set("name", place.app);
     set("pm_id", &place.id.to_string());
     set("NODE_APP_INSTANCE", &instance);
+    if let Some(name) = &place.numbered.instance_var {
+        set(name, &instance);
+    }
     if place.several {
         set("WEB_CONCURRENCY", "1");
     }
     all.extend(extra);
     all.into_iter().collect()
+}
+
+/// The variable whose number goes up with each instance. What is no number, or would grow beyond all, stays as it is.
+fn incremented(given: &BTreeMap<OsString, OsString>, place: &Place<'_>) -> Option<(OsString, OsString)> {
+    let name = OsString::from(place.numbered.increment_var.as_ref()?);
+    let first: i64 = given.get(&name)?.to_str()?.parse().ok()?;
+    let value = first.checked_add(i64::from(place.instance.0))?;
+    Some((name, value.to_string().into()))
 }
 
 /// Whether what is started may lead to a node process, so that the agent belongs into its environment: node itself,
@@ -70,7 +83,14 @@ mod tests {
     use super::*;
 
     fn place(several: bool) -> Place<'static> {
-        Place { app: "web", instance: InstanceId(2), id: 5, generation: Generation(3), several }
+        Place {
+            app: "web",
+            instance: InstanceId(2),
+            id: 5,
+            generation: Generation(3),
+            several,
+            numbered: Numbered::default(),
+        }
     }
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
@@ -99,6 +119,20 @@ mod tests {
         let made = of_worker(&given, &place(false), pairs(&[("X", "2")]));
         assert!(made.contains(&("WEB_CONCURRENCY".into(), "4".into())));
         assert!(made.contains(&("X".into(), "2".into())));
+    }
+
+    #[test]
+    fn variables_that_count_go_up_with_the_instance() {
+        let given = pairs(&[("PORT", "3000"), ("A", "x")]).into_iter().collect();
+        let made = |increment: &str| {
+            let (instance_var, increment_var) = (Some("APP_ID".to_owned()), Some(increment.to_owned()));
+            let numbered = Numbered { instance_var, increment_var };
+            of_worker(&given, &Place { numbered, ..place(true) }, [])
+        };
+        assert!(made("PORT").contains(&("PORT".into(), "3002".into())));
+        assert!(made("PORT").contains(&("APP_ID".into(), "2".into())));
+        assert!(made("A").contains(&("A".into(), "x".into())));
+        assert!(made("B").contains(&("PORT".into(), "3000".into())));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod support;
 
 mod change;
 mod choose;
+mod declared;
 mod facts;
 mod home;
 mod keep;

@@ -8,12 +8,12 @@ use super::*;
 use crate::config::setting;
 
 /// The files that there are.
-const FILES: [&str; 5] = ["server.js", "app.ts", "run.sh", "ecosystem.config.js", "pmr.toml"];
+const FILES: [&str; 5] = ["server.js", "app.ts", "run.sh", "my.config.js", "apps.toml"];
 
 fn parse_words(words: &[&str]) -> Result<Request, UsageError> {
     let argv = std::iter::once("pmr-runtime").chain(words.iter().copied()).map(OsString::from);
     parse(argv, &|cwd, file| match cwd.and_then(Path::to_str) {
-        None => FILES.iter().any(|known| Path::new(known) == file),
+        None | Some("") => FILES.iter().any(|known| Path::new(known) == file),
         Some(directory) => directory == "/srv" && file == Path::new("there.js"),
     })
 }
@@ -115,12 +115,6 @@ fn after_a_file_two_dashes_give_the_rest_to_the_app() {
 fn a_file_is_looked_up_from_the_directory_of_the_app() {
     assert_eq!(invocation("--cwd /srv there.js -i 4").flags.instances, Some("4".into()));
     assert_eq!(command("--cwd /srv server.js -i 4"), "server.js -i 4");
-}
-
-#[test]
-fn a_configuration_file_follows_the_grammar_of_files() {
-    assert_eq!(invocation("ecosystem.config.js -i 2").flags.instances, Some("2".into()));
-    assert_eq!(invocation("start nowhere.json").command, "nowhere.json");
 }
 
 #[test]
@@ -263,6 +257,7 @@ fn the_help_text_fits_a_screen() {
     Usage: pmr-runtime [OPTIONS] COMMAND [ARGS]...
            pmr-runtime [OPTIONS] FILE [OPTIONS] [-- ARGS...]
            pmr-runtime start [OPTIONS] FILE [OPTIONS] [-- ARGS...]
+           pmr-runtime start [OPTIONS] [ecosystem.config.js] [--only APP,APP] [--env NAME]
 
     Arguments:
       [COMMAND]...  What to run, with all its words; or a file, run by the interpreter for its extension

@@ -16,6 +16,10 @@ pub enum UsageError {
     UnknownOptionAfterFile { option: String, nearest: Option<String> },
     #[error("`{word}` stands after the file `{file}`, where only our own options are accepted")]
     ExtraWord { word: String, file: String, start: bool },
+    #[error("unknown option `{option}`")]
+    UnknownOptionWithConfiguration { option: String, nearest: Option<String> },
+    #[error("`{word}` stands behind the configuration file `{file}`, which has the words of its apps itself")]
+    WordsWithConfiguration { word: String, file: String },
     #[error("`start` needs a file or a program to run")]
     StartWithoutFile,
     #[error("`{option}` needs a value")]
@@ -48,6 +52,16 @@ impl UsageError {
             Self::ExtraWord { word, file, start: true } => Some(format!(
                 "put the app's own words after `--`, as in `pmr-runtime start {file} -- {word}`, or leave out `start`"
             )),
+            Self::UnknownOptionWithConfiguration { nearest: Some(nearest), .. } => {
+                Some(format!("did you mean `{nearest}`?"))
+            }
+            Self::UnknownOptionWithConfiguration { nearest: None, .. } => Some(
+                "`pmr-runtime --help` lists our own options; those of an app are its `args` in the file"
+                    .to_owned(),
+            ),
+            Self::WordsWithConfiguration { .. } => {
+                Some("write them into `args` of the app that is meant".to_owned())
+            }
             Self::StartWithoutFile => Some("as in `pmr-runtime start server.js`".to_owned()),
             Self::NoCommand { .. } | Self::NoValue { .. } | Self::UnwantedValue { .. } | Self::Other(_) => {
                 None

@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::cli::render::sort::Order;
+use crate::ecosystem::declaration::example::{EXAMPLES, Example};
 
 const AFTER_HELP: &str = "\
 TARGET is the name of an app, the number of an instance, a namespace, `all`, or /a regular expression/.
@@ -150,6 +151,14 @@ pub(super) enum Verb {
     /// Prints all that belongs into a report of a problem, without secrets
     Report(Nothing),
 
+    /// Checks a configuration file
+    #[command(after_help = "Example:\n  pmr validate ecosystem.config.js --env production")]
+    Validate(Validate),
+
+    /// Writes an example of a configuration file
+    #[command(visible_alias = "ecosystem", after_help = "Example:\n  pmr init yaml")]
+    Init(Init),
+
     /// Prints a script that completes verbs and options in a shell
     #[command(after_help = "Example:\n  pmr completion bash > /etc/bash_completion.d/pmr")]
     Completion(Completion),
@@ -157,6 +166,7 @@ pub(super) enum Verb {
 
 const START_USAGE: &str = "\
 pmr start [OPTIONS] FILE|PROGRAM [APP OPTIONS] [-- ARGS...]
+       pmr start [OPTIONS] ecosystem.config.js [--only APP,APP] [--env NAME] [APP OPTIONS]
        pmr start [OPTIONS] TARGET";
 
 const START_EXAMPLES: &str = "\
@@ -428,6 +438,40 @@ pub(super) struct Update {
     /// The new one [default: the running one's file, as it is now]
     #[arg(long, value_name = "PATH")]
     pub(super) executable: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Validate {
+    /// Which [default: ecosystem.config.js and its like]
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+
+    /// Only these apps of it
+    #[arg(long, value_name = "APP,APP")]
+    pub(super) only: Option<String>,
+
+    /// Lay the variables of `env_NAME` over those of `env`
+    #[arg(long, value_name = "NAME")]
+    pub(super) env: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// How it is written
+    #[arg(value_name = "js|cjs|mjs|ts|json|yaml|toml", default_value = "js", value_parser = form)]
+    pub(super) form: Form,
+}
+
+/// How a new configuration file is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form(pub(super) Example);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("accepted: js, cjs, mjs, ts, json, yaml or toml")]
+pub(super) struct NoForm;
+
+fn form(text: &str) -> Result<Form, NoForm> {
+    EXAMPLES.iter().find(|(word, _)| *word == text).map(|(_, example)| Form(*example)).ok_or(NoForm)
 }
 
 #[derive(Debug, Args)]

@@ -14,7 +14,7 @@ use super::usage::{self, Read};
 use super::words::{Line, verb_line};
 use super::{
     change, completion, env, events, facts, list, logs, monit, pm2, report, resurrect, show, start, startup,
-    update,
+    update, validate,
 };
 use crate::exit;
 
@@ -83,6 +83,8 @@ async fn perform(session: &Session, verb: Verb) -> Result<u8, VerbError> {
         Verb::Monit(_) => monit::monit(session).await,
         Verb::Startup(startup) => startup::install(session, &startup),
         Verb::Unstartup(startup) => startup::remove(session, &startup),
+        Verb::Validate(wanted) => validate::validate(session, wanted),
+        Verb::Init(wanted) => validate::init(session, &wanted),
         Verb::Completion(completion) => completion::completion(session, &completion),
     }
 }

@@ -8,6 +8,7 @@ use super::session::Closed;
 use super::startup::StartupError;
 use crate::control::choose::ChooseError;
 use crate::control::client::ClientError;
+use crate::ecosystem::files::LoadError;
 use crate::exit;
 use crate::tui::run::MonitError;
 
@@ -49,6 +50,14 @@ pub(super) enum VerbError {
         source: io::Error,
     },
     #[error(transparent)]
+    File(#[from] LoadError),
+    #[error("cannot write `{}`", .path.display())]
+    Init {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
     Startup(#[from] StartupError),
     #[error(transparent)]
     Monit(#[from] MonitError<ClientError>),
@@ -60,7 +69,7 @@ impl VerbError {
     /// The status to end with.
     pub(super) fn status(&self) -> u8 {
         match self {
-            Self::Usage { .. } => exit::USAGE,
+            Self::Usage { .. } | Self::File(_) => exit::USAGE,
             Self::Client(ClientError::Refused(problem)) if problem.code == "bad_request" => exit::USAGE,
             // Like `head`, whoever closed our output has seen enough.
             Self::Closed(_) => exit::OK,
@@ -85,6 +94,7 @@ impl VerbError {
             Self::Client(ClientError::Refused(problem)) => problem.details.clone(),
             Self::Usage { usage: Some(usage), .. } => vec![usage.clone()],
             Self::Background(error) => error.last_words().to_vec(),
+            Self::File(error) => error.details(),
             _ => Vec::new(),
         }
     }
@@ -108,6 +118,11 @@ impl VerbError {
                 Some("it may be stopped (Ctrl-Z, a debugger), or the machine overloaded".to_owned())
             }
             Self::Startup(error) => error.hint(),
+            Self::File(error) => error.hint(),
+            Self::Init { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => Some(
+                "it is never overwritten: remove it first, or name another form, as in `pmr init yaml`"
+                    .to_owned(),
+            ),
             Self::Monit(error) => error.hint().map(str::to_owned),
             _ => None,
         }

@@ -36,6 +36,7 @@ mod startup;
 mod unit;
 mod update;
 mod usage;
+mod validate;
 mod words;
 
 pub(super) use entry::run;

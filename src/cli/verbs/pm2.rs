@@ -1,7 +1,7 @@
 //! pm2's verbs that we do not have: why, and what to use instead. Pure.
 
 /// Verb, and what is said of it.
-const ABSENT: [(&str, &str); 47] = [
+const ABSENT: [(&str, &str); 45] = [
     ("link", CLOUD),
     ("unlink", CLOUD),
     ("plus", CLOUD),
@@ -28,8 +28,6 @@ const ABSENT: [(&str, &str); 47] = [
     ("pull", SOURCES),
     ("forward", SOURCES),
     ("backward", SOURCES),
-    ("ecosystem", "is not needed: a command line or a Procfile says it all; see docs/configuration.md"),
-    ("init", "is not needed: a command line or a Procfile says it all; see docs/configuration.md"),
     ("create", "makes no files here: start from examples/ of this project"),
     (
         "web",

@@ -1,6 +1,7 @@
 //! `pmr start`: a new app, or one that was stopped; and a runtime for it, where there is none.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use super::args::Start;
 use super::background::{self, Since};
@@ -9,16 +10,43 @@ use super::error::VerbError;
 use super::session::{Session, text};
 use crate::api::routes;
 use crate::api::types::{AppView, Grammar, StartRequest};
+use crate::cli::args::{self, Request};
+use crate::cli::declared::{self, Apps};
+use crate::config::sources::Sources;
 use crate::control::call::Call;
 use crate::control::client::Client;
 
 pub(super) async fn start(session: &Session, start: Start) -> Result<u8, VerbError> {
+    // Read first: a runtime without anything to run is of no use.
+    let declared = declared_apps(session, &start.words)?;
     let (client, since) = background::find_or_begin(session).await?;
-    let outcome = start_by(session, &client, start).await;
+    let outcome = match declared {
+        Some(apps) => {
+            let calls: Vec<Call> =
+                apps.requests.iter().map(|request| Call::to(routes::ADD).body(request)).collect();
+            change::operate(session, &client, &calls, start.progress).await
+        }
+        None => start_by(session, &client, start).await,
+    };
     if since == Since::Now && outcome.is_err() {
         background::end_idle(session, &client).await;
     }
     outcome
+}
+
+/// The apps of a configuration file, if the words name one.
+fn declared_apps(session: &Session, words: &[OsString]) -> Result<Option<Apps>, VerbError> {
+    let is_file = |cwd: Option<&Path>, file: &Path| {
+        session.directory.join(cwd.unwrap_or(Path::new(""))).join(file).is_file()
+    };
+    let argv = ["pmr-runtime", "start"].into_iter().map(OsString::from).chain(words.iter().cloned());
+    // What is wrong with other words is for the runtime to say.
+    let Ok(Request::Configuration(request)) = args::parse(argv, &is_file) else { return Ok(None) };
+    let apps = declared::apps(&request, &Sources::of_this_process(), &session.directory)?;
+    for remark in &apps.remarks {
+        session.output.tell(&format!("warning: {remark}\n"));
+    }
+    Ok(Some(apps))
 }
 
 async fn start_by(session: &Session, client: &Client, start: Start) -> Result<u8, VerbError> {
@@ -45,6 +73,7 @@ fn request(session: &Session, words: &[OsString]) -> StartRequest {
         instances: None,
         directory: text(session.directory.as_os_str()),
         environment: session.environment(),
+        declared: None,
     }
 }
 

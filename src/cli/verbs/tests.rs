@@ -73,6 +73,8 @@ fn without_words_the_help_is_shown() {
       version     Prints the versions of this program and of the runtime
       update      Puts a new executable into the place of the running one; workers go on
       report      Prints all that belongs into a report of a problem, without secrets
+      validate    Checks a configuration file
+      init        Writes an example of a configuration file [alias: ecosystem]
       completion  Prints a script that completes verbs and options in a shell
       help        Print this message or the help of the given subcommand(s)
 
@@ -213,6 +215,7 @@ fn wrong_words_are_a_usage_error_and_say_what_is_right() {
 
     error: `WORDS` is missing
       usage: pmr start [OPTIONS] FILE|PROGRAM [APP OPTIONS] [-- ARGS...]
+           pmr start [OPTIONS] ecosystem.config.js [--only APP,APP] [--env NAME] [APP OPTIONS]
            pmr start [OPTIONS] TARGET
     hint: `pmr start --help` shows what is accepted
 

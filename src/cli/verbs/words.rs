@@ -10,7 +10,7 @@ use crate::cli::run::DAEMON;
 
 /// Names and aliases. A list of its own, since to build the grammar takes longer than a process 1 should be without
 /// handlers for signals; a test holds it against the grammar.
-const VERBS: [&str; 43] = [
+const VERBS: [&str; 46] = [
     "start",
     "stop",
     "restart",
@@ -52,6 +52,9 @@ const VERBS: [&str; 43] = [
     "version",
     "update",
     "report",
+    "validate",
+    "init",
+    "ecosystem",
     "completion",
     "help",
 ];

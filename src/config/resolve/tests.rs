@@ -315,8 +315,8 @@ fn what_cannot_be_run_is_said() {
     };
     insta::assert_snapshot!(error("app.rb", false), @"cannot run `app.rb`: `ruby` is not in PATH");
     insta::assert_snapshot!(error("sever.js", false), @"cannot run `sever.js`: no such file");
-    insta::assert_snapshot!(error("ecosystem.config.js", false), @"`ecosystem.config.js` is a configuration file, and these are not read yet");
-    insta::assert_snapshot!(error("apps.yaml", true), @"`apps.yaml` is a configuration file, and these are not read yet");
+    insta::assert_snapshot!(error("ecosystem.config.js", false), @"`ecosystem.config.js` is a configuration file, and no program");
+    insta::assert_snapshot!(error("apps.yaml", true), @"`apps.yaml` is a configuration file, and no program");
     assert!(resolve_in(&[], nothing_but(&["apps.yaml"])).is_ok(), "it may be a program in PATH");
 }
 

@@ -45,7 +45,10 @@ fn requests_are_as_the_file_says() {
     let environment = Some(vec![(text("A"), text("b"))]);
     let value = |value: Result<Value, serde_json::Error>| value.unwrap();
     let start: StartRequest = serde_json::from_value(
-        json!({ "words": ["a.js", [255]], "directory": "/", "environment": [["A", "b"]] }),
+        json!({ "words": ["a.js", [255]], "directory": "/", "environment": [["A", "b"]], "declared": {
+            "file": "x.json", "app": "web", "settings": ["instances"], "variables": [["A", null], ["B", "c"]],
+            "instance_var": "APP_ID",
+        } }),
     )
     .unwrap();
     let reload = ReloadRequest {
