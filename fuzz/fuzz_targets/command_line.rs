@@ -17,6 +17,8 @@ fuzz_target!(|data: &[u8]| {
     let is_file = |_: Option<&_>, file: &std::path::Path| !file.as_os_str().as_bytes().contains(&b'!');
     match parse(argv.clone(), &is_file) {
         Ok(Request::Run(invocation)) => keeps_the_apps_words(&argv, &invocation),
+        // The file is one of the words, or has a usual name.
+        Ok(Request::Configuration(request)) => assert!(!request.file.as_os_str().is_empty()),
         Ok(Request::Help(text) | Request::Version(text)) => assert!(text.contains("pmr-runtime")),
         Err(error) => says_what_is_wrong(&argv, &error),
     }
