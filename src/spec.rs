@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::process::Signal;
+use crate::process::{ExitReason, Signal};
 
 pub mod bytes;
 mod health;
@@ -152,6 +152,20 @@ pub struct RestartPolicy {
     pub min_uptime: Duration,
     /// After so many unstable starts in a row the instance has failed.
     pub max_unstable: u32,
+    /// Exit statuses that are no failure, and after which no worker follows.
+    #[serde(default)]
+    pub stop_codes: Vec<u8>,
+}
+
+impl RestartPolicy {
+    /// Whether no worker follows on this end, however it came. A signal is none of the statuses.
+    #[must_use]
+    pub fn stops_at(&self, reason: ExitReason) -> bool {
+        match reason {
+            ExitReason::Code(code) => self.stop_codes.contains(&code),
+            ExitReason::Signal(_) => false,
+        }
+    }
 }
 
 /// Whether an exit leads to a new worker.

@@ -169,3 +169,13 @@ fn the_kernels_oom_killer_is_named() {
     let stderr = runtime.stderr.text();
     assert!(words::deaths(&stderr)[0].to_lowercase().contains("memory"), "{stderr}");
 }
+
+#[test]
+fn a_stop_exit_code_is_no_failure_and_none_follows() {
+    let mut runtime = worker(&["-i", "2", "--stop-exit-codes", "0,42"], &["exit", "42"]).spawn();
+    runtime.ends_with(0);
+    let stderr = runtime.stderr.text();
+    let deaths = words::deaths(&stderr);
+    assert_eq!(deaths.len(), 2, "{stderr}");
+    assert!(deaths[0].contains("code 42, which is one of `--stop-exit-codes`"), "{stderr}");
+}

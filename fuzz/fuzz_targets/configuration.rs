@@ -142,6 +142,7 @@ impl Given {
             b"on-hup" => &mut flags.on_hup,
             b"standby" => &mut flags.standby,
             b"reload-strategy" => &mut flags.reload_strategy,
+            b"stop-exit-codes" => &mut flags.stop_exit_codes,
             b"log-level" => &mut flags.log_level,
             _ => return None,
         })
@@ -196,6 +197,7 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::KILL_TIMEOUT, flags.kill_timeout.is_some()),
         (setting::KILL_SIGNAL, flags.kill_signal.is_some()),
         (setting::AUTORESTART, flags.no_autorestart),
+        (setting::STOP_EXIT_CODES, flags.stop_exit_codes.is_some()),
         (setting::MAX_RESTARTS, flags.max_restarts.is_some()),
         (setting::MIN_UPTIME, flags.min_uptime.is_some()),
         (setting::RESTART_DELAY, flags.restart_delay.is_some()),

@@ -46,6 +46,10 @@ pub struct Options {
     #[arg(long)]
     no_autorestart: bool,
 
+    /// Statuses after which none follows [env: PMR_STOP_EXIT_CODES] [default: none]
+    #[arg(long, hide = true, value_name = "CODES", allow_hyphen_values = true)]
+    stop_exit_codes: Option<OsString>,
+
     /// Unstable starts to give up at [env: PMR_MAX_RESTARTS] [default: 16]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     max_restarts: Option<OsString>,
@@ -309,6 +313,7 @@ impl From<Options> for Flags {
             kill_timeout: options.kill_timeout,
             kill_signal: options.kill_signal,
             no_autorestart: options.no_autorestart,
+            stop_exit_codes: options.stop_exit_codes,
             max_restarts: options.max_restarts,
             min_uptime: options.min_uptime,
             restart_delay: options.restart_delay,

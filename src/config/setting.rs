@@ -21,6 +21,7 @@ pub const DRAIN_TIMEOUT: Setting = setting("drain-timeout", "--drain-timeout", "
 pub const KILL_TIMEOUT: Setting = setting("kill-timeout", "--kill-timeout", "PMR_KILL_TIMEOUT");
 pub const KILL_SIGNAL: Setting = setting("kill-signal", "--kill-signal", "PMR_KILL_SIGNAL");
 pub const AUTORESTART: Setting = setting("autorestart", "--no-autorestart", "PMR_AUTORESTART");
+pub const STOP_EXIT_CODES: Setting = setting("stop-exit-codes", "--stop-exit-codes", "PMR_STOP_EXIT_CODES");
 pub const MAX_RESTARTS: Setting = setting("max-restarts", "--max-restarts", "PMR_MAX_RESTARTS");
 pub const MIN_UPTIME: Setting = setting("min-uptime", "--min-uptime", "PMR_MIN_UPTIME");
 pub const RESTART_DELAY: Setting = setting("restart-delay", "--restart-delay", "PMR_RESTART_DELAY");
@@ -51,13 +52,14 @@ pub const HEALTH_SETTINGS: [Setting; 7] =
     [WATCHDOG, HEALTH, HEALTH_INTERVAL, HEALTH_TIMEOUT, HEALTH_RETRIES, HEALTH_START_PERIOD, KILL_STALLED];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 28] = [
+pub const ALL: [Setting; 29] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
     KILL_TIMEOUT,
     KILL_SIGNAL,
     AUTORESTART,
+    STOP_EXIT_CODES,
     MAX_RESTARTS,
     MIN_UPTIME,
     RESTART_DELAY,

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use super::problem::{Origin, Warning};
 use super::sizing::Sizing;
-use super::{duration, health, setting};
+use super::{duration, health, setting, values};
 use crate::spec::{AfterExit, AppSpec, OnHup, ReadySign, ReloadStrategy, RestartDelay, Share};
 
 /// How the lines of the workers reach our output.
@@ -97,6 +97,7 @@ impl Settings {
             _ if name == setting::AUTORESTART.name => {
                 (app.restart.after_exit == AfterExit::Restart).to_string()
             }
+            _ if name == setting::STOP_EXIT_CODES.name => values::render_exit_codes(&app.restart.stop_codes),
             _ if name == setting::MAX_RESTARTS.name => app.restart.max_unstable.to_string(),
             _ if name == setting::MIN_UPTIME.name => duration::render(app.restart.min_uptime),
             _ if name == setting::RESTART_DELAY.name => time(fixed),

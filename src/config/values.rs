@@ -81,6 +81,25 @@ pub fn count(text: &str) -> Result<u32, Accepted> {
         .ok_or(Accepted("a whole number from 1 up"))
 }
 
+/// Reads `--stop-exit-codes`: one status, or several with commas or spaces between them.
+///
+/// # Errors
+/// What is accepted.
+pub fn exit_codes(text: &str) -> Result<Vec<u8>, Accepted> {
+    let code = |word: &str| u8::try_from(whole_number(word)?).ok();
+    let words = text.split([',', ' ']).filter(|word| !word.is_empty());
+    let codes: Option<Vec<u8>> = words.map(code).collect();
+    codes
+        .filter(|codes| !codes.is_empty())
+        .ok_or(Accepted("exit statuses from 0 to 255, such as `0` or `0,42`"))
+}
+
+/// The words that [`exit_codes`] reads as these.
+#[must_use]
+pub fn render_exit_codes(codes: &[u8]) -> String {
+    codes.iter().map(u8::to_string).collect::<Vec<_>>().join(",")
+}
+
 /// Reads a signal's name or number.
 ///
 /// # Errors
@@ -252,6 +271,18 @@ mod tests {
         assert_eq!(name("my api"), Ok("my api".to_owned()));
         for text in ["", " ", "a\nb", "a\u{1b}[31m"] {
             assert!(name(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn exit_codes_are_a_list_of_statuses() {
+        for (text, codes) in [("0", &[0_u8][..]), ("0,42", &[0, 42]), ("1 2", &[1, 2]), ("3, 255", &[3, 255])]
+        {
+            assert_eq!(exit_codes(text).as_deref(), Ok(codes), "{text}");
+        }
+        assert_eq!(render_exit_codes(&[0, 42]), "0,42");
+        for text in ["", ",", "256", "-1", "a", "1;2", "1,x"] {
+            assert!(exit_codes(text).is_err(), "{text}");
         }
     }
 

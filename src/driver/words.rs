@@ -255,7 +255,7 @@ fn exited((reason, killer): (ExitReason, Killer), lived: Duration, next: Next) -
     let level = match next {
         // A platform that ends everything signals the workers as well, and our turn comes in a moment.
         Next::Restart { .. } if is_asked_elsewhere => Level::INFO,
-        Next::Nothing | Next::Replaced => Level::INFO,
+        Next::Nothing | Next::Rest | Next::Replaced => Level::INFO,
         Next::Restart { .. } | Next::KeepOld | Next::TakenOver => Level::WARN,
         Next::GiveUp => Level::ERROR,
     };
@@ -281,6 +281,7 @@ fn next_step(next: Next) -> String {
             format!(", restarting in {} (unstable start {unstable} of {max_unstable})", Human(delay))
         }
         Next::GiveUp | Next::Nothing => String::new(),
+        Next::Rest => ", which is one of `--stop-exit-codes`: none follows".to_owned(),
         Next::KeepOld => ", the old one goes on".to_owned(),
         Next::Replaced => ", its successor is starting".to_owned(),
         Next::TakenOver => ", a standby takes its place".to_owned(),

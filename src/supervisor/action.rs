@@ -303,6 +303,8 @@ pub enum Next {
     GiveUp,
     /// It was asked to end, or is not to be replaced.
     Nothing,
+    /// Its status is one after which none follows.
+    Rest,
     /// It was the new one of a reload: the old one goes on.
     KeepOld,
     /// It was the old one, and its successor takes its place.

@@ -143,6 +143,7 @@ mod tests {
             delay: RestartDelay::Exponential { first: FIRST, cap: CAP },
             min_uptime: Duration::from_secs(1),
             max_unstable: 16,
+            stop_codes: Vec::new(),
         }
     }
 

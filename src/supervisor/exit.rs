@@ -65,7 +65,9 @@ impl Supervisor {
 
     /// Keeps the status of an end that we did not ask for.
     pub(super) fn note_end(&mut self, index: usize, reason: ExitReason) {
-        self.ends.note(reason.status());
+        // The status of a mere init's child is ours, whatever it means.
+        let is_fine = self.policy.role == Role::Cluster && self.policy.restart.stops_at(reason);
+        self.ends.note(if is_fine { 0 } else { reason.status() });
         self.instances[index].last_exit = Some(reason);
     }
 
@@ -75,6 +77,10 @@ impl Supervisor {
         if policy.after_exit == AfterExit::Stay {
             instance.enter(now, State::Stopped);
             return Next::Nothing;
+        }
+        if policy.stops_at(reason) {
+            instance.enter(now, State::Stopped);
+            return Next::Rest;
         }
         match instance.history.judge(policy, reason, life, &mut self.jitter) {
             Sentence::GiveUp => {

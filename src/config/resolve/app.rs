@@ -149,6 +149,12 @@ fn balance(reader: &mut Reader, flags: &Flags, env: &Environment) -> BalancePoli
 fn restart(reader: &mut Reader, flags: &Flags, env: &Environment) -> RestartPolicy {
     let no_autorestart = flags.no_autorestart.then(|| "false".into());
     let again = reader.text(setting::AUTORESTART, &no_autorestart, &env.pmr_autorestart, values::yes_or_no);
+    let stop_codes = reader.text(
+        setting::STOP_EXIT_CODES,
+        &flags.stop_exit_codes,
+        &env.pmr_stop_exit_codes,
+        values::exit_codes,
+    );
     let max_unstable =
         reader.text(setting::MAX_RESTARTS, &flags.max_restarts, &env.pmr_max_restarts, values::restarts);
     let min_uptime =
@@ -158,6 +164,7 @@ fn restart(reader: &mut Reader, flags: &Flags, env: &Environment) -> RestartPoli
         delay: restart_delay(reader, flags, env),
         min_uptime: min_uptime.unwrap_or(MIN_UPTIME),
         max_unstable: max_unstable.unwrap_or(MAX_RESTARTS),
+        stop_codes: stop_codes.unwrap_or_default(),
     }
 }
 

@@ -91,6 +91,7 @@ fn the_defaults_are_those_of_the_docs() {
             },
             min_uptime: 1s,
             max_unstable: 16,
+            stop_codes: [],
         },
         stop: StopPolicy {
             signal: None,
@@ -142,6 +143,7 @@ fn every_option_reaches_the_app() {
         &[
             ("PMR_KILL_SIGNAL", "INT"),
             ("PMR_AUTORESTART", "no"),
+            ("PMR_STOP_EXIT_CODES", "0,42"),
             ("PMR_MAX_RESTARTS", "3"),
             ("PMR_MIN_UPTIME", "2s"),
             ("PMR_RESTART_DELAY", "250"),
@@ -160,6 +162,7 @@ fn every_option_reaches_the_app() {
     );
     assert_eq!(app.stop.signal, Some(crate::process::Signal::INT));
     assert_eq!(app.restart.after_exit, AfterExit::Stay);
+    assert_eq!(app.restart.stop_codes, [0, 42]);
     assert_eq!(app.restart.max_unstable, 3);
     assert_eq!(app.restart.min_uptime, Duration::from_secs(2));
     assert_eq!(app.restart.delay, RestartDelay::Fixed(Duration::from_millis(250)));
@@ -214,6 +217,7 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
         ("PMR_INSTANCES", "many"),
         ("PMR_KILL_SIGNAL", "SIGNONE"),
         ("PMR_AUTORESTART", "perhaps"),
+        ("PMR_STOP_EXIT_CODES", "256"),
         ("PMR_MAX_RESTARTS", "0"),
         ("PMR_MIN_UPTIME", "-1"),
         ("PMR_EXP_BACKOFF_RESTART_DELAY", "0"),
@@ -244,6 +248,7 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
     `--name`: found `a�`, which is not UTF-8 text
     `--cwd`: found `/nowhere`, accepted: an existing directory
     `PMR_AUTORESTART`: found `perhaps`, accepted: `true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`
+    `PMR_STOP_EXIT_CODES`: found `256`, accepted: exit statuses from 0 to 255, such as `0` or `0,42`
     `PMR_MAX_RESTARTS`: found `0`, accepted: a whole number from 1 up (`--no-autorestart` is the way to never restart)
     `PMR_MIN_UPTIME`: found `-1`, accepted: a duration such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
     `PMR_EXP_BACKOFF_RESTART_DELAY`: found `0`, accepted: a duration above zero such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`

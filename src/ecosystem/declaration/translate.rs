@@ -19,7 +19,7 @@ use super::read::Document;
 use super::select::{Choice, select};
 use super::value::split;
 use crate::config::setting::{self, Setting};
-use crate::config::{duration, interpreter};
+use crate::config::{duration, interpreter, values};
 
 /// Reads a file, seen from the app's directory, or from ours.
 pub type ReadFile<'a> = dyn Fn(Option<&Path>, &Path) -> io::Result<String> + 'a;
@@ -305,6 +305,9 @@ fn option(key: &Key, setting: Setting, app: &mut AppDeclaration, cpus: NonZeroU3
         Slot::Time(_, place) => time((*place(app))?),
         Slot::Count(place) | Slot::Standby(place) => (*place(app))?.to_string(),
         Slot::Instances(place) => (*place(app))?.words(cpus),
+        Slot::ExitCodes(place) => {
+            Some(values::render_exit_codes(place(app).as_deref()?)).filter(|codes| !codes.is_empty())?
+        }
         Slot::YesNo(place) => {
             let is_negative = setting.flag.starts_with("--no-");
             return ((*place(app))? != is_negative).then(|| setting.flag.to_owned());

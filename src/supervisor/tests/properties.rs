@@ -133,6 +133,7 @@ prop_compose! {
         ]),
         min_uptime in prop::sample::select(vec![0, 1, 20]),
         max_unstable in prop::sample::select(vec![0, 1, 3, 16]),
+        stop_codes in prop::sample::select(vec![vec![], vec![], vec![0, 42]]),
         stop_timeout in prop::sample::select(vec![0, 5, 25]),
         drain in prop::sample::select(vec![0, 10]),
         stop_signal in prop::sample::select(vec![None, Some(Signal::INT)]),
@@ -149,6 +150,7 @@ prop_compose! {
         spec.restart.delay = delay;
         spec.restart.min_uptime = secs(min_uptime);
         spec.restart.max_unstable = max_unstable;
+        spec.restart.stop_codes = stop_codes;
         spec.stop.timeout = secs(stop_timeout);
         spec.stop.drain = secs(drain);
         spec.stop.signal = stop_signal;

@@ -123,3 +123,38 @@ fn a_failure_is_not_forgotten_when_the_last_worker_ends_well() {
     world.exit(2, CLEAN);
     assert_eq!(world.exits, [3]);
 }
+
+#[test]
+fn a_stop_exit_code_is_no_failure_and_none_follows() {
+    let mut spec = spec(2);
+    spec.restart.stop_codes = vec![0, 42];
+    let mut world = World::ready(&spec);
+    world.exit(1, ExitReason::Code(42));
+    world.expect(&["exited w1 exit code 42: rest", "serve #1"]);
+    world.pass(secs(60));
+    world.expect(&[]);
+    world.exit(2, CLEAN);
+    world.expect(&["exited w2 exit code 0: rest", "ended Completed 0", "exit 0"]);
+}
+
+#[test]
+fn other_exit_codes_and_signals_are_restarted_as_ever() {
+    let mut spec = spec(1);
+    spec.restart.stop_codes = vec![0, 42, 137];
+    let mut world = World::ready(&spec);
+    world.exit(1, CRASH);
+    world.expect(&["exited w1 exit code 1: restart 1/16"]);
+    let mut world = World::ready(&spec);
+    world.exit(1, ExitReason::Signal(Signal::KILL));
+    world.expect(&["exited w1 SIGKILL: restart 1/16"]);
+}
+
+#[test]
+fn a_mere_init_ends_with_its_childs_status_whatever_that_means() {
+    let mut spec = staying(1);
+    spec.restart.stop_codes = vec![42];
+    assert!(spec.is_init());
+    let mut world = World::ready(&spec);
+    world.exit(1, ExitReason::Code(42));
+    assert_eq!(world.exits, [42]);
+}

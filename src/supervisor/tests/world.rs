@@ -41,6 +41,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
             },
             min_uptime: secs(1),
             max_unstable: 16,
+            stop_codes: Vec::new(),
         },
         stop: StopPolicy { signal: None, timeout: secs(25), drain: Duration::ZERO },
         readiness: ReadinessPolicy { sign: ReadySign::Listening, timeout: secs(30), port: Some(5000) },
