@@ -143,6 +143,7 @@ impl Given {
             b"standby" => &mut flags.standby,
             b"reload-strategy" => &mut flags.reload_strategy,
             b"stop-exit-codes" => &mut flags.stop_exit_codes,
+            b"max-memory-restart" => &mut flags.max_memory_restart,
             b"log-level" => &mut flags.log_level,
             _ => return None,
         })
@@ -211,6 +212,7 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::HEALTH_RETRIES, flags.health_retries.is_some()),
         (setting::HEALTH_START_PERIOD, flags.health_start_period.is_some()),
         (setting::KILL_STALLED, flags.kill_stalled.is_some()),
+        (setting::MAX_MEMORY_RESTART, flags.max_memory_restart.is_some()),
         (setting::CWD, flags.cwd.is_some()),
         (setting::LOG_FORMAT, flags.log_format.is_some()),
         (setting::SHARE, flags.share.is_some()),

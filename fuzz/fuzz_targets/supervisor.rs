@@ -51,6 +51,7 @@ enum Step {
     Beat { worker: u8 },
     Checked { worker: u8, well: bool },
     ChecksLost,
+    Measured { worker: u8, bytes: u8 },
     Reload,
     Scale { up: bool },
     Signal { number: u8 },
@@ -122,6 +123,7 @@ fn happening(step: Step) -> Happening {
             Happening::Checked(of(worker), if well { Health::Healthy } else { Health::Unhealthy })
         }
         Step::ChecksLost => Happening::ChecksLost,
+        Step::Measured { worker, bytes } => Happening::Measured(of(worker), u64::from(bytes)),
         Step::Reload => Happening::Signal(Signal::HUP),
         Step::Scale { up } => Happening::Signal(if up { Signal::TTIN } else { Signal::TTOU }),
         // Like a stop, it is what all ends with.

@@ -83,6 +83,7 @@ impl Shape {
             watchdog: seconds(0, 2),
             check: (self.health & 1 << 1 != 0).then_some(HealthCheck { probe, pace }),
             kill_stalled: seconds(2, 5),
+            max_memory: (self.health & 1 << 4 != 0).then_some(100),
             event_loop: if self.health & 1 << 3 == 0 { EventLoop::Unknown } else { EventLoop::Answers },
         }
     }

@@ -161,7 +161,8 @@ pub struct HealthView {
     pub failures: u32,
     /// Why the last check that failed did.
     pub last_failure: Option<String>,
-    /// Why the worker is taken for stalled: `watchdog`, `trigger`, `check`, `event_loop`.
+    /// Why the worker is taken for stalled: `watchdog`, `trigger`, `check`, `event_loop`; or `memory`, where it has more
+    /// than it may and is to be replaced.
     pub stalled: Option<String>,
 }
 

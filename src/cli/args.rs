@@ -102,6 +102,10 @@ pub struct Options {
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     kill_stalled: Option<OsString>,
 
+    /// Replace larger workers [env: PMR_MAX_MEMORY_RESTART] [default: none]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    max_memory_restart: Option<OsString>,
+
     /// Directory to run in [env: PMR_CWD] [default: the current one]
     #[arg(long, value_name = "DIR")]
     cwd: Option<OsString>,
@@ -148,7 +152,7 @@ pmr-runtime [OPTIONS] COMMAND [ARGS]...
 const EXAMPLES: &str = "\
 A flag goes before its variable. With neither WEB_CONCURRENCY nor PORT set, one worker runs.
 T is a time: 1600 (milliseconds), 1600ms, 5s, 2m or 1h; LEVEL error, warn, info, debug or trace;
-WAY auto, cluster, intercept, activation, reuseport or none; STRATEGY rolling or fleet;
+WAY auto, cluster, intercept, activation, reuseport or none; STRATEGY rolling or fleet; SIZE 300M or 1.5G;
 CHECK /path, http://:PORT/path, tcp or cmd:COMMAND (times: --health-interval, --health-timeout, ...).
 
 Examples:
@@ -327,6 +331,7 @@ impl From<Options> for Flags {
             health_retries: options.health_retries,
             health_start_period: options.health_start_period,
             kill_stalled: options.kill_stalled,
+            max_memory_restart: options.max_memory_restart,
             cwd: options.cwd,
             log_format: options.log_format,
             share: options.share,

@@ -190,8 +190,8 @@ fn health_warning(app: &AppSpec) -> Option<&'static str> {
     let health = &app.health;
     if app.is_init() && *health != HealthPolicy::default() {
         return Some(
-            "with one instance and `--no-autorestart` nothing is watched or replaced: `--health`, `--watchdog` and \
-             `--kill-stalled` have no effect",
+            "with one instance and `--no-autorestart` nothing is watched or replaced: `--health`, `--watchdog`, \
+             `--kill-stalled` and `--max-memory-restart` have no effect",
         );
     }
     let tells = |check: &HealthCheck| check.probe.is_per_worker() || app.instances.get() == 1;

@@ -44,6 +44,7 @@ pub struct Environment {
     pub pmr_health_retries: Option<String>,
     pub pmr_health_start_period: Option<String>,
     pub pmr_kill_stalled: Option<String>,
+    pub pmr_max_memory_restart: Option<String>,
     pub pmr_cwd: Option<String>,
     pub pmr_log_format: Option<String>,
     pub pmr_share: Option<String>,
@@ -57,7 +58,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 36] = [
+const KNOWN: [&str; 37] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -85,6 +86,7 @@ const KNOWN: [&str; 36] = [
     "PMR_HEALTH_RETRIES",
     "PMR_HEALTH_START_PERIOD",
     "PMR_KILL_STALLED",
+    "PMR_MAX_MEMORY_RESTART",
     "PMR_CWD",
     "PMR_LOG_FORMAT",
     "PMR_SHARE",

@@ -104,6 +104,9 @@ pub(super) fn value_of(health: &HealthPolicy, name: &str) -> String {
     match name {
         _ if name == setting::WATCHDOG.name => time(health.watchdog),
         _ if name == setting::KILL_STALLED.name => time(health.kill_stalled),
+        _ if name == setting::MAX_MEMORY_RESTART.name => {
+            health.max_memory.map_or_else(String::new, values::render_bytes)
+        }
         _ if name == setting::HEALTH.name => {
             health.check.as_ref().map_or_else(String::new, |check| render(&check.probe))
         }

@@ -27,6 +27,7 @@ pub struct Flags {
     pub health_retries: Option<OsString>,
     pub health_start_period: Option<OsString>,
     pub kill_stalled: Option<OsString>,
+    pub max_memory_restart: Option<OsString>,
     pub cwd: Option<OsString>,
     pub log_format: Option<OsString>,
     pub share: Option<OsString>,

@@ -37,6 +37,8 @@ pub const HEALTH_RETRIES: Setting = setting("health-retries", "--health-retries"
 pub const HEALTH_START_PERIOD: Setting =
     setting("health-start-period", "--health-start-period", "PMR_HEALTH_START_PERIOD");
 pub const KILL_STALLED: Setting = setting("kill-stalled", "--kill-stalled", "PMR_KILL_STALLED");
+pub const MAX_MEMORY_RESTART: Setting =
+    setting("max-memory-restart", "--max-memory-restart", "PMR_MAX_MEMORY_RESTART");
 pub const CWD: Setting = setting("cwd", "--cwd", "PMR_CWD");
 pub const LOG_FORMAT: Setting = setting("log-format", "--log-format", "PMR_LOG_FORMAT");
 pub const SHARE: Setting = setting("share", "--share", "PMR_SHARE");
@@ -48,11 +50,19 @@ pub const RELOAD_STRATEGY: Setting = setting("reload-strategy", "--reload-strate
 pub const LOG_LEVEL: Setting = setting("log-level", "--log-level", "PMR_LOG_LEVEL");
 
 /// Those that say how workers are watched.
-pub const HEALTH_SETTINGS: [Setting; 7] =
-    [WATCHDOG, HEALTH, HEALTH_INTERVAL, HEALTH_TIMEOUT, HEALTH_RETRIES, HEALTH_START_PERIOD, KILL_STALLED];
+pub const HEALTH_SETTINGS: [Setting; 8] = [
+    WATCHDOG,
+    HEALTH,
+    HEALTH_INTERVAL,
+    HEALTH_TIMEOUT,
+    HEALTH_RETRIES,
+    HEALTH_START_PERIOD,
+    KILL_STALLED,
+    MAX_MEMORY_RESTART,
+];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 29] = [
+pub const ALL: [Setting; 30] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -73,6 +83,7 @@ pub const ALL: [Setting; 29] = [
     HEALTH_RETRIES,
     HEALTH_START_PERIOD,
     KILL_STALLED,
+    MAX_MEMORY_RESTART,
     CWD,
     LOG_FORMAT,
     SHARE,

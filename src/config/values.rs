@@ -100,6 +100,41 @@ pub fn render_exit_codes(codes: &[u8]) -> String {
     codes.iter().map(u8::to_string).collect::<Vec<_>>().join(",")
 }
 
+/// Reads an amount of memory: bytes, or a number with a unit of 1024 bytes, its square or its cube, as in pm2. Zero is no amount.
+///
+/// # Errors
+/// What is accepted.
+pub fn bytes(text: &str) -> Result<Option<u64>, Accepted> {
+    const ACCEPTED: Accepted =
+        Accepted("a number of bytes such as `300M`, `1.5G`, `500K` or `314572800`, or 0 for none");
+    let (number, unit) = match text.char_indices().next_back() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1_u64 << 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| -> Option<u64> {
+        // More digits than these would be no amount of memory.
+        let is_number = (1..=15).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.parse().ok())?
+    };
+    let scale = 10_u128.pow(u32::try_from(fraction.len().min(15)).unwrap_or_default());
+    let (Some(whole), Some(part)) = (digits(whole), digits(fraction)) else { return Err(ACCEPTED) };
+    let is_fraction = number.contains('.');
+    let total = u128::from(whole) * u128::from(unit) + u128::from(part) * u128::from(unit) / scale;
+    let total = u64::try_from(total).ok().filter(|_| !(is_fraction && unit == 1)).ok_or(ACCEPTED)?;
+    Ok(Some(total).filter(|total| *total > 0))
+}
+
+/// The words that [`bytes`] reads as these.
+#[must_use]
+pub fn render_bytes(bytes: u64) -> String {
+    let units = [(1_u64 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
+    let unit = units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
+    unit.map_or_else(|| bytes.to_string(), |(unit, letter)| format!("{}{letter}", bytes / unit))
+}
+
 /// Reads a signal's name or number.
 ///
 /// # Errors
@@ -283,6 +318,22 @@ mod tests {
         assert_eq!(render_exit_codes(&[0, 42]), "0,42");
         for text in ["", ",", "256", "-1", "a", "1;2", "1,x"] {
             assert!(exit_codes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn memory_is_bytes_or_has_a_unit() {
+        for (text, expected) in
+            [("300M", 300 << 20), ("1.5G", 3 << 29), ("500k", 500 << 10), ("314572801", 314_572_801)]
+        {
+            assert_eq!(bytes(text), Ok(Some(expected)), "{text}");
+            assert_eq!(bytes(&render_bytes(expected)), Ok(Some(expected)), "{text}");
+        }
+        assert_eq!(render_bytes(300 << 20), "300M");
+        assert_eq!(render_bytes(3 << 29), "1536M");
+        assert_eq!(bytes("0"), Ok(None));
+        for text in ["", "300MB", "1.5", "-1", "M", "1e3"] {
+            assert!(bytes(text).is_err(), "{text}");
         }
     }
 

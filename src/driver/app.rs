@@ -43,6 +43,8 @@ pub(super) struct App {
     /// Once its sockets are watched.
     pub(super) arrival_task: Option<ArrivalTask>,
     pub(super) tickets: SharedData,
+    /// Whether the memory of its workers is being measured.
+    pub(super) is_measuring: bool,
     /// Health checks that are under way.
     pub(super) checks: Checks,
     pub(super) todo: VecDeque<Action>,
@@ -96,6 +98,7 @@ impl App {
             supervisor,
             workers: Workers::default(),
             tickets: SharedData::default(),
+            is_measuring: false,
             checks: Checks::default(),
             todo: first.into(),
             ended_logs: Vec::new(),

@@ -22,6 +22,10 @@ pub(super) enum Asked {
         subject: Subject,
         result: Result<(), String>,
     },
+    /// The memory of the app's workers was measured.
+    Measured {
+        sizes: Vec<(WorkerId, u64)>,
+    },
 }
 
 impl App {
@@ -29,6 +33,7 @@ impl App {
         match asked {
             Asked::Question(question) => self.on_question(worker, question),
             Asked::Over => self.workers.end_interception(worker),
+            Asked::Measured { sizes } => self.on_measured(sizes.clone()),
             Asked::Checked { subject, result } => self.on_checked(*subject, result.clone()),
         }
     }

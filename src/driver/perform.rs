@@ -34,6 +34,7 @@ impl App {
                 Action::Check { subject, generation, probe } => self.begin_check(subject, generation, probe),
                 Action::EndCheck { subject } => self.end_check(subject),
                 Action::Ping { worker } => self.ping(worker),
+                Action::Measure { workers } => self.measure(&workers),
                 Action::Report { worker, cause } => self.report(worker, cause),
                 Action::Answer { ticket, answer } => self.answered(ticket, answer),
                 Action::Notice(notice) => self.notice(notice),

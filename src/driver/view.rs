@@ -184,6 +184,7 @@ fn health(view: &supervisor::HealthView) -> HealthView {
                 Stall::Trigger => "trigger",
                 Stall::Check => "check",
                 Stall::EventLoop => "event_loop",
+                Stall::Memory => "memory",
             }
             .to_owned()
         }),

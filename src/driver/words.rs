@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use super::size::Size;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{Generation, InstanceId};
 use crate::supervisor::{CalledOff, Killer, Next, Notice, Stall, StopReason, Verdict};
@@ -76,7 +77,7 @@ impl Said {
 }
 
 /// The kinds of events, for the documentation and those who filter by them.
-pub const KINDS: [&str; 36] = [
+pub const KINDS: [&str; 37] = [
     "started",
     "ready",
     "standby",
@@ -94,6 +95,7 @@ pub const KINDS: [&str; 36] = [
     "unhealthy",
     "healthy",
     "stalled",
+    "too_large",
     "replacement_deferred",
     "replacement_failed",
     "stopping",
@@ -146,6 +148,7 @@ pub(super) fn words(notice: &Notice) -> Option<Said> {
         Notice::Unhealthy { .. }
         | Notice::Healthy { .. }
         | Notice::Stalled { .. }
+        | Notice::TooLarge { .. }
         | Notice::ReplacementDeferred { .. }
         | Notice::ReplacementFailed { .. } => of_health(notice)?,
         Notice::ReloadBegun { .. }
@@ -312,6 +315,7 @@ pub(super) fn why_stalled(cause: Stall) -> &'static str {
         Stall::Trigger => "it says so itself (WATCHDOG=trigger)",
         Stall::Check => "its health check fails",
         Stall::EventLoop => "its event loop does not turn",
+        Stall::Memory => "it has more memory than `--max-memory-restart` allows",
     }
 }
 
@@ -333,16 +337,24 @@ fn of_health(notice: &Notice) -> Option<Said> {
                 format!("worker has stalled for {}: {}; replacing it", Human(*span), why_stalled(*cause));
             Said::new(Level::WARN, "stalled", text).of(*instance).pid(*pid)
         }
+        Notice::TooLarge { instance, pid, bytes, limit, .. } => {
+            let text = format!(
+                "worker has {} of memory, more than `--max-memory-restart` allows ({}); replacing it",
+                Size(*bytes),
+                Size(*limit)
+            );
+            Said::new(Level::WARN, "too_large", text).of(*instance).pid(*pid)
+        }
         Notice::ReplacementDeferred { instance, row, delay } => {
             let text = format!(
-                "worker has stalled, as the {row} before it have that were replaced; the next comes in {} at the earliest",
+                "worker is to be replaced, as the {row} before it were; the next comes in {} at the earliest",
                 Human(*delay)
             );
             Said::new(Level::ERROR, "replacement_deferred", text).of(*instance)
         }
         Notice::ReplacementFailed { instance, why, delay } => {
             let text = format!(
-                "stalled worker not replaced: {}; trying again in {} at the earliest",
+                "worker not replaced: {}; trying again in {} at the earliest",
                 why_called_off(why),
                 Human(*delay)
             );

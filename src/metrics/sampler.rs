@@ -88,6 +88,21 @@ impl Sampler {
         }
     }
 
+    /// See [`weigh`].
+    fn weigh(&self, workers: &[(Key, Pid)], limit: u64) -> Vec<(Key, u64)> {
+        let processes = self.processes();
+        let ours = workers.iter().filter(|(_, pid)| is_our_child(&processes, *pid));
+        let trees = trees(&processes, ours.clone().map(|(_, pid)| *pid));
+        let sum = |tree: &[Pid], memory: &dyn Fn(Pid) -> Option<Memory>| {
+            tree.iter().filter_map(|pid| memory(*pid)).reduce(Memory::plus).map(|memory| memory.bytes)
+        };
+        let size = |tree: &[Pid]| match sum(tree, &|pid| self.source.resident(pid))? {
+            resident if resident <= limit => Some(resident),
+            _ => sum(tree, &|pid| self.source.memory(pid)),
+        };
+        ours.filter_map(|(key, pid)| Some((*key, size(trees.get(pid)?)?))).collect()
+    }
+
     fn now(&self) -> Option<Ticks> {
         proc::uptime(&self.source.of_machine("uptime")?)
     }
@@ -135,6 +150,13 @@ impl Sampler {
         }
         self.histories.retain(|_, history| now.is_some_and(|now| !history.is_stale(now)));
     }
+}
+
+/// How many bytes of memory the trees below `workers` have, in proportion where pages are shared. Where the resident set
+/// is not above `limit`, which is never less than that and costs the kernel no walk, it is told instead. Blocks.
+#[must_use]
+pub fn weigh(workers: &[(Key, Pid)], limit: u64) -> Vec<(Key, u64)> {
+    Sampler::new().weigh(workers, limit)
 }
 
 /// Workers are children of ours. Where the pid is not, the worker has ended, and another process has got its pid.

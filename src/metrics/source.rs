@@ -50,9 +50,12 @@ impl Source {
     /// What `pid` has in memory: in proportion where we may know that, else all that is resident.
     pub(super) fn memory(&self, pid: Pid) -> Option<Memory> {
         let rollup = self.of_process(format_args!("{pid}/smaps_rollup"));
-        rollup
-            .and_then(|content| proc::smaps_rollup(&content))
-            .or_else(|| proc::resident(&self.of_process(format_args!("{pid}/status"))?))
+        rollup.and_then(|content| proc::smaps_rollup(&content)).or_else(|| self.resident(pid))
+    }
+
+    /// All that `pid` has in memory, shared or not.
+    pub(super) fn resident(&self, pid: Pid) -> Option<Memory> {
+        proc::resident(&self.of_process(format_args!("{pid}/status"))?)
     }
 
     /// How many descriptors `pid` has open.

@@ -12,6 +12,9 @@ pub struct HealthPolicy {
     pub check: Option<HealthCheck>,
     /// How long a worker may stall before it is replaced.
     pub kill_stalled: Option<Duration>,
+    /// How many bytes of memory a worker, with all that descends from it, may have before it is replaced.
+    #[serde(default)]
+    pub max_memory: Option<u64>,
     /// Whether workers can be asked if their event loop turns.
     pub event_loop: EventLoop,
 }

@@ -44,6 +44,8 @@ pub enum Action {
     EndCheck { subject: Subject },
     /// Ask the worker's event loop for a sign of life, and answer with [`super::Event::Pulse`] once it has given one.
     Ping { worker: WorkerId },
+    /// Measure the memory of these workers and all that descends from them, and answer with [`super::Event::Measured`].
+    Measure { workers: Vec<WorkerId> },
     /// Save what can be found out about a worker that has stalled, before it is asked to end.
     Report { worker: WorkerId, cause: Stall },
     /// The order has come to its end.
@@ -177,6 +179,14 @@ pub enum Notice {
         cause: Stall,
         span: Duration,
     },
+    /// A worker has more memory than it may, and is replaced.
+    TooLarge {
+        worker: WorkerId,
+        instance: InstanceId,
+        pid: Pid,
+        bytes: u64,
+        limit: u64,
+    },
     /// A worker has stalled, and is not replaced before this time has passed: `row` workers of the instance were before.
     ReplacementDeferred {
         instance: InstanceId,
@@ -270,6 +280,7 @@ impl Notice {
             | Self::StillAnswering { instance, .. }
             | Self::Killing { instance, .. }
             | Self::Stalled { instance, .. }
+            | Self::TooLarge { instance, .. }
             | Self::ReplacementDeferred { instance, .. }
             | Self::ReplacementFailed { instance, .. }
             | Self::Failed { instance, .. }

@@ -325,7 +325,7 @@ impl Instance {
     /// Whether its worker does its work, as far as is known, and goes on to.
     pub(super) fn is_well(&self) -> bool {
         let fails = |checks: &Checks| checks.health() == Health::Unhealthy;
-        let ails = |vitals: &Vitals| vitals.stalled.is_some() || vitals.checks.as_ref().is_some_and(fails);
+        let ails = |vitals: &Vitals| vitals.fails() || vitals.checks.as_ref().is_some_and(fails);
         self.watched().is_some_and(|watched| {
             watched.intent == Intent::Stays && !watched.vitals.as_deref().is_some_and(ails)
         })

@@ -48,6 +48,8 @@ pub enum Event {
     Checked { subject: Subject, result: Result<(), String> },
     /// Checks that were under way will not be answered.
     ChecksLost,
+    /// The answer to [`super::Action::Measure`]: how many bytes of memory the workers have, those that could be measured.
+    Measured { sizes: Vec<(WorkerId, u64)> },
     /// The worker's first process ended and was reaped. `survivors` says whether its process group has others left;
     /// if so, [`Event::GroupGone`] follows once the last of them is gone.
     Exited { worker: WorkerId, reason: ExitReason, killer: Killer, survivors: Survivors },

@@ -14,6 +14,7 @@ use super::event::{Event, Uptime};
 use super::exit::Exit;
 use super::health::Checks;
 use super::instance::{Instance, Request, State};
+use super::memory::Looks;
 use super::operate::Awaited;
 use super::reload::Reload;
 use super::standby::Standbys;
@@ -51,6 +52,9 @@ pub struct Supervisor {
     /// The health checks of the app as a whole, while there are any.
     #[serde(default)]
     pub(super) app_checks: Option<Checks>,
+    /// At the memory of workers, where there is a limit.
+    #[serde(default)]
+    pub(super) looks: Option<Looks>,
     /// The instances last told of by [`Action::Serve`]; at first all of them.
     serving: Vec<InstanceId>,
     pub(super) out: Vec<Action>,
@@ -129,6 +133,7 @@ impl Supervisor {
             ends: Ends::default(),
             jitter: Jitter::new(seed),
             app_checks: None,
+            looks: None,
             serving: ids,
             out: Vec::new(),
         };
@@ -154,6 +159,7 @@ impl Supervisor {
             Event::Pulse { worker, beat } => self.handle_pulse(now, worker, beat),
             Event::Checked { subject, result } => self.handle_checked(now, subject, result),
             Event::ChecksLost => self.handle_checks_lost(now),
+            Event::Measured { sizes } => self.handle_measured(now, &sizes),
             Event::Exited { worker, reason, killer, survivors } => {
                 self.handle_exited(now, worker, Exit { reason, killer, survivors });
             }
@@ -191,6 +197,7 @@ impl Supervisor {
             self.tend_standbys(now, free);
         }
         self.arrange_app_checks(now);
+        self.arrange_looks(now);
         let outcome = self.outcome();
         if outcome.is_some() {
             self.phase = Phase::Over;

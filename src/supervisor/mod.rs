@@ -13,7 +13,8 @@
 //! | `backoff` | whether and when an ended worker is replaced |
 //! | `watchdog`, `health`, `vitals` | signs of life of a worker; checks; both, and whether it has stalled |
 //! | `attend` | what is heard of them, and what is asked |
-//! | `replace` | the replacement of workers that stall |
+//! | `memory` | looks at the memory of workers for which there is a limit |
+//! | `replace` | the replacement of workers that stall, or are too large |
 //! | `departure`, `drain` | workers on their way out: left to finish, asked, killed |
 //! | `signal`, `operate` | what signals and orders ask for |
 //! | `stop`, `reload`, `fleet`, `scale` | how that is done |
@@ -37,6 +38,7 @@ mod fleet;
 mod health;
 mod instance;
 mod machine;
+mod memory;
 mod newcomer;
 mod operate;
 mod readiness;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use super::action::{Action, CalledOff, Notice};
 use super::event::Uptime;
 use super::health::Checks;
-use super::instance::{Instance, State, Watched};
+use super::instance::{Instance, State, Watched, Worker};
 use super::machine::Supervisor;
+use super::memory::Excess;
 use super::reload::Reload;
 use super::vitals::{Stall, Stalled};
 use crate::spec::InstanceId;
@@ -52,20 +53,35 @@ impl Supervisor {
         let instance = &mut self.instances[index];
         let (id, ready_at) = (instance.id, instance.since());
         let Some(&Watched { worker, ref vitals, .. }) = instance.watched() else { return };
+        let excess = vitals.as_ref().and_then(|vitals| vitals.excess);
         let well_since = match stalled.cause {
             Stall::Check => vitals
                 .as_ref()
                 .and_then(|vitals| vitals.checks.as_ref())
                 .or(self.app_checks.as_ref())
                 .and_then(Checks::well_since),
-            Stall::Watchdog | Stall::Trigger | Stall::EventLoop => Some(ready_at),
+            Stall::Watchdog | Stall::Trigger | Stall::EventLoop | Stall::Memory => Some(ready_at),
         };
         instance.patience.spend(now, well_since.map_or(Duration::ZERO, |well| stalled.since.since(well)));
-        let (cause, span, pid) = (stalled.cause, now.since(stalled.since), worker.pid);
-        self.notice(Notice::Stalled { worker: worker.id, instance: id, pid, cause, span });
-        self.out.push(Action::Report { worker: worker.id, cause });
+        self.tell_of_replacement(now, id, worker, (stalled, excess));
         let generation = self.current;
         self.reload.get_or_insert_with(|| Reload::replacement(now, generation)).add_turn(id);
+    }
+
+    fn tell_of_replacement(
+        &mut self,
+        now: Uptime,
+        instance: InstanceId,
+        Worker { id, pid, generation, .. }: Worker,
+        (stalled, excess): (Stalled, Option<Excess>),
+    ) {
+        if let (Stall::Memory, Some(excess)) = (stalled.cause, excess) {
+            let limit = self.policy_in(generation).health.max_memory.unwrap_or_default();
+            return self.notice(Notice::TooLarge { worker: id, instance, pid, bytes: excess.bytes, limit });
+        }
+        let (cause, span) = (stalled.cause, now.since(stalled.since));
+        self.notice(Notice::Stalled { worker: id, instance, pid, cause, span });
+        self.out.push(Action::Report { worker: id, cause });
     }
 
     /// A replacement came to nothing. The stalled worker stays, if it is still there.

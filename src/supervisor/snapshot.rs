@@ -188,7 +188,7 @@ impl Vitals {
     fn view(&self) -> HealthView {
         let checks = self.checks.as_ref().map(Checks::view).unwrap_or_default();
         let stalled = self.stalled.map(|stalled| stalled.cause);
-        let health = if stalled.is_some() { Health::Unhealthy } else { checks.health };
+        let health = if self.fails() { Health::Unhealthy } else { checks.health };
         HealthView { health, stalled, ..checks }
     }
 }

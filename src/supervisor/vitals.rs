@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Uptime;
 use super::health::{Checks, Due, Season};
+use super::memory::Excess;
 use super::watchdog::{Feel, Pulse, Watchdog};
 use crate::spec::{CheckPace, EventLoop, HealthPolicy, ReadySign};
 
@@ -20,6 +21,8 @@ pub enum Stall {
     Check,
     /// Its event loop does not turn.
     EventLoop,
+    /// It has more memory than it may. It does its work none the less.
+    Memory,
 }
 
 /// A worker that does not do its work.
@@ -38,6 +41,8 @@ pub(super) struct Vitals {
     pub(super) pulse: Pulse,
     pub(super) checks: Option<Checks>,
     pub(super) stalled: Option<Stalled>,
+    #[serde(default)]
+    pub(super) excess: Option<Excess>,
     /// `--kill-stalled`
     patience: Option<Duration>,
     /// That of the checks, which begin when the worker is ready if not before.
@@ -57,7 +62,8 @@ impl Vitals {
     /// For a worker spawned at `now`; `None` where nothing of single workers is watched.
     pub(super) fn new(now: Uptime, policy: &HealthPolicy, sign: ReadySign) -> Option<Box<Self>> {
         let check = policy.check.as_ref().filter(|check| check.probe.is_per_worker());
-        if policy.watchdog.is_none() && policy.kill_stalled.is_none() && check.is_none() {
+        let is_watched = policy.watchdog.is_some() || policy.kill_stalled.is_some();
+        if !is_watched && policy.max_memory.is_none() && check.is_none() {
             return None;
         }
         let becomes_ready_by_it = matches!(sign, ReadySign::Healthy(_));
@@ -67,6 +73,7 @@ impl Vitals {
             pulse: Pulse::new(policy.kill_stalled.filter(|_| policy.event_loop == EventLoop::Answers)),
             checks: checks.map(|check| Checks::begin(now, check.pace, Season::Starting)),
             stalled: None,
+            excess: None,
             patience: policy.kill_stalled,
             pace: check.map(|check| check.pace),
         }))
@@ -129,13 +136,18 @@ impl Vitals {
     /// It has stalled. The first cause counts, unless the new one is more urgent.
     pub(super) fn stall(&mut self, now: Uptime, cause: Stall, since: Uptime) {
         let due = match cause {
-            Stall::Watchdog | Stall::Trigger | Stall::EventLoop => Some(now),
+            Stall::Watchdog | Stall::Trigger | Stall::EventLoop | Stall::Memory => Some(now),
             Stall::Check => self.patience.map(|patience| since.after(patience).max(now)),
         };
         let soonest = |due: Option<Uptime>| due.map_or(Duration::MAX, |due| due.0);
         if self.stalled.is_none_or(|before| soonest(due) < soonest(before.due)) {
             self.stalled = Some(Stalled { cause, since, due });
         }
+    }
+
+    /// Whether it does not do its work.
+    pub(super) fn fails(&self) -> bool {
+        self.stalled.is_some_and(|stalled| stalled.cause != Stall::Memory)
     }
 
     /// It does its work again, as far as this cause can tell.

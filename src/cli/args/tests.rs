@@ -129,7 +129,7 @@ fn every_option_arrives_in_its_own_field() {
         --restart-delay 7 --exp-backoff-restart-delay 8 --wait-ready --listen-timeout 9 --cwd 10 --log-format 11 \
         --share 12 --balance 13 --stall-after 14 --on-hup 15 --log-level 16 --watchdog 17 --health 18 --health-interval 19 \
         --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 --standby 24 \
-        --reload-strategy 25 --stop-exit-codes 26 node";
+        --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"), @r#"
     Flags {
@@ -153,6 +153,7 @@ fn every_option_arrives_in_its_own_field() {
         health_retries: Some("21"),
         health_start_period: Some("22"),
         kill_stalled: Some("23"),
+        max_memory_restart: Some("27"),
         cwd: Some("10"),
         log_format: Some("11"),
         share: Some("12"),
@@ -279,6 +280,7 @@ fn the_help_text_fits_a_screen() {
           --watchdog <T>                   Longest silence after WATCHDOG=1 [env: PMR_WATCHDOG] [default: off]
           --health <CHECK>                 What tells whether all is well [env: PMR_HEALTH] [default: none]
           --kill-stalled <T>               Replace what stalls so long [env: PMR_KILL_STALLED] [default: off]
+          --max-memory-restart <SIZE>      Replace larger workers [env: PMR_MAX_MEMORY_RESTART] [default: none]
           --cwd <DIR>                      Directory to run in [env: PMR_CWD] [default: the current one]
           --log-format <raw|text|json>     Form of the lines [env: PMR_LOG_FORMAT] [default: raw, text on a tty]
           --share <WAY>                    How workers share the port [env: PMR_SHARE] [default: auto]
@@ -294,7 +296,7 @@ fn the_help_text_fits_a_screen() {
 
     A flag goes before its variable. With neither WEB_CONCURRENCY nor PORT set, one worker runs.
     T is a time: 1600 (milliseconds), 1600ms, 5s, 2m or 1h; LEVEL error, warn, info, debug or trace;
-    WAY auto, cluster, intercept, activation, reuseport or none; STRATEGY rolling or fleet;
+    WAY auto, cluster, intercept, activation, reuseport or none; STRATEGY rolling or fleet; SIZE 300M or 1.5G;
     CHECK /path, http://:PORT/path, tcp or cmd:COMMAND (times: --health-interval, --health-timeout, ...).
 
     Examples:

@@ -158,6 +158,7 @@ fn health_words(it: &HealthView) -> String {
     }
     match it.stalled.as_deref() {
         Some("check") | None => words,
+        Some("memory") => format!("{words}, above its memory limit"),
         Some(cause) => format!("{words}, stalled: {}", cause.replace('_', " ")),
     }
 }

@@ -22,10 +22,17 @@ pub(super) fn read(reader: &mut Reader, flags: &Flags, env: &Environment) -> Hea
     let pace = pace(reader, flags, env);
     let kill_stalled =
         reader.text(setting::KILL_STALLED, &flags.kill_stalled, &env.pmr_kill_stalled, health::span);
+    let max_memory = reader.text(
+        setting::MAX_MEMORY_RESTART,
+        &flags.max_memory_restart,
+        &env.pmr_max_memory_restart,
+        values::bytes,
+    );
     HealthPolicy {
         watchdog,
         check: probe.map(|probe| HealthCheck { probe, pace }),
         kill_stalled,
+        max_memory: max_memory.flatten(),
         event_loop: EventLoop::Unknown,
     }
 }

@@ -107,6 +107,7 @@ fn the_defaults_are_those_of_the_docs() {
             watchdog: None,
             check: None,
             kill_stalled: None,
+            max_memory: None,
             event_loop: Unknown,
         },
         on_hup: Reload,
@@ -370,6 +371,7 @@ fn how_workers_are_watched_is_read_from_flags_and_variables() {
             ("PMR_HEALTH_INTERVAL", "2s"),
             ("PMR_WAIT_READY", "1"),
             ("PMR_KILL_STALLED", "5s"),
+            ("PMR_MAX_MEMORY_RESTART", "1.5G"),
         ],
         invocation,
     );
@@ -381,5 +383,6 @@ fn how_workers_are_watched_is_read_from_flags_and_variables() {
     assert_eq!(named("health-timeout"), ("5s".to_owned(), "default".to_owned()));
     assert_eq!(named("health-retries"), ("3".to_owned(), "default".to_owned()));
     assert_eq!(named("kill-stalled"), ("5s".to_owned(), "PMR_KILL_STALLED".to_owned()));
+    assert_eq!(named("max-memory-restart"), ("1536M".to_owned(), "PMR_MAX_MEMORY_RESTART".to_owned()));
     assert_eq!(settings.app.readiness.sign, ReadySign::Healthy(ListeningHeard::Yes));
 }

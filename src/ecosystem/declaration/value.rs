@@ -68,29 +68,8 @@ pub(super) fn time(span: Span, value: &Value) -> Read<Option<Duration>> {
     }
 }
 
-/// Bytes, or a number with a unit of 1024 bytes, its square or its cube, as in pm2.
 pub(super) fn bytes(value: &Value) -> Read<Option<u64>> {
-    const ACCEPTED: Accepted =
-        Accepted("a number of bytes such as `300M`, `1.5G`, `500K` or `314572800`, or 0 for none");
-    let text = plain(value).ok_or(ACCEPTED)?;
-    let (number, unit) = match text.char_indices().next_back() {
-        Some((at, 'K' | 'k')) => (&text[..at], 1_u64 << 10),
-        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
-        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
-        _ => (text.as_str(), 1),
-    };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let digits = |text: &str| -> Option<u64> {
-        // More digits than these would be no amount of memory.
-        let is_number = (1..=15).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        is_number.then(|| text.parse().ok())?
-    };
-    let scale = 10_u128.pow(u32::try_from(fraction.len().min(15)).unwrap_or_default());
-    let (Some(whole), Some(part)) = (digits(whole), digits(fraction)) else { return Err(ACCEPTED) };
-    let is_fraction = number.contains('.');
-    let total = u128::from(whole) * u128::from(unit) + u128::from(part) * u128::from(unit) / scale;
-    let total = u64::try_from(total).ok().filter(|_| !(is_fraction && unit == 1)).ok_or(ACCEPTED)?;
-    Ok(Some(total).filter(|total| *total > 0))
+    values::bytes(&plain(value).unwrap_or_default())
 }
 
 pub(super) fn count(value: &Value) -> Read<u32> {

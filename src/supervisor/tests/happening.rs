@@ -23,6 +23,8 @@ pub(super) enum Happening {
     /// A check that is under way ends.
     Checked(usize, Health),
     ChecksLost,
+    /// A look shows so many bytes of memory.
+    Measured(usize, u64),
     Signal(Signal),
     Order(Command),
     OutputClosed,
@@ -36,6 +38,12 @@ impl World {
         let fits = self.processes.iter().filter(|(_, process)| wanted(process.leader, process.group));
         let ids: Vec<_> = fits.map(|(id, _)| id.0).collect();
         (!ids.is_empty()).then(|| ids[n % ids.len()])
+    }
+
+    fn befall(&mut self, n: usize, happens: impl FnOnce(&mut Self, u32)) {
+        if let Some(worker) = self.choose(n, |leader, _| leader == Life::Alive) {
+            happens(self, worker);
+        }
     }
 
     pub(super) fn happen(&mut self, happening: Happening) {
@@ -55,37 +63,22 @@ impl World {
                     self.group_gone(worker);
                 }
             }
-            Happening::Drained(n) => {
-                if let Some(worker) = self.choose(n, alive) {
-                    self.drained(worker);
-                }
-            }
+            Happening::Drained(n) => self.befall(n, |world, worker| world.drained(worker)),
             Happening::Listen(n, port) => {
                 if let Some(worker) = self.choose(n, alive) {
                     self.listen_on(WorkerId(worker), port);
                 }
             }
-            Happening::Ready(n) => {
-                if let Some(worker) = self.choose(n, alive) {
-                    self.say_ready(worker);
-                }
-            }
-            Happening::Say(n, word) => {
-                if let Some(worker) = self.choose(n, alive) {
-                    self.say(worker, word);
-                }
-            }
-            Happening::Beat(n) => {
-                if let Some(worker) = self.choose(n, alive) {
-                    self.beat(worker);
-                }
-            }
+            Happening::Ready(n) => self.befall(n, |world, worker| world.say_ready(worker)),
+            Happening::Say(n, word) => self.befall(n, |world, worker| world.say(worker, word)),
+            Happening::Beat(n) => self.befall(n, |world, worker| world.beat(worker)),
             Happening::Checked(n, health) => {
                 if let Some(worker) = self.choose(n, alive) {
                     self.checked(worker, (health != Health::Healthy).then_some("unwell"));
                 }
             }
             Happening::ChecksLost => self.lose_checks(),
+            Happening::Measured(n, bytes) => self.befall(n, |world, worker| world.measured(worker, bytes)),
             Happening::Signal(signal) => self.signal(signal),
             Happening::Order(command) if self.exits.is_empty() => self.order(command),
             // It would bring back what is over.

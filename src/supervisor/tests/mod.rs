@@ -5,6 +5,7 @@ mod fleet;
 mod happening;
 mod health;
 mod init;
+mod memory;
 mod operate;
 mod properties;
 mod readiness;

@@ -78,6 +78,7 @@ fn happenings(signal_numbers: &'static [i32]) -> impl Strategy<Value = Happening
         3 => (any::<usize>(), prop::sample::select(vec![Health::Healthy, Health::Unhealthy]))
             .prop_map(|(n, health)| Happening::Checked(n, health)),
         1 => Just(Happening::ChecksLost),
+        2 => (any::<usize>(), 0..200_u64).prop_map(|(n, bytes)| Happening::Measured(n, bytes)),
         6 => signals(signal_numbers).prop_map(Happening::Signal),
         3 => orders().prop_map(Happening::Order),
         1 => prop::sample::select(vec![1, 126, 127]).prop_map(Happening::FailNextSpawn),
@@ -115,7 +116,8 @@ fn watched() -> impl Strategy<Value = HealthPolicy> {
         kill_stalled: Some(secs(3)),
         ..nothing.clone()
     };
-    prop::sample::select(vec![nothing, pulse, watchdog])
+    let limited = HealthPolicy { max_memory: Some(100), ..watchdog.clone() };
+    prop::sample::select(vec![nothing, pulse, watchdog, limited])
 }
 
 const WITHOUT_STOPS: &[i32] = &[1, 1, 1, 10, 17, 18, 20, 21, 21, 22, 22, 28];
@@ -281,6 +283,7 @@ fn events() -> impl Strategy<Value = Event> {
             result: if is_well { Ok(()) } else { Err(String::new()) },
         }),
         1 => Just(Event::ChecksLost),
+        1 => (worker(), 0..200_u64).prop_map(|(worker, bytes)| Event::Measured { sizes: vec![(worker, bytes)] }),
         2 => worker().prop_map(|worker| Event::Parked { worker }),
         3 => (worker(), reasons(), survivors()).prop_map(|(worker, reason, survivors)| Event::Exited {
             worker,

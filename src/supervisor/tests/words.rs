@@ -34,6 +34,10 @@ pub(super) fn words(action: &Action) -> String {
             format!("check {} g{generation}", subject_words(*subject))
         }
         Action::EndCheck { subject } => format!("end check {}", subject_words(*subject)),
+        Action::Measure { workers } => {
+            let ids: Vec<_> = workers.iter().map(|id| format!("w{id}")).collect();
+            format!("measure {}", ids.join(" "))
+        }
         Action::Ping { worker } => format!("ping w{worker}"),
         Action::Report { worker, cause } => format!("report w{worker} {cause:?}"),
         Action::Exit { status } => format!("exit {status}"),
@@ -68,6 +72,7 @@ fn notice_words(notice: &Notice) -> String {
         }
         Notice::Healthy { whose } => format!("healthy {}", whose_words(*whose)),
         Notice::Stalled { worker, cause, span, .. } => format!("stalled w{worker} {cause:?} {span:?}"),
+        Notice::TooLarge { worker, bytes, limit, .. } => format!("too large w{worker} {bytes} > {limit}"),
         Notice::ReplacementDeferred { instance, row, delay } => {
             format!("replacement deferred #{instance} {row} {delay:?}")
         }

@@ -280,6 +280,13 @@ impl World {
                 let process = self.existing(worker);
                 assert!(process.ready && !process.asked, "w{worker} does not serve");
             }
+            Action::Measure { workers } => {
+                assert!(!workers.is_empty());
+                for worker in workers {
+                    let process = self.existing(worker);
+                    assert!(process.ready && !process.asked, "w{worker} does not serve");
+                }
+            }
             Action::Suspend => assert!(!self.stopping, "Ctrl-Z while all stops"),
             Action::StopListening => assert!(self.stopping || self.is_held()),
             Action::Adopt { .. } => {}
@@ -511,6 +518,11 @@ impl World {
         if self.checks.remove(&subject) {
             self.tell(Event::Checked { subject, result: why.map_or(Ok(()), |why| Err(why.to_owned())) });
         }
+    }
+
+    /// A look at the memory has shown this of a worker.
+    pub(super) fn measured(&mut self, worker: u32, bytes: u64) {
+        self.tell(Event::Measured { sizes: vec![(WorkerId(worker), bytes)] });
     }
 
     pub(super) fn lose_checks(&mut self) {
