@@ -105,6 +105,7 @@ impl AppSpec {
     pub fn is_init(&self) -> bool {
         self.company == Company::None
             && self.restart.after_exit == AfterExit::Stay
+            && self.restart.cron.is_none()
             && self.instances.get() == 1
     }
 }
@@ -155,6 +156,9 @@ pub struct RestartPolicy {
     /// Exit statuses that are no failure, and after which no worker follows.
     #[serde(default)]
     pub stop_codes: Vec<u8>,
+    /// When workers are replaced whatever they do, as a cron pattern.
+    #[serde(default)]
+    pub cron: Option<String>,
 }
 
 impl RestartPolicy {

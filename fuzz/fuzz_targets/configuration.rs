@@ -144,6 +144,7 @@ impl Given {
             b"reload-strategy" => &mut flags.reload_strategy,
             b"stop-exit-codes" => &mut flags.stop_exit_codes,
             b"max-memory-restart" => &mut flags.max_memory_restart,
+            b"cron-restart" => &mut flags.cron_restart,
             b"log-level" => &mut flags.log_level,
             _ => return None,
         })
@@ -199,6 +200,7 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::KILL_SIGNAL, flags.kill_signal.is_some()),
         (setting::AUTORESTART, flags.no_autorestart),
         (setting::STOP_EXIT_CODES, flags.stop_exit_codes.is_some()),
+        (setting::CRON_RESTART, flags.cron_restart.is_some()),
         (setting::MAX_RESTARTS, flags.max_restarts.is_some()),
         (setting::MIN_UPTIME, flags.min_uptime.is_some()),
         (setting::RESTART_DELAY, flags.restart_delay.is_some()),

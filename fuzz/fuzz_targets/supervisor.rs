@@ -75,7 +75,8 @@ fuzz_target!(|history: History| {
         // A mere init would just pass it on.
         Ending::OutputClosed if spec.is_init() => spec.instances = spec.instances.saturating_add(1),
         Ending::WellBehaved => {
-            spec.restart.after_exit = AfterExit::Restart;
+            // With a clock there is always a next time.
+            (spec.restart.after_exit, spec.restart.cron) = (AfterExit::Restart, None);
             // How often a sign of life is due is up to the worker, so that none is often enough for all.
             spec.health.watchdog = None;
         }

@@ -48,6 +48,7 @@ impl Shape {
                 delay: self.delay(),
                 min_uptime: seconds(0, [1, 0, 20, 1]),
                 max_unstable: [16, 0, 1, 3][usize::from(self.max_unstable % 4)],
+                cron: (self.max_unstable & 1 << 6 != 0).then(|| "* * * * *".to_owned()),
                 stop_codes: if self.max_unstable & 1 << 7 == 0 { Vec::new() } else { vec![0, 42] },
             },
             stop: StopPolicy {

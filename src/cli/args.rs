@@ -50,6 +50,10 @@ pub struct Options {
     #[arg(long, hide = true, value_name = "CODES", allow_hyphen_values = true)]
     stop_exit_codes: Option<OsString>,
 
+    /// When to reload [env: PMR_CRON_RESTART] [default: never]
+    #[arg(short = 'c', long, alias = "cron", value_name = "PATTERN", allow_hyphen_values = true)]
+    cron_restart: Option<OsString>,
+
     /// Unstable starts to give up at [env: PMR_MAX_RESTARTS] [default: 16]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     max_restarts: Option<OsString>,
@@ -318,6 +322,7 @@ impl From<Options> for Flags {
             kill_signal: options.kill_signal,
             no_autorestart: options.no_autorestart,
             stop_exit_codes: options.stop_exit_codes,
+            cron_restart: options.cron_restart,
             max_restarts: options.max_restarts,
             min_uptime: options.min_uptime,
             restart_delay: options.restart_delay,

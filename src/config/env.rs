@@ -31,6 +31,7 @@ pub struct Environment {
     pub pmr_kill_signal: Option<String>,
     pub pmr_autorestart: Option<String>,
     pub pmr_stop_exit_codes: Option<String>,
+    pub pmr_cron_restart: Option<String>,
     pub pmr_max_restarts: Option<String>,
     pub pmr_min_uptime: Option<String>,
     pub pmr_restart_delay: Option<String>,
@@ -58,7 +59,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 37] = [
+const KNOWN: [&str; 38] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -73,6 +74,7 @@ const KNOWN: [&str; 37] = [
     "PMR_KILL_SIGNAL",
     "PMR_AUTORESTART",
     "PMR_STOP_EXIT_CODES",
+    "PMR_CRON_RESTART",
     "PMR_MAX_RESTARTS",
     "PMR_MIN_UPTIME",
     "PMR_RESTART_DELAY",

@@ -14,6 +14,7 @@ pub struct Flags {
     pub kill_signal: Option<OsString>,
     pub no_autorestart: bool,
     pub stop_exit_codes: Option<OsString>,
+    pub cron_restart: Option<OsString>,
     pub max_restarts: Option<OsString>,
     pub min_uptime: Option<OsString>,
     pub restart_delay: Option<OsString>,

@@ -22,6 +22,7 @@ pub const KILL_TIMEOUT: Setting = setting("kill-timeout", "--kill-timeout", "PMR
 pub const KILL_SIGNAL: Setting = setting("kill-signal", "--kill-signal", "PMR_KILL_SIGNAL");
 pub const AUTORESTART: Setting = setting("autorestart", "--no-autorestart", "PMR_AUTORESTART");
 pub const STOP_EXIT_CODES: Setting = setting("stop-exit-codes", "--stop-exit-codes", "PMR_STOP_EXIT_CODES");
+pub const CRON_RESTART: Setting = setting("cron-restart", "--cron-restart", "PMR_CRON_RESTART");
 pub const MAX_RESTARTS: Setting = setting("max-restarts", "--max-restarts", "PMR_MAX_RESTARTS");
 pub const MIN_UPTIME: Setting = setting("min-uptime", "--min-uptime", "PMR_MIN_UPTIME");
 pub const RESTART_DELAY: Setting = setting("restart-delay", "--restart-delay", "PMR_RESTART_DELAY");
@@ -62,7 +63,7 @@ pub const HEALTH_SETTINGS: [Setting; 8] = [
 ];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 30] = [
+pub const ALL: [Setting; 31] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -70,6 +71,7 @@ pub const ALL: [Setting; 30] = [
     KILL_SIGNAL,
     AUTORESTART,
     STOP_EXIT_CODES,
+    CRON_RESTART,
     MAX_RESTARTS,
     MIN_UPTIME,
     RESTART_DELAY,

@@ -98,6 +98,7 @@ impl Settings {
                 (app.restart.after_exit == AfterExit::Restart).to_string()
             }
             _ if name == setting::STOP_EXIT_CODES.name => values::render_exit_codes(&app.restart.stop_codes),
+            _ if name == setting::CRON_RESTART.name => app.restart.cron.clone().unwrap_or_default(),
             _ if name == setting::MAX_RESTARTS.name => app.restart.max_unstable.to_string(),
             _ if name == setting::MIN_UPTIME.name => duration::render(app.restart.min_uptime),
             _ if name == setting::RESTART_DELAY.name => time(fixed),

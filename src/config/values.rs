@@ -1,6 +1,9 @@
 //! Reads the values of single settings: numbers, yes or no, and words out of a list.
 
 use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use croner::Cron;
 
 use super::duration::digits;
 use super::problem::Accepted;
@@ -133,6 +136,18 @@ pub fn render_bytes(bytes: u64) -> String {
     let units = [(1_u64 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
     let unit = units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
     unit.map_or_else(|| bytes.to_string(), |(unit, letter)| format!("{}{letter}", bytes / unit))
+}
+
+/// Reads `--cron-restart`. `0` and nothing are none.
+///
+/// # Errors
+/// What is accepted.
+pub fn cron(text: &str) -> Result<Option<String>, Accepted> {
+    const ACCEPTED: Accepted = Accepted("a cron pattern of 5 or 6 fields such as `0 3 * * *`, or 0 for none");
+    match text {
+        "" | "0" => Ok(None),
+        pattern => Cron::from_str(pattern).map(|_| Some(pattern.to_owned())).map_err(|_| ACCEPTED),
+    }
 }
 
 /// Reads a signal's name or number.

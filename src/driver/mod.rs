@@ -33,6 +33,7 @@ mod question;
 mod rescue;
 mod run;
 mod said;
+mod schedule;
 mod shared;
 mod size;
 mod spawn;

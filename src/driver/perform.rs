@@ -14,7 +14,7 @@ use crate::sys::signals::{signal_group, signal_process};
 impl App {
     /// Does all that is to be done, in order. A spawn is answered before anything else happens.
     pub(super) fn perform(&mut self) {
-        let mut listening = Vec::new();
+        let (mut listening, mut schedule) = (Vec::new(), None);
         while let Some(action) = self.todo.pop_front() {
             match action {
                 Action::Spawn { worker, instance, generation, parking } => {
@@ -34,6 +34,7 @@ impl App {
                 Action::Check { subject, generation, probe } => self.begin_check(subject, generation, probe),
                 Action::EndCheck { subject } => self.end_check(subject),
                 Action::Ping { worker } => self.ping(worker),
+                Action::Schedule { pattern, mark } => schedule = Some((pattern, mark)),
                 Action::Measure { workers } => self.measure(&workers),
                 Action::Report { worker, cause } => self.report(worker, cause),
                 Action::Answer { ticket, answer } => self.answered(ticket, answer),
@@ -43,6 +44,10 @@ impl App {
         }
         for (worker, address) in listening {
             self.on_listening(worker, &address);
+        }
+        if let Some((pattern, mark)) = schedule {
+            let answer = self.schedule(&pattern, mark);
+            self.feed(answer);
         }
     }
 

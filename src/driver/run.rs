@@ -319,13 +319,17 @@ impl Driver {
 }
 
 impl App {
-    /// Whether a SIGHUP may be passed on. Before a reload everything is read anew: what cannot run must not replace what
-    /// does.
+    /// Whether a SIGHUP may be passed on.
     fn can_reload(&mut self) -> bool {
         let plan = self.plan();
         if plan.app.on_hup == OnHup::Forward || self.whose.is_init {
             return true;
         }
+        self.replan_for_reload()
+    }
+
+    /// Reads everything anew for a reload that nobody has ordered. What cannot run must not replace what does.
+    pub(super) fn replan_for_reload(&mut self) -> bool {
         match self.replan(&self.definition) {
             Ok(plan) => {
                 self.replanned = Some(plan);

@@ -77,7 +77,7 @@ impl Said {
 }
 
 /// The kinds of events, for the documentation and those who filter by them.
-pub const KINDS: [&str; 37] = [
+pub const KINDS: [&str; 38] = [
     "started",
     "ready",
     "standby",
@@ -100,6 +100,7 @@ pub const KINDS: [&str; 37] = [
     "replacement_failed",
     "stopping",
     "stopping_now",
+    "time_has_come",
     "reload_begun",
     "reload_refused",
     "reload_done",
@@ -151,7 +152,8 @@ pub(super) fn words(notice: &Notice) -> Option<Said> {
         | Notice::TooLarge { .. }
         | Notice::ReplacementDeferred { .. }
         | Notice::ReplacementFailed { .. } => of_health(notice)?,
-        Notice::ReloadBegun { .. }
+        Notice::TimeHasCome { .. }
+        | Notice::ReloadBegun { .. }
         | Notice::ReloadRefused
         | Notice::ReloadDone { .. }
         | Notice::ReloadCalledOff { .. }
@@ -367,6 +369,10 @@ fn of_health(notice: &Notice) -> Option<Said> {
 
 fn of_reload(notice: &Notice) -> Option<Said> {
     let mut said = match notice {
+        Notice::TimeHasCome { pattern } => {
+            let text = format!("it is time to begin anew: `--cron-restart` is `{pattern}`");
+            Said::new(Level::INFO, "time_has_come", text)
+        }
         Notice::ReloadBegun { .. } => Said::new(Level::INFO, "reload_begun", "reloading"),
         Notice::ReloadRefused => Said::new(
             Level::WARN,

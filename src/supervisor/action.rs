@@ -44,6 +44,9 @@ pub enum Action {
     EndCheck { subject: Subject },
     /// Ask the worker's event loop for a sign of life, and answer with [`super::Event::Pulse`] once it has given one.
     Ping { worker: WorkerId },
+    /// Say whether a time of the cron pattern has come since the mark, and when to ask again, by [`super::Event::Scheduled`], once
+    /// all else is done.
+    Schedule { pattern: String, mark: Option<u64> },
     /// Measure the memory of these workers and all that descends from them, and answer with [`super::Event::Measured`].
     Measure { workers: Vec<WorkerId> },
     /// Save what can be found out about a worker that has stalled, before it is asked to end.
@@ -179,6 +182,10 @@ pub enum Notice {
         cause: Stall,
         span: Duration,
     },
+    /// The clock says that the app is to be reloaded.
+    TimeHasCome {
+        pattern: String,
+    },
     /// A worker has more memory than it may, and is replaced.
     TooLarge {
         worker: WorkerId,
@@ -289,6 +296,7 @@ impl Notice {
             Self::Unhealthy { whose, .. } | Self::Healthy { whose } => whose.map(|(instance, _)| instance),
             Self::Stopping { .. }
             | Self::StoppingNow { .. }
+            | Self::TimeHasCome { .. }
             | Self::ReloadBegun { .. }
             | Self::ReloadRefused
             | Self::NothingToPark

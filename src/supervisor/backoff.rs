@@ -144,6 +144,7 @@ mod tests {
             min_uptime: Duration::from_secs(1),
             max_unstable: 16,
             stop_codes: Vec::new(),
+            cron: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Ticket};
+use super::cron::Scheduled;
 use super::health::Subject;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::WorkerId;
@@ -48,6 +49,8 @@ pub enum Event {
     Checked { subject: Subject, result: Result<(), String> },
     /// Checks that were under way will not be answered.
     ChecksLost,
+    /// The answer to [`super::Action::Schedule`].
+    Scheduled(Scheduled),
     /// The answer to [`super::Action::Measure`]: how many bytes of memory the workers have, those that could be measured.
     Measured { sizes: Vec<(WorkerId, u64)> },
     /// The worker's first process ended and was reaped. `survivors` says whether its process group has others left;

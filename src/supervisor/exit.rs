@@ -49,6 +49,7 @@ impl Supervisor {
             }
             // Whoever sits at the terminal wanted it to end.
             None if exit.killer == Killer::Keyboard => {
+                self.forget_the_time();
                 self.instances[index].enter(now, State::Stopped);
                 Next::Nothing
             }

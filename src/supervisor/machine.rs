@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::{Action, Notice, Parking, Verdict};
 use super::backoff::Jitter;
+use super::cron::Timetable;
 use super::departure::Departures;
 use super::event::{Event, Uptime};
 use super::exit::Exit;
@@ -55,6 +56,9 @@ pub struct Supervisor {
     /// At the memory of workers, where there is a limit.
     #[serde(default)]
     pub(super) looks: Option<Looks>,
+    /// Where there is a pattern.
+    #[serde(default)]
+    pub(super) timetable: Option<Timetable>,
     /// The instances last told of by [`Action::Serve`]; at first all of them.
     serving: Vec<InstanceId>,
     pub(super) out: Vec<Action>,
@@ -134,6 +138,7 @@ impl Supervisor {
             jitter: Jitter::new(seed),
             app_checks: None,
             looks: None,
+            timetable: None,
             serving: ids,
             out: Vec::new(),
         };
@@ -159,6 +164,7 @@ impl Supervisor {
             Event::Pulse { worker, beat } => self.handle_pulse(now, worker, beat),
             Event::Checked { subject, result } => self.handle_checked(now, subject, result),
             Event::ChecksLost => self.handle_checks_lost(now),
+            Event::Scheduled(scheduled) => self.handle_scheduled(now, scheduled),
             Event::Measured { sizes } => self.handle_measured(now, &sizes),
             Event::Exited { worker, reason, killer, survivors } => {
                 self.handle_exited(now, worker, Exit { reason, killer, survivors });
@@ -190,6 +196,7 @@ impl Supervisor {
     /// What may follow on any event.
     fn follow_up(&mut self, now: Uptime) {
         if matches!(self.phase, Phase::Running) {
+            self.arrange_timetable();
             self.start_restarting(now);
             self.replace_stalled(now);
             self.offer_standbys(now);
@@ -257,7 +264,19 @@ impl Supervisor {
 
     /// How it all ended, if it has.
     fn outcome(&self) -> Option<(Verdict, u8)> {
-        let goes_on = |instance: &Instance| instance.is_active() || matches!(instance.state(), State::Held);
+        let awaits_its_time = self.awaits_its_time();
+        let comes_back = |state: &State| match state {
+            State::Held => true,
+            State::Stopped => awaits_its_time,
+            State::Waiting
+            | State::Spawning(_)
+            | State::Starting(_)
+            | State::Ready(_)
+            | State::Backoff { .. }
+            | State::Restarting
+            | State::Failed => false,
+        };
+        let goes_on = |instance: &Instance| instance.is_active() || comes_back(instance.state());
         if !self.departures.is_empty() || self.reload.is_some() || self.instances.iter().any(goes_on) {
             return None;
         }

@@ -15,6 +15,7 @@
 //! | `attend` | what is heard of them, and what is asked |
 //! | `memory` | looks at the memory of workers for which there is a limit |
 //! | `replace` | the replacement of workers that stall, or are too large |
+//! | `cron` | reloads by the clock |
 //! | `departure`, `drain` | workers on their way out: left to finish, asked, killed |
 //! | `signal`, `operate` | what signals and orders ask for |
 //! | `stop`, `reload`, `fleet`, `scale` | how that is done |
@@ -30,6 +31,7 @@ mod action;
 mod attend;
 mod backoff;
 mod command;
+mod cron;
 mod departure;
 mod drain;
 mod event;
@@ -58,6 +60,7 @@ mod worker;
 
 pub use action::{Action, CalledOff, Next, Notice, Parking, Recipient, StopReason, Verdict};
 pub use command::{Answer, Command, Refusal, Scope, Ticket};
+pub use cron::Scheduled;
 pub use event::{Beat, Event, Killer, Listen, SpawnFailure, Survivors, Uptime, Word};
 pub use health::{Health, Subject};
 pub use machine::Supervisor;

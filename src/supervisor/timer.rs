@@ -18,7 +18,12 @@ impl Supervisor {
         let replacements = self.instances.iter().filter_map(|instance| self.replacement_at(instance));
         let checks = self.app_checks.as_ref().map(Checks::due);
         let of_workers = instances.chain(newcomers).chain(replacements).chain(self.standbys.deadline());
-        of_workers.chain(checks).chain(self.look_at()).chain(self.departures.next_deadline()).min()
+        of_workers
+            .chain(checks)
+            .chain(self.look_at())
+            .chain(self.time_at())
+            .chain(self.departures.next_deadline())
+            .min()
     }
 
     /// Does what is due. Departures come last, so that one which begins here with no time at all ends here, too.
@@ -43,6 +48,7 @@ impl Supervisor {
         self.review_standbys(now);
         self.review_health(now);
         self.review_memory(now);
+        self.review_timetable(now);
         self.end_drains(now);
         let killed = self.departures.pass_deadlines(now, &mut self.out);
         if let Phase::Stopping(stop) = &mut self.phase

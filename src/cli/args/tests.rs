@@ -129,7 +129,7 @@ fn every_option_arrives_in_its_own_field() {
         --restart-delay 7 --exp-backoff-restart-delay 8 --wait-ready --listen-timeout 9 --cwd 10 --log-format 11 \
         --share 12 --balance 13 --stall-after 14 --on-hup 15 --log-level 16 --watchdog 17 --health 18 --health-interval 19 \
         --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 --standby 24 \
-        --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 node";
+        --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"), @r#"
     Flags {
@@ -140,6 +140,7 @@ fn every_option_arrives_in_its_own_field() {
         kill_signal: Some("4"),
         no_autorestart: true,
         stop_exit_codes: Some("26"),
+        cron_restart: Some("28"),
         max_restarts: Some("5"),
         min_uptime: Some("6"),
         restart_delay: Some("7"),
@@ -271,6 +272,7 @@ fn the_help_text_fits_a_screen() {
           --kill-timeout <T>               Time to stop before SIGKILL [env: PMR_KILL_TIMEOUT] [default: 25s]
           --kill-signal <SIGNAL>           Signal to stop with [env: PMR_KILL_SIGNAL] [default: as received]
           --no-autorestart                 Never replace a worker that ended [env: PMR_AUTORESTART=false]
+      -c, --cron-restart <PATTERN>         When to reload [env: PMR_CRON_RESTART] [default: never]
           --max-restarts <N>               Unstable starts to give up at [env: PMR_MAX_RESTARTS] [default: 16]
           --min-uptime <T>                 A shorter run is unstable [env: PMR_MIN_UPTIME] [default: 1s]
           --restart-delay <T>              Fixed wait before restarts [env: PMR_RESTART_DELAY] [default: none]

@@ -155,6 +155,7 @@ fn restart(reader: &mut Reader, flags: &Flags, env: &Environment) -> RestartPoli
         &env.pmr_stop_exit_codes,
         values::exit_codes,
     );
+    let cron = reader.text(setting::CRON_RESTART, &flags.cron_restart, &env.pmr_cron_restart, values::cron);
     let max_unstable =
         reader.text(setting::MAX_RESTARTS, &flags.max_restarts, &env.pmr_max_restarts, values::restarts);
     let min_uptime =
@@ -165,6 +166,7 @@ fn restart(reader: &mut Reader, flags: &Flags, env: &Environment) -> RestartPoli
         min_uptime: min_uptime.unwrap_or(MIN_UPTIME),
         max_unstable: max_unstable.unwrap_or(MAX_RESTARTS),
         stop_codes: stop_codes.unwrap_or_default(),
+        cron: cron.flatten(),
     }
 }
 

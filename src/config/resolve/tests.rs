@@ -92,6 +92,7 @@ fn the_defaults_are_those_of_the_docs() {
             min_uptime: 1s,
             max_unstable: 16,
             stop_codes: [],
+            cron: None,
         },
         stop: StopPolicy {
             signal: None,
@@ -145,6 +146,7 @@ fn every_option_reaches_the_app() {
             ("PMR_KILL_SIGNAL", "INT"),
             ("PMR_AUTORESTART", "no"),
             ("PMR_STOP_EXIT_CODES", "0,42"),
+            ("PMR_CRON_RESTART", "0 3 * * *"),
             ("PMR_MAX_RESTARTS", "3"),
             ("PMR_MIN_UPTIME", "2s"),
             ("PMR_RESTART_DELAY", "250"),
@@ -164,6 +166,7 @@ fn every_option_reaches_the_app() {
     assert_eq!(app.stop.signal, Some(crate::process::Signal::INT));
     assert_eq!(app.restart.after_exit, AfterExit::Stay);
     assert_eq!(app.restart.stop_codes, [0, 42]);
+    assert_eq!(app.restart.cron.as_deref(), Some("0 3 * * *"));
     assert_eq!(app.restart.max_unstable, 3);
     assert_eq!(app.restart.min_uptime, Duration::from_secs(2));
     assert_eq!(app.restart.delay, RestartDelay::Fixed(Duration::from_millis(250)));
@@ -200,6 +203,32 @@ fn the_first_back_off_may_be_longer_than_the_usual_longest() {
     assert_eq!(delay("1m"), RestartDelay::Exponential { first: minute, cap: minute });
 }
 
+/// None of these is right.
+const WRONG: [(&str, &str); 22] = [
+    ("PORT", "99999"),
+    ("WEB_CONCURRENCY", "abc"),
+    ("WEB_MEMORY", "512M"),
+    ("MEMORY_AVAILABLE", "0"),
+    ("PMR_INSTANCES", "many"),
+    ("PMR_KILL_SIGNAL", "SIGNONE"),
+    ("PMR_AUTORESTART", "perhaps"),
+    ("PMR_STOP_EXIT_CODES", "256"),
+    ("PMR_CRON_RESTART", "daily"),
+    ("PMR_MAX_RESTARTS", "0"),
+    ("PMR_MIN_UPTIME", "-1"),
+    ("PMR_EXP_BACKOFF_RESTART_DELAY", "0"),
+    ("PMR_WAIT_READY", "2"),
+    ("PMR_LISTEN_TIMEOUT", "0"),
+    ("PMR_LOG_FORMAT", "xml"),
+    ("PMR_SHARE", "all"),
+    ("PMR_BALANCE", "fair"),
+    ("PMR_STALL_AFTER", "0"),
+    ("PMR_ON_HUP", "die"),
+    ("PMR_STANDBY", "some"),
+    ("PMR_RELOAD_STRATEGY", "big-bang"),
+    ("PMR_LOG_LEVEL", "loud"),
+];
+
 #[test]
 fn all_problems_come_at_once_also_of_values_that_are_overridden() {
     let flags = Flags {
@@ -210,30 +239,7 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
         restart_delay: Some("1s".into()),
         ..Flags::default()
     };
-    let variables = [
-        ("PORT", "99999"),
-        ("WEB_CONCURRENCY", "abc"),
-        ("WEB_MEMORY", "512M"),
-        ("MEMORY_AVAILABLE", "0"),
-        ("PMR_INSTANCES", "many"),
-        ("PMR_KILL_SIGNAL", "SIGNONE"),
-        ("PMR_AUTORESTART", "perhaps"),
-        ("PMR_STOP_EXIT_CODES", "256"),
-        ("PMR_MAX_RESTARTS", "0"),
-        ("PMR_MIN_UPTIME", "-1"),
-        ("PMR_EXP_BACKOFF_RESTART_DELAY", "0"),
-        ("PMR_WAIT_READY", "2"),
-        ("PMR_LISTEN_TIMEOUT", "0"),
-        ("PMR_LOG_FORMAT", "xml"),
-        ("PMR_SHARE", "all"),
-        ("PMR_BALANCE", "fair"),
-        ("PMR_STALL_AFTER", "0"),
-        ("PMR_ON_HUP", "die"),
-        ("PMR_STANDBY", "some"),
-        ("PMR_RELOAD_STRATEGY", "big-bang"),
-        ("PMR_LOG_LEVEL", "loud"),
-    ];
-    insta::assert_snapshot!(problems(&variables, flags), @r"
+    insta::assert_snapshot!(problems(&WRONG, flags), @r"
     `PORT`: found `99999`, accepted: a port from 1 to 65535
     `PMR_STANDBY`: found `some`, accepted: a whole number from 0 to 1024
     `PMR_INSTANCES`: found `many`, accepted: a whole number from 1 to 1024, `auto` or `max`
@@ -250,6 +256,7 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
     `--cwd`: found `/nowhere`, accepted: an existing directory
     `PMR_AUTORESTART`: found `perhaps`, accepted: `true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`
     `PMR_STOP_EXIT_CODES`: found `256`, accepted: exit statuses from 0 to 255, such as `0` or `0,42`
+    `PMR_CRON_RESTART`: found `daily`, accepted: a cron pattern of 5 or 6 fields such as `0 3 * * *`, or 0 for none
     `PMR_MAX_RESTARTS`: found `0`, accepted: a whole number from 1 up (`--no-autorestart` is the way to never restart)
     `PMR_MIN_UPTIME`: found `-1`, accepted: a duration such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
     `PMR_EXP_BACKOFF_RESTART_DELAY`: found `0`, accepted: a duration above zero such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`

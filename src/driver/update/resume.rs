@@ -226,6 +226,7 @@ impl App {
             listeners: Listeners::resume(state.listeners, problems),
             arrival_task: None,
             tickets: state.tickets,
+            is_measuring: false,
             checks: Checks::default(),
             ended_logs: Vec::new(),
             ids: state.ids,

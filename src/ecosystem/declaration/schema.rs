@@ -158,7 +158,7 @@ fn types(slot: Slot) -> Vec<Value> {
             let code = vec![whole(0, 255), pattern("^0*[0-9]{1,3}$")];
             code.iter().cloned().chain([list_of(code.clone())]).collect()
         }
-        Slot::Cron(_) => vec![json!({ "enum": [0, false] }), pattern(r"^(0|@[a-z]+|\S+(\s+\S+){4,6})$")],
+        Slot::Cron(_) => vec![json!({ "enum": [0, false] }), pattern(r"^(0?|@[a-z]+|\S+(\s+\S+){4,6})$")],
         Slot::Selection(_) | Slot::Filter(_) => {
             vec![json!({ "type": "boolean" }), text(), list_of(vec![text()])]
         }

@@ -305,6 +305,7 @@ fn option(key: &Key, setting: Setting, app: &mut AppDeclaration, cpus: NonZeroU3
         Slot::Time(_, place) => time((*place(app))?),
         Slot::Count(place) | Slot::Standby(place) => (*place(app))?.to_string(),
         Slot::Instances(place) => (*place(app))?.words(cpus),
+        Slot::Cron(place) => place(app).clone()??,
         Slot::Bytes(place) => values::render_bytes((*place(app))?),
         Slot::ExitCodes(place) => {
             Some(values::render_exit_codes(place(app).as_deref()?)).filter(|codes| !codes.is_empty())?

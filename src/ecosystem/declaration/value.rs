@@ -6,7 +6,6 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use croner::Cron;
 use serde_json::Value;
 
 use super::app::{ExecMode, Filter, Identity, Instances, LogFile, Selection, Variables};
@@ -195,13 +194,11 @@ fn exact<T: FromStr>(text: &str) -> Option<T> {
 }
 
 pub(super) fn cron(value: &Value) -> Read<Option<String>> {
-    const ACCEPTED: Accepted = Accepted("a cron pattern of 5 or 6 fields such as `0 3 * * *`, or 0 for none");
     match value {
         Value::Bool(false) => Ok(None),
+        Value::String(text) => values::cron(text),
         Value::Number(number) if number.as_u64() == Some(0) => Ok(None),
-        Value::String(text) if text == "0" => Ok(None),
-        Value::String(text) if Cron::from_str(text).is_ok() => Ok(Some(text.clone())),
-        _ => Err(ACCEPTED),
+        other => values::cron(&other.to_string()),
     }
 }
 
@@ -352,10 +349,10 @@ mod tests {
         for value in [json!("0 3 * * *"), json!("*/5 * * * * *"), json!("0 0 * * MON-FRI")] {
             assert!(cron(&value).unwrap().is_some(), "{value}");
         }
-        for value in [json!(0), json!("0"), json!(false)] {
+        for value in [json!(0), json!("0"), json!(""), json!(false)] {
             assert_eq!(cron(&value), Ok(None), "{value}");
         }
-        for value in [json!("* * *"), json!("61 * * * *"), json!("often"), json!(5), json!(true), json!("")] {
+        for value in [json!("* * *"), json!("61 * * * *"), json!("often"), json!(5), json!(true)] {
             assert!(cron(&value).is_err(), "{value}");
         }
     }

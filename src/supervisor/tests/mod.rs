@@ -1,5 +1,6 @@
 //! The supervisor against a fake kernel and made-up time: scenarios, one rule each, and properties of random histories.
 
+mod cron;
 mod drain;
 mod fleet;
 mod happening;

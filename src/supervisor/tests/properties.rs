@@ -135,6 +135,7 @@ prop_compose! {
         ]),
         min_uptime in prop::sample::select(vec![0, 1, 20]),
         max_unstable in prop::sample::select(vec![0, 1, 3, 16]),
+        cron in prop::sample::select(vec![None, None, Some("* * * * *".to_owned())]),
         stop_codes in prop::sample::select(vec![vec![], vec![], vec![0, 42]]),
         stop_timeout in prop::sample::select(vec![0, 5, 25]),
         drain in prop::sample::select(vec![0, 10]),
@@ -152,7 +153,7 @@ prop_compose! {
         spec.restart.delay = delay;
         spec.restart.min_uptime = secs(min_uptime);
         spec.restart.max_unstable = max_unstable;
-        spec.restart.stop_codes = stop_codes;
+        (spec.restart.stop_codes, spec.restart.cron) = (stop_codes, cron);
         spec.stop.timeout = secs(stop_timeout);
         spec.stop.drain = secs(drain);
         spec.stop.signal = stop_signal;
@@ -219,7 +220,7 @@ proptest! {
         mut spec in specs(),
         history in prop::collection::vec(happenings(WITHOUT_STOPS), 0..60),
     ) {
-        spec.restart.after_exit = AfterExit::Restart;
+        (spec.restart.after_exit, spec.restart.cron) = (AfterExit::Restart, None);
         let mut world = World::silent(&spec, &[]);
         history.into_iter().for_each(|happening| world.happen(happening));
         world.failing_spawns.clear();

@@ -34,6 +34,9 @@ pub(super) fn words(action: &Action) -> String {
             format!("check {} g{generation}", subject_words(*subject))
         }
         Action::EndCheck { subject } => format!("end check {}", subject_words(*subject)),
+        Action::Schedule { mark, .. } => {
+            format!("schedule {}", mark.map_or_else(|| "new".to_owned(), |it| it.to_string()))
+        }
         Action::Measure { workers } => {
             let ids: Vec<_> = workers.iter().map(|id| format!("w{id}")).collect();
             format!("measure {}", ids.join(" "))
@@ -72,6 +75,7 @@ fn notice_words(notice: &Notice) -> String {
         }
         Notice::Healthy { whose } => format!("healthy {}", whose_words(*whose)),
         Notice::Stalled { worker, cause, span, .. } => format!("stalled w{worker} {cause:?} {span:?}"),
+        Notice::TimeHasCome { pattern } => format!("time has come {pattern}"),
         Notice::TooLarge { worker, bytes, limit, .. } => format!("too large w{worker} {bytes} > {limit}"),
         Notice::ReplacementDeferred { instance, row, delay } => {
             format!("replacement deferred #{instance} {row} {delay:?}")

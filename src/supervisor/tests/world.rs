@@ -12,8 +12,8 @@ use crate::spec::{
     ReloadStrategy, RestartDelay, RestartPolicy, Share, StopPolicy, WorkerId,
 };
 use crate::supervisor::{
-    Action, Beat, Command, Event, Health, InstanceView, Killer, Listen, Notice, Parking, SpawnFailure,
-    StateName, Subject, Supervisor, Survivors, Ticket, Uptime, Word,
+    Action, Beat, Command, Event, Health, InstanceView, Killer, Listen, Notice, Parking, Scheduled,
+    SpawnFailure, StateName, Subject, Supervisor, Survivors, Ticket, Uptime, Word,
 };
 
 pub(super) const CRASH: ExitReason = ExitReason::Code(1);
@@ -42,6 +42,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
             min_uptime: secs(1),
             max_unstable: 16,
             stop_codes: Vec::new(),
+            cron: None,
         },
         stop: StopPolicy { signal: None, timeout: secs(25), drain: Duration::ZERO },
         readiness: ReadinessPolicy { sign: ReadySign::Listening, timeout: secs(30), port: Some(5000) },
@@ -125,6 +126,8 @@ pub(super) struct World {
     ending: BTreeSet<WorkerId>,
     /// Whether anything of the app's health is watched, which goes on for as long as it runs.
     pub(super) is_watched: bool,
+    /// The supervisor waits for the time of day.
+    asked_for_time: Option<Option<u64>>,
 }
 
 impl Process {
@@ -163,7 +166,8 @@ impl World {
             checks: BTreeSet::new(),
             serving: (0..spec.instances.get()).map(InstanceId).collect(),
             ending: BTreeSet::new(),
-            is_watched: spec.health != HealthPolicy::default(),
+            is_watched: spec.health != HealthPolicy::default() || spec.restart.cron.is_some(),
+            asked_for_time: None,
         };
         world.perform(actions);
         world
@@ -234,6 +238,9 @@ impl World {
         }
         self.serves_the_well_alone();
         self.check_standbys();
+        if let Some(mark) = self.asked_for_time.take() {
+            self.schedule(mark);
+        }
     }
 
     /// What must hold once all is done that an event asks for: nobody waits while a standby could take the place.
@@ -280,6 +287,7 @@ impl World {
                 let process = self.existing(worker);
                 assert!(process.ready && !process.asked, "w{worker} does not serve");
             }
+            Action::Schedule { mark, .. } => self.asked_for_time = Some(mark),
             Action::Measure { workers } => {
                 assert!(!workers.is_empty());
                 for worker in workers {
@@ -318,6 +326,14 @@ impl World {
         if ready.iter().any(|view| ails(view) && self.serving.contains(&view.instance)) {
             assert!(!ready.iter().any(|view| is_free(view)), "{:?} serve: {ready:#?}", self.serving);
         }
+    }
+
+    /// Every pattern is that of every full minute.
+    fn schedule(&mut self, mark: Option<u64>) {
+        let minute = self.now.0.as_secs() / 60;
+        let next = Some(Uptime(secs((minute + 1) * 60)));
+        let is_due = mark.is_some_and(|mark| mark < minute);
+        self.tell(Event::Scheduled(Scheduled { mark: minute, is_due, next }));
     }
 
     fn release(&mut self, worker: WorkerId, instance: InstanceId) {
@@ -536,6 +552,16 @@ impl World {
 
     /// The worker's first process ends.
     pub(super) fn exit_leaving(&mut self, worker: u32, reason: ExitReason, survivors: Survivors) {
+        self.exit_by(worker, reason, (Killer::Unknown, survivors));
+    }
+
+    /// The worker's first process ends, and it is known whose wish that was.
+    pub(super) fn exit_by(
+        &mut self,
+        worker: u32,
+        reason: ExitReason,
+        (killer, survivors): (Killer, Survivors),
+    ) {
         let worker = WorkerId(worker);
         self.checks.remove(&Subject::Worker(worker));
         let process = self.processes.get_mut(&worker).unwrap();
@@ -544,7 +570,7 @@ impl World {
         if survivors == Survivors::None {
             process.group = Life::Over;
         }
-        self.tell(Event::Exited { worker, reason, killer: Killer::Unknown, survivors });
+        self.tell(Event::Exited { worker, reason, killer, survivors });
     }
 
     /// The last of the group is gone, too.
