@@ -130,9 +130,22 @@ pub struct CommandSpec {
     /// The directory to start in; our own where `None`.
     #[serde(with = "bytes::option")]
     pub directory: Option<PathBuf>,
+    /// As whom, where not as ourselves.
+    #[serde(default)]
+    pub identity: Option<Identity>,
     /// The environment as we were given it. What each worker gets on top is added at its spawn.
     #[serde(with = "bytes::map")]
     pub environment: BTreeMap<OsString, OsString>,
+}
+
+/// A user and groups, by their numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Our own, where `None`.
+    pub user: Option<u32>,
+    pub group: u32,
+    /// All that it is in.
+    pub groups: Vec<u32>,
 }
 
 /// Variables that differ from one instance of an app to the next, besides those that every worker has.

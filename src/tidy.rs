@@ -22,6 +22,7 @@ const PURE: &[&str] = &[
     "config/duration.rs",
     "config/resolve.rs",
     "config/resolve/health.rs",
+    "config/resolve/identity.rs",
     "config/health.rs",
     "logs/lines.rs",
     "logs/format.rs",

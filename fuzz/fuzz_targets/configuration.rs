@@ -16,7 +16,7 @@ use libfuzzer_sys::fuzz_target;
 use pmr_runtime::config::cgroup::CpuQuota;
 use pmr_runtime::config::problem::{Origin, Problem, Warning};
 use pmr_runtime::config::raw::{Flags, Invocation};
-use pmr_runtime::config::resolve::{ResolveError, World, resolve};
+use pmr_runtime::config::resolve::{Account, Accounts, ResolveError, World, resolve};
 use pmr_runtime::config::settings::Settings;
 use pmr_runtime::config::values::{self, MOST_INSTANCES};
 use pmr_runtime::config::{duration, setting};
@@ -145,6 +145,8 @@ impl Given {
             b"stop-exit-codes" => &mut flags.stop_exit_codes,
             b"max-memory-restart" => &mut flags.max_memory_restart,
             b"cron-restart" => &mut flags.cron_restart,
+            b"uid" => &mut flags.uid,
+            b"gid" => &mut flags.gid,
             b"log-level" => &mut flags.log_level,
             _ => return None,
         })
@@ -161,6 +163,12 @@ impl Given {
             in_path: &|name| !name.as_bytes().contains(&b'!'),
             is_file: &|_, file| file.extension().is_some() && !file.as_os_str().as_bytes().contains(&b'?'),
             is_directory: &Path::is_absolute,
+            accounts: Accounts {
+                ourselves: (u32::from(self.container), 0),
+                user: &|text| (text == "www").then_some(Account { user: 33, group: 33 }),
+                group: &|name| (name == "www").then_some(33),
+                groups: &|_, first| vec![first],
+            },
         };
         resolve(self.invocation, world)
     }
@@ -216,6 +224,8 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::KILL_STALLED, flags.kill_stalled.is_some()),
         (setting::MAX_MEMORY_RESTART, flags.max_memory_restart.is_some()),
         (setting::CWD, flags.cwd.is_some()),
+        (setting::UID, flags.uid.is_some()),
+        (setting::GID, flags.gid.is_some()),
         (setting::LOG_FORMAT, flags.log_format.is_some()),
         (setting::SHARE, flags.share.is_some()),
         (setting::BALANCE, flags.balance.is_some()),

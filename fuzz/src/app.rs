@@ -39,6 +39,7 @@ impl Shape {
                 program: "server".into(),
                 arguments: Vec::new(),
                 directory: None,
+                identity: None,
                 environment: BTreeMap::new(),
             },
             instances: NonZeroU32::MIN.saturating_add(u32::from(self.instances % 4)),

@@ -114,6 +114,14 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     cwd: Option<OsString>,
 
+    /// User to run workers as [env: PMR_UID] [default: ours]
+    #[arg(long, value_name = "USER", allow_hyphen_values = true)]
+    uid: Option<OsString>,
+
+    /// Group to run workers as [env: PMR_GID] [default: that of --uid]
+    #[arg(long, hide = true, value_name = "GROUP", allow_hyphen_values = true)]
+    gid: Option<OsString>,
+
     /// Form of the lines [env: PMR_LOG_FORMAT] [default: raw, text on a tty]
     #[arg(long, value_name = "raw|text|json")]
     log_format: Option<OsString>,
@@ -338,6 +346,8 @@ impl From<Options> for Flags {
             kill_stalled: options.kill_stalled,
             max_memory_restart: options.max_memory_restart,
             cwd: options.cwd,
+            uid: options.uid,
+            gid: options.gid,
             log_format: options.log_format,
             share: options.share,
             balance: options.balance,

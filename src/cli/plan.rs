@@ -27,6 +27,7 @@ use crate::spec::{
     ReloadStrategy, Share,
 };
 use crate::sys::filter::Probe;
+use crate::sys::rights;
 
 /// Whether `bind` can be intercepted on this machine: tried while the configuration is read, looked at when needed.
 pub(super) struct Interception {
@@ -231,8 +232,16 @@ fn way(settings: &Settings, app: &AppSpec, node_script: bool, interception: &Int
         instances: app.instances,
         standby: app.standby,
         port: settings.port,
-        no_interception: interception.refusal(),
+        no_interception: interception.refusal().or_else(|| without_insight(app)),
     })
+}
+
+/// To answer a process's `bind` we read its memory, and one of another user only with a right that containers seldom have.
+fn without_insight(app: &AppSpec) -> Option<&'static str> {
+    let is_other =
+        app.command.identity.as_ref().is_some_and(|identity| identity.user.is_some_and(|user| user != 0));
+    (is_other && !rights::may_look_into_others())
+        .then_some("without CAP_SYS_PTRACE the runtime may not look into processes of the user of `--uid`")
 }
 
 /// The file that a command runs: node's script, or the first word that has an interpreter's extension.

@@ -47,6 +47,8 @@ pub struct Environment {
     pub pmr_kill_stalled: Option<String>,
     pub pmr_max_memory_restart: Option<String>,
     pub pmr_cwd: Option<String>,
+    pub pmr_uid: Option<String>,
+    pub pmr_gid: Option<String>,
     pub pmr_log_format: Option<String>,
     pub pmr_share: Option<String>,
     pub pmr_balance: Option<String>,
@@ -59,7 +61,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 38] = [
+const KNOWN: [&str; 40] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -90,6 +92,8 @@ const KNOWN: [&str; 38] = [
     "PMR_KILL_STALLED",
     "PMR_MAX_MEMORY_RESTART",
     "PMR_CWD",
+    "PMR_UID",
+    "PMR_GID",
     "PMR_LOG_FORMAT",
     "PMR_SHARE",
     "PMR_BALANCE",

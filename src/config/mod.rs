@@ -3,6 +3,7 @@
 //! `sources` reads the world, `env` and `raw` hold what was given as text, `resolve` makes [`settings::Settings`] of it.
 //! Only `sources` touches files, the environment or the CPUs; everything else is pure.
 
+mod accounts;
 pub mod cgroup;
 pub mod duration;
 pub mod env;

@@ -30,6 +30,8 @@ pub struct Flags {
     pub kill_stalled: Option<OsString>,
     pub max_memory_restart: Option<OsString>,
     pub cwd: Option<OsString>,
+    pub uid: Option<OsString>,
+    pub gid: Option<OsString>,
     pub log_format: Option<OsString>,
     pub share: Option<OsString>,
     pub balance: Option<OsString>,

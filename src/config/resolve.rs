@@ -6,6 +6,7 @@
 mod app;
 mod command;
 mod health;
+mod identity;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::path::Path;
 
 use app::{AppOptions, Place};
 use command::Command;
+pub use identity::{Account, Accounts};
 use reader::Reader;
 
 use super::cgroup::CpuQuota;
@@ -46,6 +48,7 @@ pub struct World<'a> {
     pub is_file: &'a dyn Fn(Option<&Path>, &Path) -> bool,
     /// Whether there is such a directory.
     pub is_directory: &'a dyn Fn(&Path) -> bool,
+    pub accounts: Accounts<'a>,
 }
 
 /// Why nothing can be started.

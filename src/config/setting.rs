@@ -41,6 +41,8 @@ pub const KILL_STALLED: Setting = setting("kill-stalled", "--kill-stalled", "PMR
 pub const MAX_MEMORY_RESTART: Setting =
     setting("max-memory-restart", "--max-memory-restart", "PMR_MAX_MEMORY_RESTART");
 pub const CWD: Setting = setting("cwd", "--cwd", "PMR_CWD");
+pub const UID: Setting = setting("uid", "--uid", "PMR_UID");
+pub const GID: Setting = setting("gid", "--gid", "PMR_GID");
 pub const LOG_FORMAT: Setting = setting("log-format", "--log-format", "PMR_LOG_FORMAT");
 pub const SHARE: Setting = setting("share", "--share", "PMR_SHARE");
 pub const BALANCE: Setting = setting("balance", "--balance", "PMR_BALANCE");
@@ -63,7 +65,7 @@ pub const HEALTH_SETTINGS: [Setting; 8] = [
 ];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 31] = [
+pub const ALL: [Setting; 33] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -87,6 +89,8 @@ pub const ALL: [Setting; 31] = [
     KILL_STALLED,
     MAX_MEMORY_RESTART,
     CWD,
+    UID,
+    GID,
     LOG_FORMAT,
     SHARE,
     BALANCE,

@@ -86,6 +86,7 @@ impl Settings {
             RestartDelay::Exponential { first, .. } => (None, Some(first)),
         };
         let time = |span: Option<std::time::Duration>| span.map_or_else(String::new, duration::render);
+        let number = |number: Option<u32>| number.map_or_else(String::new, |number| number.to_string());
         match name {
             _ if name == setting::INSTANCES.name => app.instances.to_string(),
             _ if name == setting::NAME.name => app.name.clone(),
@@ -111,6 +112,8 @@ impl Settings {
             _ if name == setting::CWD.name => {
                 app.command.directory.as_ref().map_or_else(String::new, |path| path.display().to_string())
             }
+            _ if name == setting::UID.name => number(app.command.identity.as_ref().and_then(|it| it.user)),
+            _ if name == setting::GID.name => number(app.command.identity.as_ref().map(|it| it.group)),
             _ if name == setting::LOG_FORMAT.name => self.log_format.as_str().to_owned(),
             _ if name == setting::SHARE.name => share_word(app.share).to_owned(),
             _ if name == setting::BALANCE.name => app.balance.way.as_str().to_owned(),

@@ -1,4 +1,4 @@
-//! The only door to the world for `config`: the environment, files, PATH, the CPUs, signs of a container.
+//! The only door to the world for `config`, but for `accounts`: the environment, files, PATH, the CPUs, signs of a container.
 //!
 //! Reads once, at start; decides nothing.
 
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
+use super::accounts;
 use super::cgroup::{self, Limits};
 use super::raw::Invocation;
 use super::resolve::{ResolveError, World, resolve};
@@ -117,6 +118,7 @@ impl Sources {
                 in_path: &|name| self.in_path(name),
                 is_file: &|cwd, path| self.is_file(cwd, path),
                 is_directory: &|path| self.seen_from(path).is_dir(),
+                accounts: accounts::of_this_machine(),
             },
         )?;
         if self.directory.is_some() {

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::app::App;
 use super::clock;
 use super::hear::Asked;
+use super::spawn::identity;
 use super::words::why_stalled;
 use crate::handover::cluster::ClusterLink;
 use crate::handover::environment;
@@ -204,6 +205,7 @@ impl App {
             arguments: &["-c".into(), command.into()],
             environment: &environment,
             directory: plan.app.command.directory.as_deref(),
+            identity: plan.app.command.identity.as_ref().map(identity),
             stdin: Stdin::Null,
             output: Output::Pipes,
             extra: None,

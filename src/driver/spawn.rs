@@ -28,12 +28,12 @@ use crate::handover::park::Gate;
 use crate::listener::{Blocking, ListenError};
 use crate::logs::{Source, WorkerLogs};
 use crate::process::Pid;
-use crate::spec::{Company, EventLoop, Generation, InstanceId, ReadySign, WorkerId, WorkerKey};
+use crate::spec::{self, Company, EventLoop, Generation, InstanceId, ReadySign, WorkerId, WorkerKey};
 use crate::supervisor::{self, Event, SpawnFailure};
 use crate::sys::channel;
 use crate::sys::filter::Filter;
 use crate::sys::notification::Listener;
-use crate::sys::spawn::{Child, Order, Output, SpawnError, Stdin, spawn};
+use crate::sys::spawn::{Child, Identity, Order, Output, SpawnError, Stdin, spawn};
 use crate::sys::terminal;
 
 /// The exit status that stands for a worker whose socket or channel could not be made: it could not be executed.
@@ -111,6 +111,7 @@ impl App {
             arguments: &command.arguments,
             environment: &environment,
             directory: command.directory.as_deref(),
+            identity: command.identity.as_ref().map(identity),
             stdin,
             output: if plan.inherit_output { Output::Inherit } else { Output::Pipes },
             extra: gifts.extra.as_ref().map(|fd| fd.as_fd()),
@@ -147,7 +148,7 @@ impl App {
     fn gifts(&mut self, plan: &Plan, id: WorkerId, instance: InstanceId) -> Result<Gifts, StartError> {
         let mut gifts = Gifts::default();
         let waits = plan.app.readiness.sign != ReadySign::Listening;
-        let health = &plan.app.health;
+        let (health, command) = (&plan.app.health, &plan.app.command);
         let speaks = plan.node_script && (waits || health.event_loop == EventLoop::Answers);
         match plan.way {
             Way::Cluster(_) => add_channel(&mut gifts, id, Membership::Cluster)?,
@@ -158,7 +159,8 @@ impl App {
             Way::Intercept | Way::Reuseport | Way::None => {}
         }
         if waits || health.watchdog.is_some() {
-            let listener = self.listen_for_notifications(id).map_err(StartError::Channel)?;
+            let user = command.identity.as_ref().and_then(|identity| identity.user);
+            let listener = self.listen_for_notifications(id, user).map_err(StartError::Channel)?;
             gifts.set(notify::VARIABLE, listener.address());
             gifts.notify = Some(listener);
         }
@@ -172,9 +174,9 @@ impl App {
         Ok(gifts)
     }
 
-    fn listen_for_notifications(&self, id: WorkerId) -> io::Result<NotifyListener> {
+    fn listen_for_notifications(&self, id: WorkerId, user: Option<u32>) -> io::Result<NotifyListener> {
         let me = Pid::new(i32::try_from(std::process::id()).expect("a pid is a positive int"));
-        NotifyListener::start(self.key(id), me, Path::new("/tmp"), self.shared.said.clone())
+        NotifyListener::start((self.key(id), user), me, Path::new("/tmp"), self.shared.said.clone())
     }
 
     /// systemd's convention (sd_listen_fds(3)); the sockets are blocking, as systemd's are.
@@ -258,6 +260,11 @@ impl App {
             .inspect_err(|error| tracing::error!(%error, "cannot read a worker's output"))
             .ok()
     }
+}
+
+/// In the words of the system calls.
+pub(super) fn identity(of: &spec::Identity) -> Identity<'_> {
+    Identity { user: of.user, group: of.group, groups: &of.groups }
 }
 
 fn add_channel(gifts: &mut Gifts, id: WorkerId, membership: Membership) -> Result<(), StartError> {

@@ -82,6 +82,8 @@ pub struct NotifyListener {
     address: OsString,
     file: Option<PathBuf>,
     socket: Rc<UnixDatagram>,
+    /// The worker's, where it is not ours.
+    user: Option<u32>,
     /// Whether something was read that is still to be passed on.
     delivering: Rc<Cell<bool>>,
     task: JoinHandle<()>,
@@ -95,6 +97,8 @@ pub struct NotifyState {
     address: OsString,
     #[serde(with = "bytes::option")]
     file: Option<PathBuf>,
+    #[serde(default)]
+    user: Option<u32>,
 }
 
 /// A sign before the number is none of the protocol's.
@@ -104,20 +108,24 @@ fn microseconds(text: &str) -> Option<Duration> {
 
 impl NotifyListener {
     /// Opens a socket for `worker`: with an abstract name made of our pid and the worker's number, or where that cannot
-    /// be had, as a file in `directory`. What the worker says goes to `events`; while that is full, the worker waits.
+    /// be had, as a file in `directory`. `user` is the worker's, where that is not ours. What the worker says goes to `events`; while that is full, the worker waits.
     ///
     /// Call it inside a `LocalSet` or local runtime with I/O.
     ///
     /// # Errors
     /// When neither can be bound.
     pub fn start(
-        worker: WorkerKey,
+        (worker, user): (WorkerKey, Option<u32>),
         own_pid: Pid,
         directory: &Path,
         events: Sender<(WorkerKey, Said)>,
     ) -> io::Result<Self> {
         let (socket, address, file) = bind(worker, own_pid, directory)?;
-        Self::watch(worker, socket, (address, file), events)
+        if let Some(file) = file.as_ref().filter(|_| user.is_some()) {
+            // Who it is the kernel tells with each message.
+            std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o666))?;
+        }
+        Self::watch((worker, user), socket, (address, file), events)
     }
 
     /// The socket as the program before us in this process left it; see [`NotifyListener::start`].
@@ -129,21 +137,25 @@ impl NotifyListener {
         state: NotifyState,
         events: Sender<(WorkerKey, Said)>,
     ) -> io::Result<Self> {
-        let NotifyState { descriptor, address, file } = state;
-        Self::watch(worker, inherited::take(descriptor)?.into(), (address, file), events)
+        let NotifyState { descriptor, address, file, user } = state;
+        Self::watch((worker, user), inherited::take(descriptor)?.into(), (address, file), events)
     }
 
     fn watch(
-        worker: WorkerKey,
+        (worker, user): (WorkerKey, Option<u32>),
         socket: StdUnixDatagram,
         (address, file): (OsString, Option<PathBuf>),
         events: Sender<(WorkerKey, Said)>,
     ) -> io::Result<Self> {
         let socket = Rc::new(UnixDatagram::from_std(socket)?);
         let delivering = Rc::default();
-        let task =
-            tokio::task::spawn_local(receive_all(Rc::clone(&socket), worker, Rc::clone(&delivering), events));
-        Ok(Self { address, file, socket, delivering, task })
+        let task = tokio::task::spawn_local(receive_all(
+            Rc::clone(&socket),
+            (worker, user),
+            Rc::clone(&delivering),
+            events,
+        ));
+        Ok(Self { address, file, socket, user, delivering, task })
     }
 
     /// Whether all that was read has been passed on.
@@ -158,7 +170,12 @@ impl NotifyListener {
     /// When it cannot be kept.
     pub fn state(&self, kept: &mut Kept) -> io::Result<NotifyState> {
         let descriptor = kept.add(self.socket.as_fd())?;
-        Ok(NotifyState { descriptor, address: self.address.clone(), file: self.file.clone() })
+        Ok(NotifyState {
+            descriptor,
+            address: self.address.clone(),
+            file: self.file.clone(),
+            user: self.user,
+        })
     }
 
     /// The value of [`VARIABLE`] for the worker.
@@ -211,13 +228,13 @@ fn bind_in(
 
 async fn receive_all(
     socket: Rc<UnixDatagram>,
-    worker: WorkerKey,
+    (worker, user): (WorkerKey, Option<u32>),
     delivering: Rc<Cell<bool>>,
     events: Sender<(WorkerKey, Said)>,
 ) {
     loop {
         // A datagram socket has no end, and an error on it concerns a sender, not us; but do not spin on it.
-        let Ok(heard) = socket.async_io(Interest::READABLE, || receive(&socket)).await else {
+        let Ok(heard) = socket.async_io(Interest::READABLE, || receive(&socket, user)).await else {
             return;
         };
         delivering.set(true);
@@ -231,9 +248,9 @@ async fn receive_all(
 }
 
 /// Reads one message; an untrusted one says nothing.
-fn receive(socket: &UnixDatagram) -> io::Result<Vec<Said>> {
+fn receive(socket: &UnixDatagram, user: Option<u32>) -> io::Result<Vec<Said>> {
     let mut buffer = [0; LONGEST_MESSAGE];
-    let received = notify::receive(socket.as_fd(), &mut buffer)?;
+    let received = notify::receive(socket.as_fd(), &mut buffer, user)?;
     Ok(match received.sender {
         notify::Sender::Trusted => parse(&buffer[..received.length]),
         notify::Sender::Untrusted => Vec::new(),
@@ -319,7 +336,8 @@ mod tests {
         in_a_runtime(async {
             let (sender, mut events) = mpsc::channel(4);
             let directory = tempfile::tempdir().unwrap();
-            let listener = NotifyListener::start(key(1), own_pid(), directory.path(), sender).unwrap();
+            let listener =
+                NotifyListener::start((key(1), None), own_pid(), directory.path(), sender).unwrap();
             send(listener.address(), b"READY=1");
             assert_eq!(heard(&mut events).await, (key(1), Said::Ready));
         });
@@ -333,7 +351,7 @@ mod tests {
             let (sender, mut events) = mpsc::channel(4);
             let directory = tempfile::tempdir().unwrap();
             let listener =
-                NotifyListener::start(key(9), own_pid(), directory.path(), sender.clone()).unwrap();
+                NotifyListener::start((key(9), None), own_pid(), directory.path(), sender.clone()).unwrap();
             let mut state = listener.state(&mut Kept::default()).unwrap();
             state.descriptor = listener.socket.as_fd().try_clone_to_owned().unwrap().into_raw_fd();
             let text = serde_json::to_string(&state).unwrap();
@@ -351,8 +369,9 @@ mod tests {
         in_a_runtime(async {
             let (sender, mut events) = mpsc::channel(4);
             let directory = tempfile::tempdir().unwrap();
-            let start =
-                || NotifyListener::start(key(2), own_pid(), directory.path(), sender.clone()).unwrap();
+            let start = || {
+                NotifyListener::start((key(2), None), own_pid(), directory.path(), sender.clone()).unwrap()
+            };
             let (first, second) = (start(), start());
             assert_ne!(first.address(), second.address());
             send(second.address(), b"STATUS=second");
@@ -369,7 +388,7 @@ mod tests {
         let (socket, again, _) = bind_in(directory.path(), key(3), own_pid()).unwrap();
         assert_eq!(again, address);
         StdUnixDatagram::unbound().unwrap().send_to(b"READY=1", file.unwrap()).unwrap();
-        let received = notify::receive(socket.as_fd(), &mut [0; 16]).unwrap();
+        let received = notify::receive(socket.as_fd(), &mut [0; 16], None).unwrap();
         assert_eq!(received.sender, notify::Sender::Trusted);
     }
 }

@@ -23,6 +23,7 @@ pub mod probe;
 pub mod reap;
 pub mod replace;
 pub mod reuseport;
+pub mod rights;
 pub mod screen;
 pub mod signals;
 pub mod socket;

@@ -44,11 +44,11 @@ pub fn bind_file(path: &Path) -> io::Result<UnixDatagram> {
     prepare(UnixDatagram::bind(path)?)
 }
 
-/// Takes one message into `buffer`. Descriptors that come with it are closed by the kernel.
+/// Takes one message into `buffer`. Root, our own user and `user` are trusted. Descriptors that come with it are closed by the kernel.
 ///
 /// # Errors
 /// `WouldBlock` where there is none.
-pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Received> {
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], user: Option<u32>) -> io::Result<Received> {
     let mut control = cmsg_space!(UnixCredentials);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let mut parts = [IoSliceMut::new(buffer)];
@@ -60,16 +60,18 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Received
     };
     let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
     // There is room for the credentials alone, so descriptors would make this an error.
-    let trusted = message.cmsgs().is_ok_and(|mut controls| controls.any(|control| is_trusted(&control)));
+    let trusted =
+        message.cmsgs().is_ok_and(|mut controls| controls.any(|control| is_trusted(&control, user)));
     let sender = if whole && trusted { Sender::Trusted } else { Sender::Untrusted };
     Ok(Received { length: message.bytes, sender })
 }
 
-fn is_trusted(control: &ControlMessageOwned) -> bool {
+fn is_trusted(control: &ControlMessageOwned, user: Option<u32>) -> bool {
     // The kernel vouches for the sender's real user.
     match control {
         ControlMessageOwned::ScmCredentials(sender) => {
-            sender.uid() == 0 || sender.uid() == nix::unistd::getuid().as_raw()
+            let own = nix::unistd::getuid().as_raw();
+            sender.uid() == 0 || sender.uid() == own || Some(sender.uid()) == user
         }
         _ => false,
     }
@@ -99,10 +101,10 @@ mod tests {
     fn a_message_of_our_own_user_is_trusted() {
         let (socket, address) = bound("own");
         let mut buffer = [0; 16];
-        let none = receive(socket.as_fd(), &mut buffer).unwrap_err();
+        let none = receive(socket.as_fd(), &mut buffer, None).unwrap_err();
         assert_eq!(none.kind(), io::ErrorKind::WouldBlock);
         UnixDatagram::unbound().unwrap().send_to_addr(b"READY=1", &address).unwrap();
-        let received = receive(socket.as_fd(), &mut buffer).unwrap();
+        let received = receive(socket.as_fd(), &mut buffer, None).unwrap();
         assert_eq!(received, Received { length: 7, sender: Sender::Trusted });
     }
 
@@ -110,7 +112,7 @@ mod tests {
     fn a_message_that_is_cut_off_is_not_trusted() {
         let (socket, address) = bound("long");
         UnixDatagram::unbound().unwrap().send_to_addr(b"READY=1\nSTATUS=long", &address).unwrap();
-        let received = receive(socket.as_fd(), &mut [0; 7]).unwrap();
+        let received = receive(socket.as_fd(), &mut [0; 7], None).unwrap();
         assert_eq!(received, Received { length: 7, sender: Sender::Untrusted });
     }
 
@@ -125,7 +127,7 @@ mod tests {
         let parts = [std::io::IoSlice::new(b"FDSTORE=1")];
         sendmsg(sender.as_raw_fd(), &parts, &control, MsgFlags::empty(), Some(&to)).unwrap();
         drop(writer);
-        let received = receive(socket.as_fd(), &mut [0; 64]).unwrap();
+        let received = receive(socket.as_fd(), &mut [0; 64], None).unwrap();
         assert_eq!(received.sender, Sender::Untrusted);
         assert_eq!(io::Read::read(&mut reader, &mut [0; 1]).unwrap(), 0);
     }

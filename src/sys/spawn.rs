@@ -32,6 +32,8 @@ pub struct Order<'a> {
     /// All of the new process's environment.
     pub environment: &'a [(OsString, OsString)],
     pub directory: Option<&'a Path>,
+    /// As whom, where not as ourselves.
+    pub identity: Option<Identity<'a>>,
     pub stdin: Stdin,
     pub output: Output,
     /// A descriptor that the worker gets as number 3.
@@ -39,6 +41,14 @@ pub struct Order<'a> {
     /// Variables that join the environment with the new process's own pid as their value: `LISTEN_PID`, `WATCHDOG_PID`.
     pub own_pid: &'a [&'static str],
     pub filter: Option<Filter>,
+}
+
+/// A user and groups, by their numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity<'a> {
+    pub user: Option<u32>,
+    pub group: u32,
+    pub groups: &'a [u32],
 }
 
 /// What the worker reads from.
@@ -95,12 +105,13 @@ pub enum SpawnError {
 pub enum Stage {
     Fork,
     Group,
-    Parent,
     Terminal,
     Directory,
     Descriptors,
     Filter,
     Limits,
+    Identity,
+    Parent,
     Execute,
 }
 
@@ -109,6 +120,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Fork => "fork for",
             Self::Group => "make a process group for",
+            Self::Identity => "take the user and the groups for",
             Self::Parent => "tie to our life",
             Self::Terminal => "hand the terminal to",
             Self::Directory => "change to the directory",
@@ -176,7 +188,10 @@ pub fn spawn(order: Order<'_>) -> Result<Child, SpawnError> {
     let write_end = |pipe: &Option<(OwnedFd, OwnedFd)>| raw(pipe.as_ref().map(|(_, write_end)| write_end));
     let streams = [raw(stdin.as_ref()), write_end(&out), write_end(&err)];
     let mut steps = Steps::prepare(&program, &order, streams, raw(theirs.as_ref()));
-    let pid = child::start(&mut steps).map_err(|failed| failure(failed, &program, order.directory))?;
+    let dumps = order.identity.map(|_| Dumps::now());
+    let started = child::start(&mut steps);
+    drop(dumps);
+    let pid = started.map_err(|failed| failure(failed, &program, order.directory))?;
     let listener = ours.map(|channel| passing::receive(&channel));
     let read_end = |pipe: Option<(OwnedFd, OwnedFd)>| pipe.map(|(read_end, _)| read_end);
     Ok(Child { pid, stdout: read_end(out), stderr: read_end(err), listener })
@@ -188,6 +203,25 @@ fn failure((stage, errno): (Stage, Errno), program: &Path, directory: Option<&Pa
         _ => program,
     };
     SpawnError::Stage { stage, what: what.display().to_string(), errno }
+}
+
+/// Whether we may be looked into and leave a core, as it was. A child that changes its user while it shares our memory takes
+/// that from us, too, which is right for as long as it does.
+struct Dumps(bool);
+
+impl Dumps {
+    fn now() -> Self {
+        Self(nix::sys::prctl::get_dumpable().unwrap_or(false))
+    }
+}
+
+impl Drop for Dumps {
+    fn drop(&mut self) {
+        if self.0 {
+            // It was so before, so it is allowed.
+            let _restored = nix::sys::prctl::set_dumpable(true);
+        }
+    }
 }
 
 /// Only our end is non-blocking: a program may not expect it of its standard output.
@@ -260,6 +294,7 @@ mod tests {
             arguments,
             environment: &[],
             directory: None,
+            identity: None,
             stdin: Stdin::Null,
             output: Output::Pipes,
             extra: None,

@@ -129,7 +129,7 @@ fn every_option_arrives_in_its_own_field() {
         --restart-delay 7 --exp-backoff-restart-delay 8 --wait-ready --listen-timeout 9 --cwd 10 --log-format 11 \
         --share 12 --balance 13 --stall-after 14 --on-hup 15 --log-level 16 --watchdog 17 --health 18 --health-interval 19 \
         --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 --standby 24 \
-        --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 node";
+        --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 --uid 29 --gid 30 node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"), @r#"
     Flags {
@@ -156,6 +156,8 @@ fn every_option_arrives_in_its_own_field() {
         kill_stalled: Some("23"),
         max_memory_restart: Some("27"),
         cwd: Some("10"),
+        uid: Some("29"),
+        gid: Some("30"),
         log_format: Some("11"),
         share: Some("12"),
         balance: Some("13"),
@@ -284,6 +286,7 @@ fn the_help_text_fits_a_screen() {
           --kill-stalled <T>               Replace what stalls so long [env: PMR_KILL_STALLED] [default: off]
           --max-memory-restart <SIZE>      Replace larger workers [env: PMR_MAX_MEMORY_RESTART] [default: none]
           --cwd <DIR>                      Directory to run in [env: PMR_CWD] [default: the current one]
+          --uid <USER>                     User to run workers as [env: PMR_UID] [default: ours]
           --log-format <raw|text|json>     Form of the lines [env: PMR_LOG_FORMAT] [default: raw, text on a tty]
           --share <WAY>                    How workers share the port [env: PMR_SHARE] [default: auto]
           --balance <shared|even|sticky>   Who gets a new connection [env: PMR_BALANCE] [default: shared]

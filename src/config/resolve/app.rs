@@ -9,13 +9,14 @@ use std::time::Duration;
 use super::World;
 use super::command::Command;
 use super::health;
+use super::identity;
 use super::reader::Reader;
 use crate::config::env::Environment;
 use crate::config::problem::Accepted;
 use crate::config::raw::Flags;
 use crate::config::{duration, setting, values};
 use crate::spec::{
-    AfterExit, AppSpec, BalancePolicy, CommandSpec, Company, HealthPolicy, ListeningHeard, OnHup,
+    AfterExit, AppSpec, BalancePolicy, CommandSpec, Company, HealthPolicy, Identity, ListeningHeard, OnHup,
     ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share, StopPolicy,
 };
 
@@ -39,6 +40,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(15);
 pub(super) struct AppOptions {
     name: Option<String>,
     directory: Option<PathBuf>,
+    identity: Option<Identity>,
     restart: RestartPolicy,
     stop: StopPolicy,
     ready: ReadySign,
@@ -86,6 +88,7 @@ impl AppOptions {
         Self {
             name: reader.text(setting::NAME, &flags.name, &env.pmr_name, values::name),
             directory: reader.bytes(setting::CWD, &flags.cwd, &env.pmr_cwd, directory),
+            identity: identity::read(reader, flags, env, world),
             restart: restart(reader, flags, env),
             stop: stop(reader, flags, env),
             ready: ready_sign(said, &health),
@@ -111,6 +114,7 @@ impl AppOptions {
                 program: command.program,
                 arguments: command.arguments,
                 directory: self.directory,
+                identity: self.identity,
                 environment: place.environment,
             },
             instances: place.instances,

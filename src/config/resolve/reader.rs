@@ -71,6 +71,11 @@ impl Reader {
         self.origins.get(setting.name).copied().unwrap_or(Origin::Default)
     }
 
+    /// Refuses a value that was taken, for what has come out since.
+    pub(super) fn refuse_value(&mut self, setting: Setting, value: &str, accepted: Accepted) {
+        self.refuse(self.origin(setting), OsStr::new(value), Refusal::Unacceptable(accepted));
+    }
+
     /// Notes that `one` and `other` exclude each other, if both are set.
     pub(super) fn exclusive(&mut self, one: Setting, other: Setting) {
         let (one, other) = (self.origin(one), self.origin(other));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::problem::{Origin, Warning};
 use crate::spec::{
-    AfterExit, AppSpec, Balance, BalancePolicy, ListeningHeard, OnHup, ReadySign, ReloadStrategy,
+    AfterExit, AppSpec, Balance, BalancePolicy, Identity, ListeningHeard, OnHup, ReadySign, ReloadStrategy,
     RestartDelay, Share,
 };
 
@@ -32,21 +32,34 @@ fn resolve_os(
     environment: BTreeMap<OsString, OsString>,
     invocation: Invocation,
 ) -> Result<Settings, ResolveError> {
-    let files = ["server.js", "app.rb", "ecosystem.config.js"];
-    resolve(
-        invocation,
-        World {
-            environment,
-            affinity: NonZeroU32::new(4).unwrap(),
-            quota: None,
-            memory_limit: Some(1 << 30),
-            container: false,
-            on_terminal: false,
-            in_path: &|name| ["node", "tool.sh"].iter().any(|known| OsStr::new(known) == name),
-            is_file: &|_, file| files.iter().any(|known| Path::new(known) == file),
-            is_directory: &|directory| directory == Path::new("/srv"),
+    resolve(invocation, world(environment))
+}
+
+fn world(environment: BTreeMap<OsString, OsString>) -> World<'static> {
+    World {
+        environment,
+        affinity: NonZeroU32::new(4).unwrap(),
+        quota: None,
+        memory_limit: Some(1 << 30),
+        container: false,
+        on_terminal: false,
+        in_path: &|name| ["node", "tool.sh"].iter().any(|known| OsStr::new(known) == name),
+        is_file: &|_, file| {
+            ["server.js", "app.rb", "ecosystem.config.js"].iter().any(|known| Path::new(known) == file)
         },
-    )
+        is_directory: &|directory| directory == Path::new("/srv"),
+        accounts: accounts(0),
+    }
+}
+
+/// Those of a small machine, as the user with this number sees them.
+fn accounts(us: u32) -> Accounts<'static> {
+    Accounts {
+        ourselves: (us, us),
+        user: &|text| ["www", "33"].contains(&text).then_some(Account { user: 33, group: 34 }),
+        group: &|name| (name == "docker").then_some(999),
+        groups: &|text, first| if text == "4321" { vec![first] } else { vec![first, 44] },
+    }
 }
 
 #[track_caller]
@@ -79,6 +92,7 @@ fn the_defaults_are_those_of_the_docs() {
                 "index.js",
             ],
             directory: None,
+            identity: None,
             environment: {},
         },
         instances: 1,
@@ -392,4 +406,49 @@ fn how_workers_are_watched_is_read_from_flags_and_variables() {
     assert_eq!(named("kill-stalled"), ("5s".to_owned(), "PMR_KILL_STALLED".to_owned()));
     assert_eq!(named("max-memory-restart"), ("1536M".to_owned(), "PMR_MAX_MEMORY_RESTART".to_owned()));
     assert_eq!(settings.app.readiness.sign, ReadySign::Healthy(ListeningHeard::Yes));
+}
+
+#[track_caller]
+fn identity(us: u32, uid: &str, gid: &str) -> Result<Option<Identity>, String> {
+    let variables = BTreeMap::from([("PMR_UID".into(), uid.into()), ("PMR_GID".into(), gid.into())]);
+    let world = World { accounts: accounts(us), ..world(variables) };
+    match resolve(node(), world) {
+        Ok(settings) => Ok(settings.app.command.identity),
+        Err(ResolveError::Problems(problems)) => Err(problems[0].to_string()),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_user_comes_with_its_groups() {
+    let www = |group: u32| Identity { user: Some(33), group, groups: vec![group, 44] };
+    assert_eq!(identity(0, "www", ""), Ok(Some(www(34))));
+    assert_eq!(identity(0, "33", "docker"), Ok(Some(www(999))));
+    let unknown = Identity { user: Some(4321), group: 7, groups: vec![7] };
+    assert_eq!(identity(0, "4321", "7"), Ok(Some(unknown)));
+    let group = Identity { user: None, group: 999, groups: vec![999] };
+    assert_eq!(identity(0, "", "docker"), Ok(Some(group)));
+    assert_eq!(identity(0, "", ""), Ok(None));
+    assert_eq!(identity(33, "www", "33"), Ok(None), "who we are anyway");
+}
+
+#[test]
+fn nobody_who_is_not_known_and_as_another_than_root_nobody_else() {
+    let told = [
+        (0, "nobdoy", ""),
+        (0, "4321", ""),
+        (0, "4294967295", "7"),
+        (0, "33", "dokcer"),
+        (1000, "www", ""),
+        (1000, "", "7"),
+    ]
+    .map(|(us, uid, gid)| identity(us, uid, gid).unwrap_err());
+    insta::assert_snapshot!(told.join("\n"), @r"
+    `PMR_UID`: found `nobdoy`, accepted: a user of this machine, by name or number
+    `PMR_UID`: found `4321`, accepted: a user of this machine; or a number together with `--gid`, as its first group is not known
+    `PMR_UID`: found `4294967295`, accepted: a user of this machine, by name or number
+    `PMR_GID`: found `dokcer`, accepted: a group of this machine by name, or a number
+    `PMR_UID`: found `www`, accepted: who the runtime itself is: only root can run workers as another
+    `PMR_GID`: found `7`, accepted: who the runtime itself is: only root can run workers as another
+    ");
 }

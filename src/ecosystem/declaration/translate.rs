@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::app::{AppDeclaration, ExecMode};
+use super::app::{AppDeclaration, ExecMode, Identity};
 use super::dotenv;
 use super::environment::{self, Changes, Environment};
 use super::key::{Fate, Key, Slot};
@@ -306,6 +306,10 @@ fn option(key: &Key, setting: Setting, app: &mut AppDeclaration, cpus: NonZeroU3
         Slot::Count(place) | Slot::Standby(place) => (*place(app))?.to_string(),
         Slot::Instances(place) => (*place(app))?.words(cpus),
         Slot::Cron(place) => place(app).clone()??,
+        Slot::Identity(place) => match place(app).as_ref()? {
+            Identity::Number(number) => number.to_string(),
+            Identity::Name(name) => name.clone(),
+        },
         Slot::Bytes(place) => values::render_bytes((*place(app))?),
         Slot::ExitCodes(place) => {
             Some(values::render_exit_codes(place(app).as_deref()?)).filter(|codes| !codes.is_empty())?

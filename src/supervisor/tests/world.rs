@@ -29,6 +29,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
             program: "server".into(),
             arguments: Vec::new(),
             directory: None,
+            identity: None,
             environment: BTreeMap::new(),
         },
         instances: NonZeroU32::new(instances).unwrap(),

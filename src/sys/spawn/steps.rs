@@ -27,6 +27,7 @@ pub(super) struct Steps {
     /// Which strings of `environment` get our pid as their value, and where in them its digits go.
     own_pid: Vec<(usize, usize)>,
     directory: Option<CString>,
+    identity: Option<Identity>,
     terminal: bool,
     /// What becomes its standard input, output and error; ours stay where there is none.
     streams: [Option<RawFd>; 3],
@@ -34,6 +35,13 @@ pub(super) struct Steps {
     filter: Option<(Filter, RawFd)>,
     descriptors: Option<Limit>,
     parent: i32,
+}
+
+/// As whom the program runs.
+struct Identity {
+    user: Option<u32>,
+    group: u32,
+    groups: Vec<u32>,
 }
 
 /// Room for any pid; what it does not need is cut off.
@@ -61,6 +69,11 @@ impl Steps {
             environment: CStrings::new(entries.iter().map(OsString::as_os_str)),
             own_pid,
             directory: order.directory.map(|directory| c_string(directory.as_os_str())),
+            identity: order.identity.map(|it| Identity {
+                user: it.user,
+                group: it.group,
+                groups: it.groups.to_vec(),
+            }),
             terminal: order.stdin == Stdin::Terminal,
             streams,
             extra: order.extra.map(|fd| fd.as_raw_fd()),
@@ -80,13 +93,15 @@ impl Steps {
 
     fn prepare_exec(&mut self) -> Result<(), (Stage, Errno)> {
         step(Stage::Group, lead_a_group)?;
-        step(Stage::Parent, || self.die_with_parent())?;
         step(Stage::Terminal, || self.take_terminal())?;
         reset_signals();
         step(Stage::Directory, || self.change_directory())?;
         step(Stage::Descriptors, || self.place_descriptors())?;
         step(Stage::Filter, || self.install_filter())?;
         step(Stage::Limits, || self.limit_descriptors())?;
+        step(Stage::Identity, || self.take_identity())?;
+        // The kernel forgets it when the user changes.
+        step(Stage::Parent, || self.die_with_parent())?;
         self.write_own_pid();
         Ok(())
     }
@@ -109,6 +124,23 @@ impl Steps {
             libc::signal(libc::SIGTTOU, libc::SIG_IGN);
             Errno::result(libc::tcsetpgrp(0, libc::getpid()))
         }
+    }
+
+    /// As late as can be: from here on the other user may send us signals, while we still have the runtime's memory (which it
+    /// cannot look into: the kernel forbids that of a process that has changed its user). The groups come first, as a mere user
+    /// may not change them. By the kernel's own calls: the C library's would have all threads of
+    /// the process follow, and those that it finds in our memory are not the child's.
+    fn take_identity(&self) -> Result<i32, Errno> {
+        let Some(Identity { user, group, groups }) = &self.identity else { return Ok(0) };
+        // SAFETY: setgroups(2) reads as many numbers as it is told, which are there and outlive the call.
+        Errno::result(unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) })?;
+        // SAFETY: setgid(2) takes a plain integer.
+        Errno::result(unsafe { libc::syscall(libc::SYS_setgid, libc::c_long::from(*group)) })?;
+        if let Some(user) = user {
+            // SAFETY: setuid(2) takes a plain integer.
+            Errno::result(unsafe { libc::syscall(libc::SYS_setuid, libc::c_long::from(*user)) })?;
+        }
+        Ok(0)
     }
 
     fn change_directory(&self) -> Result<i32, Errno> {
@@ -139,7 +171,7 @@ impl Steps {
         Ok(0)
     }
 
-    /// Last of all: what was done before needs descriptors, and until the exec the child has all of ours.
+    /// After all that needs descriptors: until the exec the child has all of ours.
     fn limit_descriptors(&self) -> Result<i32, Errno> {
         self.descriptors.map_or(Ok(()), Limit::set).map(|()| 0)
     }
