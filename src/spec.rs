@@ -214,6 +214,29 @@ pub struct StopPolicy {
     /// How long it may take to finish its answers before it is asked.
     #[serde(default)]
     pub drain: Duration,
+    #[serde(default)]
+    pub reach: Reach,
+    #[serde(default)]
+    pub asking: Asking,
+}
+
+/// Whom of a worker's processes a stop is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reach {
+    /// Its whole process group.
+    #[default]
+    All,
+    /// `--no-treekill`: the process that we started.
+    First,
+}
+
+/// How a worker is asked to end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asking {
+    #[default]
+    Signal,
+    /// `--shutdown-with-message`: by the message `shutdown`, where it has a channel.
+    Message,
 }
 
 /// How it is known that a worker serves.

@@ -295,3 +295,43 @@ fn what_a_stopped_worker_leaves_in_its_group_is_ended_too() {
     assert!([0, 137].contains(&status), "{status}\n{}", runtime.tails());
     // Dropping the runtime requires that nobody is left.
 }
+
+#[test]
+fn a_node_worker_is_told_by_a_message_where_that_is_wanted() {
+    let script = "process.on('SIGTERM', () => console.log('signalled'));
+        process.on('message', (message) => { console.log(`told ${message}`); process.exit(0); });
+        require('http').createServer((_, response) => response.end(`pid=${process.pid}\\n`)).listen(process.env.PORT);";
+    for workers in [1, 2] {
+        let port = free_port();
+        let words = ["--shutdown-with-message".into(), tool("node20").into(), OsString::from("told.js")];
+        let launch = Launch::new(words).port(port).workers(workers);
+        std::fs::write(launch.home().join("told.js"), script).unwrap();
+        let mut runtime = launch.spawn();
+        runtime.until_ready(workers);
+        runtime.signal(signals::TERM);
+        runtime.ends_with(0);
+        let said = runtime.stdout.text();
+        assert_eq!(
+            (said.matches("told shutdown").count(), said.matches("signalled").count()),
+            (workers, 0),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn without_treekill_the_first_process_alone_is_signalled() {
+    let script = "trap 'echo first; exit 0' TERM; \"$0\" signals & wait";
+    let words = ["-i", "1", "--no-treekill", "sh", "-c", script].map(OsString::from);
+    let mut runtime = Launch::new(words.into_iter().chain([compiled("worker").into()])).spawn();
+    runtime.until_ready(1);
+    let child = runtime.until("the child", || {
+        processes::children(runtime.workers().iter().next().copied()?).first().copied()
+    });
+    runtime.signal(signals::TERM);
+    runtime.ends_with(0);
+    let said = runtime.stdout.text();
+    assert!(said.contains("first") && !said.contains("got 15"), "{said}");
+    assert!(processes::is_alive(child), "{said}");
+    processes::signal(child, signals::KILL);
+}

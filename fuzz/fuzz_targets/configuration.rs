@@ -99,6 +99,8 @@ impl Given {
             match name {
                 b"no-autorestart" => self.invocation.flags.no_autorestart = true,
                 b"wait-ready" => self.invocation.flags.wait_ready = true,
+            b"shutdown-with-message" => self.invocation.flags.shutdown_with_message = true,
+            b"no-treekill" => self.invocation.flags.no_treekill = true,
                 b"start" => self.invocation.start = true,
                 b"command" => self.invocation.command = value,
                 b"argument" => self.invocation.arguments.push(value),
@@ -206,6 +208,8 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::DRAIN_TIMEOUT, flags.drain_timeout.is_some()),
         (setting::KILL_TIMEOUT, flags.kill_timeout.is_some()),
         (setting::KILL_SIGNAL, flags.kill_signal.is_some()),
+        (setting::TREEKILL, flags.no_treekill),
+        (setting::SHUTDOWN_WITH_MESSAGE, flags.shutdown_with_message),
         (setting::AUTORESTART, flags.no_autorestart),
         (setting::STOP_EXIT_CODES, flags.stop_exit_codes.is_some()),
         (setting::CRON_RESTART, flags.cron_restart.is_some()),

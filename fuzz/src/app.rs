@@ -7,8 +7,8 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use pmr_runtime::process::{ExitReason, Signal};
 use pmr_runtime::spec::{
-    AfterExit, AppSpec, BalancePolicy, CheckPace, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy,
-    InstanceId, OnHup, Probe, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
+    AfterExit, AppSpec, Asking, BalancePolicy, CheckPace, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy,
+    InstanceId, OnHup, Probe, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
     StopPolicy,
 };
 use pmr_runtime::supervisor::{Command, Scope};
@@ -56,6 +56,8 @@ impl Shape {
                 signal: flag(1).then_some(Signal::INT),
                 timeout: seconds(2, [25, 0, 5, 25]),
                 drain: seconds(6, [10, 0, 3, 10]),
+                reach: if flag(7) { Reach::First } else { Reach::All },
+                asking: Asking::Signal,
             },
             readiness: ReadinessPolicy {
                 sign: if flag(2) { ReadySign::Said } else { ReadySign::Listening },

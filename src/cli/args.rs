@@ -42,6 +42,14 @@ pub struct Options {
     #[arg(long, value_name = "SIGNAL", allow_hyphen_values = true)]
     kill_signal: Option<OsString>,
 
+    /// Signal only the process that we started [env: PMR_TREEKILL=false]
+    #[arg(long, hide = true)]
+    no_treekill: bool,
+
+    /// Say `shutdown` to Node, in place of the signal [env: PMR_SHUTDOWN_WITH_MESSAGE=true]
+    #[arg(long, hide = true)]
+    shutdown_with_message: bool,
+
     /// Never replace a worker that ended [env: PMR_AUTORESTART=false]
     #[arg(long)]
     no_autorestart: bool,
@@ -328,6 +336,8 @@ impl From<Options> for Flags {
             drain_timeout: options.drain_timeout,
             kill_timeout: options.kill_timeout,
             kill_signal: options.kill_signal,
+            no_treekill: options.no_treekill,
+            shutdown_with_message: options.shutdown_with_message,
             no_autorestart: options.no_autorestart,
             stop_exit_codes: options.stop_exit_codes,
             cron_restart: options.cron_restart,

@@ -23,8 +23,8 @@ use crate::handover::cluster::recognise::{Recognised, recognise};
 use crate::handover::cluster::spawn::VARIABLES;
 use crate::handover::environment;
 use crate::spec::{
-    AppSpec, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy, ListeningHeard, Numbered, ReadySign,
-    ReloadStrategy, Share,
+    AppSpec, Asking, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy, ListeningHeard, Numbered,
+    Reach, ReadySign, ReloadStrategy, Share,
 };
 use crate::sys::filter::Probe;
 use crate::sys::rights;
@@ -148,12 +148,14 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
     }
     let unparkable = without_parking(&mut app, choice.way);
     let is_init = app.is_init();
-    arrange_health(&mut app, node_script && choice.way != Way::Activation, choice.way.hears_listening());
+    let has_channel = node_script && choice.way != Way::Activation;
+    arrange_health(&mut app, has_channel, choice.way.hears_listening());
     let agent = agent_for(&app.command, is_init);
     let mut warnings: Vec<_> = settings.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(choice.remarks.iter().map(ToString::to_string));
     warnings.extend(health_warning(&app).map(str::to_owned));
     warnings.extend(unparkable);
+    warnings.extend(message_warning(&app, has_channel).map(str::to_owned));
     if !is_init && agent.as_ref().is_some_and(|agent| agent.node_options().is_none()) {
         warnings.push(NO_AGENT.to_owned());
     }
@@ -164,7 +166,7 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
         node_script,
         agent,
         // A node script is itself what serves; what else it starts is the app's own business.
-        needs_guard: !is_init && !node_script && std::process::id() != 1,
+        needs_guard: !is_init && !node_script && std::process::id() != 1 && app.stop.reach == Reach::All,
         inherit_output: is_init && settings.log_format != LogFormat::Json,
         script: script(&app.command, &recognised),
         settings: setting_views(settings),
@@ -202,6 +204,13 @@ fn health_warning(app: &AppSpec) -> Option<&'static str> {
     (health.kill_stalled.is_some() && !is_seen).then_some(
         "`--kill-stalled` has nothing by which to see that a worker of this app stalls: give `--watchdog`, or \
          `--health cmd:COMMAND`",
+    )
+}
+
+fn message_warning(app: &AppSpec, has_channel: bool) -> Option<&'static str> {
+    (app.stop.asking == Asking::Message && (!has_channel || app.is_init())).then_some(
+        "`--shutdown-with-message` has no effect: only an app that `node` itself runs, and that we stop, hears messages; it \
+         gets the stop signal",
     )
 }
 

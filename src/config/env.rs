@@ -29,6 +29,8 @@ pub struct Environment {
     pub pmr_drain_timeout: Option<String>,
     pub pmr_kill_timeout: Option<String>,
     pub pmr_kill_signal: Option<String>,
+    pub pmr_treekill: Option<String>,
+    pub pmr_shutdown_with_message: Option<String>,
     pub pmr_autorestart: Option<String>,
     pub pmr_stop_exit_codes: Option<String>,
     pub pmr_cron_restart: Option<String>,
@@ -61,7 +63,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 40] = [
+const KNOWN: [&str; 42] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -74,6 +76,8 @@ const KNOWN: [&str; 40] = [
     "PMR_DRAIN_TIMEOUT",
     "PMR_KILL_TIMEOUT",
     "PMR_KILL_SIGNAL",
+    "PMR_TREEKILL",
+    "PMR_SHUTDOWN_WITH_MESSAGE",
     "PMR_AUTORESTART",
     "PMR_STOP_EXIT_CODES",
     "PMR_CRON_RESTART",

@@ -12,6 +12,8 @@ pub struct Flags {
     pub drain_timeout: Option<OsString>,
     pub kill_timeout: Option<OsString>,
     pub kill_signal: Option<OsString>,
+    pub no_treekill: bool,
+    pub shutdown_with_message: bool,
     pub no_autorestart: bool,
     pub stop_exit_codes: Option<OsString>,
     pub cron_restart: Option<OsString>,

@@ -20,6 +20,9 @@ pub const NAME: Setting = setting("name", "--name", "PMR_NAME");
 pub const DRAIN_TIMEOUT: Setting = setting("drain-timeout", "--drain-timeout", "PMR_DRAIN_TIMEOUT");
 pub const KILL_TIMEOUT: Setting = setting("kill-timeout", "--kill-timeout", "PMR_KILL_TIMEOUT");
 pub const KILL_SIGNAL: Setting = setting("kill-signal", "--kill-signal", "PMR_KILL_SIGNAL");
+pub const TREEKILL: Setting = setting("treekill", "--no-treekill", "PMR_TREEKILL");
+pub const SHUTDOWN_WITH_MESSAGE: Setting =
+    setting("shutdown-with-message", "--shutdown-with-message", "PMR_SHUTDOWN_WITH_MESSAGE");
 pub const AUTORESTART: Setting = setting("autorestart", "--no-autorestart", "PMR_AUTORESTART");
 pub const STOP_EXIT_CODES: Setting = setting("stop-exit-codes", "--stop-exit-codes", "PMR_STOP_EXIT_CODES");
 pub const CRON_RESTART: Setting = setting("cron-restart", "--cron-restart", "PMR_CRON_RESTART");
@@ -65,12 +68,14 @@ pub const HEALTH_SETTINGS: [Setting; 8] = [
 ];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 33] = [
+pub const ALL: [Setting; 35] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
     KILL_TIMEOUT,
     KILL_SIGNAL,
+    TREEKILL,
+    SHUTDOWN_WITH_MESSAGE,
     AUTORESTART,
     STOP_EXIT_CODES,
     CRON_RESTART,

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use super::problem::{Origin, Warning};
 use super::sizing::Sizing;
 use super::{duration, health, setting, values};
-use crate::spec::{AfterExit, AppSpec, OnHup, ReadySign, ReloadStrategy, RestartDelay, Share};
+use crate::spec::{AfterExit, AppSpec, Asking, OnHup, Reach, ReadySign, ReloadStrategy, RestartDelay, Share};
 
 /// How the lines of the workers reach our output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +94,10 @@ impl Settings {
             _ if name == setting::KILL_TIMEOUT.name => duration::render(app.stop.timeout),
             _ if name == setting::KILL_SIGNAL.name => {
                 app.stop.signal.map_or_else(|| "as received".to_owned(), |signal| signal.to_string())
+            }
+            _ if name == setting::TREEKILL.name => (app.stop.reach == Reach::All).to_string(),
+            _ if name == setting::SHUTDOWN_WITH_MESSAGE.name => {
+                (app.stop.asking == Asking::Message).to_string()
             }
             _ if name == setting::AUTORESTART.name => {
                 (app.restart.after_exit == AfterExit::Restart).to_string()

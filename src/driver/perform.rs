@@ -2,14 +2,20 @@
 
 use std::rc::Rc;
 
+use serde_json::value::RawValue;
+
 use super::app::App;
 use super::clock;
 use super::workers::Stop;
+use crate::handover::cluster::Taken;
 use crate::logs::WorkerLogs;
 use crate::process::Signal;
-use crate::spec::{InstanceId, WorkerId};
+use crate::spec::{Asking, InstanceId, Reach, WorkerId};
 use crate::supervisor::{Action, CalledOff, Notice, Recipient, Subject};
 use crate::sys::signals::{signal_group, signal_process};
+
+/// The message, as JSON.
+const SHUTDOWN: &str = "\"shutdown\"";
 
 impl App {
     /// Does all that is to be done, in order. A spawn is answered before anything else happens.
@@ -59,11 +65,30 @@ impl App {
     }
 
     fn ask_to_end(&mut self, worker: WorkerId, signal: Signal) {
-        self.signal(worker, signal, Recipient::Group);
+        if !self.say_shutdown(worker) {
+            self.signal(worker, signal, self.reached());
+        }
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.stop = Stop::Asked;
         }
         self.disconnect_if_done(worker);
+    }
+
+    /// Asks by a message, if that is wanted and there is a channel that takes it.
+    fn say_shutdown(&self, worker: WorkerId) -> bool {
+        let link = self.workers.get(worker).and_then(|worker| worker.link.as_ref());
+        let is_wanted = self.plan().app.stop.asking == Asking::Message;
+        let Some(link) = link.filter(|_| is_wanted) else { return false };
+        let message = RawValue::from_string(SHUTDOWN.to_owned());
+        message.is_ok_and(|message| link.send(&message) == Taken::Queued)
+    }
+
+    /// Whom of a worker a stop is for.
+    fn reached(&self) -> Recipient {
+        match self.plan().app.stop.reach {
+            Reach::All => Recipient::Group,
+            Reach::First => Recipient::Leader,
+        }
     }
 
     /// Node ends by itself when nothing is left to do, but a cluster worker's channel keeps it: an app whose handler
@@ -83,7 +108,7 @@ impl App {
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.stop = Stop::Killed;
         }
-        self.signal(worker, Signal::KILL, Recipient::Group);
+        self.signal(worker, Signal::KILL, self.reached());
         self.end_drain(worker);
     }
 

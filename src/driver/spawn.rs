@@ -28,7 +28,7 @@ use crate::handover::park::Gate;
 use crate::listener::{Blocking, ListenError};
 use crate::logs::{Source, WorkerLogs};
 use crate::process::Pid;
-use crate::spec::{self, Company, EventLoop, Generation, InstanceId, ReadySign, WorkerId, WorkerKey};
+use crate::spec::{self, Asking, Company, EventLoop, Generation, InstanceId, ReadySign, WorkerId, WorkerKey};
 use crate::supervisor::{self, Event, SpawnFailure};
 use crate::sys::channel;
 use crate::sys::filter::Filter;
@@ -149,7 +149,8 @@ impl App {
         let mut gifts = Gifts::default();
         let waits = plan.app.readiness.sign != ReadySign::Listening;
         let (health, command) = (&plan.app.health, &plan.app.command);
-        let speaks = plan.node_script && (waits || health.event_loop == EventLoop::Answers);
+        let listens = health.event_loop == EventLoop::Answers || plan.app.stop.asking == Asking::Message;
+        let speaks = plan.node_script && (waits || listens);
         match plan.way {
             Way::Cluster(_) => add_channel(&mut gifts, id, Membership::Cluster)?,
             Way::Activation => self.add_socket(plan, &mut gifts, instance)?,

@@ -9,7 +9,7 @@ use super::machine::{Phase, Role, Supervisor};
 use super::standby::patience;
 use super::worker::Seat;
 use crate::process::{ExitReason, Signal};
-use crate::spec::{AfterExit, InstanceId, WorkerId};
+use crate::spec::{AfterExit, InstanceId, Reach, WorkerId};
 
 /// How a worker's first process ended.
 #[derive(Debug, Clone, Copy)]
@@ -121,9 +121,11 @@ impl Supervisor {
         }
     }
 
-    /// Asks what is left of an ended worker's group to end, too. A mere init leaves it alone: its end is ours.
+    /// Asks what is left of an ended worker's group to end, too. A mere init leaves it alone: its end is ours. So do we where a
+    /// stop is for the first process alone.
     pub(super) fn dismiss_remains(&mut self, now: Uptime, instance: InstanceId, worker: Worker, exit: Exit) {
-        if exit.survivors == Survivors::Some && self.policy.role == Role::Cluster {
+        let reaches_all = self.policy.role == Role::Cluster && self.policy.stop.reach == Reach::All;
+        if exit.survivors == Survivors::Some && reaches_all {
             self.dismiss(now, instance, worker, Leader::Gone);
         }
     }
@@ -137,7 +139,7 @@ impl Supervisor {
             Some(Leader::Gone) => return,
             None => {}
         }
-        if exit.survivors == Survivors::None {
+        if exit.survivors == Survivors::None || self.policy.stop.reach == Reach::First {
             self.departures.remove(id);
         }
         if let Some(index) = self.index(instance) {

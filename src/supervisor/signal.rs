@@ -7,7 +7,7 @@ use super::machine::{Output, Phase, Role, Supervisor};
 use super::newcomer::Newcomer;
 use super::reload::Order;
 use crate::process::Signal;
-use crate::spec::OnHup;
+use crate::spec::{OnHup, Reach};
 
 impl Supervisor {
     /// The runtime received a signal.
@@ -15,7 +15,7 @@ impl Supervisor {
         match (self.policy.role, signal) {
             (_, Signal::CHLD) => {}
             (Role::Init, Signal::TERM | Signal::INT | Signal::QUIT | Signal::HUP) => {
-                self.forward(signal, Recipient::Group);
+                self.forward(signal, self.reached());
             }
             (Role::Init, _) => self.forward(signal, Recipient::Leader),
             (Role::Cluster, Signal::TERM | Signal::INT | Signal::QUIT) => {
@@ -45,8 +45,16 @@ impl Supervisor {
             Role::Cluster => self.begin_stop(now, StopReason::OutputClosed),
             Role::Init => {
                 self.notice(Notice::Stopping { reason: StopReason::OutputClosed, workers: self.alive() });
-                self.forward(Signal::TERM, Recipient::Group);
+                self.forward(Signal::TERM, self.reached());
             }
+        }
+    }
+
+    /// Whom of a worker a request to end is for.
+    fn reached(&self) -> Recipient {
+        match self.policy.stop.reach {
+            Reach::All => Recipient::Group,
+            Reach::First => Recipient::Leader,
         }
     }
 

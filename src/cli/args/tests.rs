@@ -129,7 +129,7 @@ fn every_option_arrives_in_its_own_field() {
         --restart-delay 7 --exp-backoff-restart-delay 8 --wait-ready --listen-timeout 9 --cwd 10 --log-format 11 \
         --share 12 --balance 13 --stall-after 14 --on-hup 15 --log-level 16 --watchdog 17 --health 18 --health-interval 19 \
         --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 --standby 24 \
-        --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 --uid 29 --gid 30 node";
+        --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 --uid 29 --gid 30 --no-treekill --shutdown-with-message node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"), @r#"
     Flags {
@@ -138,6 +138,8 @@ fn every_option_arrives_in_its_own_field() {
         drain_timeout: Some("0"),
         kill_timeout: Some("3"),
         kill_signal: Some("4"),
+        no_treekill: true,
+        shutdown_with_message: true,
         no_autorestart: true,
         stop_exit_codes: Some("26"),
         cron_restart: Some("28"),

@@ -16,8 +16,8 @@ use crate::config::problem::Accepted;
 use crate::config::raw::Flags;
 use crate::config::{duration, setting, values};
 use crate::spec::{
-    AfterExit, AppSpec, BalancePolicy, CommandSpec, Company, HealthPolicy, Identity, ListeningHeard, OnHup,
-    ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share, StopPolicy,
+    AfterExit, AppSpec, Asking, BalancePolicy, CommandSpec, Company, HealthPolicy, Identity, ListeningHeard,
+    OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share, StopPolicy,
 };
 
 /// Long enough for almost any answer; what takes longer is mostly a stream, which has no end to wait for. When all stops it
@@ -193,9 +193,20 @@ fn stop(reader: &mut Reader, flags: &Flags, env: &Environment) -> StopPolicy {
         reader.text(setting::DRAIN_TIMEOUT, &flags.drain_timeout, &env.pmr_drain_timeout, duration::parse);
     let timeout =
         reader.text(setting::KILL_TIMEOUT, &flags.kill_timeout, &env.pmr_kill_timeout, duration::parse);
+    let no_treekill = flags.no_treekill.then(|| "false".into());
+    let all = reader.text(setting::TREEKILL, &no_treekill, &env.pmr_treekill, values::yes_or_no);
+    let message = flags.shutdown_with_message.then(|| "true".into());
+    let by_message = reader.text(
+        setting::SHUTDOWN_WITH_MESSAGE,
+        &message,
+        &env.pmr_shutdown_with_message,
+        values::yes_or_no,
+    );
     StopPolicy {
         signal: reader.text(setting::KILL_SIGNAL, &flags.kill_signal, &env.pmr_kill_signal, values::signal),
         timeout: timeout.unwrap_or(KILL_TIMEOUT),
         drain: drain.unwrap_or(DRAIN_TIMEOUT),
+        reach: if all == Some(false) { Reach::First } else { Reach::All },
+        asking: if by_message == Some(true) { Asking::Message } else { Asking::Signal },
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::*;
 use crate::config::problem::{Origin, Warning};
 use crate::spec::{
-    AfterExit, AppSpec, Balance, BalancePolicy, Identity, ListeningHeard, OnHup, ReadySign, ReloadStrategy,
-    RestartDelay, Share,
+    AfterExit, AppSpec, Asking, Balance, BalancePolicy, Identity, ListeningHeard, OnHup, Reach, ReadySign,
+    ReloadStrategy, RestartDelay, Share,
 };
 
 fn nothing_but(command: &[&str]) -> Invocation {
@@ -112,6 +112,8 @@ fn the_defaults_are_those_of_the_docs() {
             signal: None,
             timeout: 25s,
             drain: 10s,
+            reach: All,
+            asking: Signal,
         },
         readiness: ReadinessPolicy {
             sign: Listening,
@@ -158,6 +160,8 @@ fn every_option_reaches_the_app() {
     let app = app(
         &[
             ("PMR_KILL_SIGNAL", "INT"),
+            ("PMR_TREEKILL", "no"),
+            ("PMR_SHUTDOWN_WITH_MESSAGE", "yes"),
             ("PMR_AUTORESTART", "no"),
             ("PMR_STOP_EXIT_CODES", "0,42"),
             ("PMR_CRON_RESTART", "0 3 * * *"),
@@ -178,9 +182,9 @@ fn every_option_reaches_the_app() {
         Flags::default(),
     );
     assert_eq!(app.stop.signal, Some(crate::process::Signal::INT));
+    assert_eq!((app.stop.reach, app.stop.asking), (Reach::First, Asking::Message));
     assert_eq!(app.restart.after_exit, AfterExit::Stay);
-    assert_eq!(app.restart.stop_codes, [0, 42]);
-    assert_eq!(app.restart.cron.as_deref(), Some("0 3 * * *"));
+    assert_eq!((&app.restart.stop_codes[..], app.restart.cron.as_deref()), (&[0, 42][..], Some("0 3 * * *")));
     assert_eq!(app.restart.max_unstable, 3);
     assert_eq!(app.restart.min_uptime, Duration::from_secs(2));
     assert_eq!(app.restart.delay, RestartDelay::Fixed(Duration::from_millis(250)));

@@ -10,7 +10,7 @@ use super::world::{World, secs, spec};
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{
     AfterExit, AppSpec, CheckPace, EventLoop, HealthCheck, HealthPolicy, InstanceId, ListeningHeard, OnHup,
-    Peer, Probe, ReadySign, ReloadStrategy, RestartDelay, WorkerId,
+    Peer, Probe, Reach, ReadySign, ReloadStrategy, RestartDelay, WorkerId,
 };
 use crate::supervisor::{
     Action, Beat, Command, Event, Health, Killer, Listen, Scope, SpawnFailure, StateName, Subject,
@@ -139,6 +139,7 @@ prop_compose! {
         stop_codes in prop::sample::select(vec![vec![], vec![], vec![0, 42]]),
         stop_timeout in prop::sample::select(vec![0, 5, 25]),
         drain in prop::sample::select(vec![0, 10]),
+        reach in prop::sample::select(vec![Reach::All, Reach::All, Reach::First]),
         stop_signal in prop::sample::select(vec![None, Some(Signal::INT)]),
         health in watched(),
         said in prop::bool::weighted(0.3),
@@ -156,7 +157,7 @@ prop_compose! {
         (spec.restart.stop_codes, spec.restart.cron) = (stop_codes, cron);
         spec.stop.timeout = secs(stop_timeout);
         spec.stop.drain = secs(drain);
-        spec.stop.signal = stop_signal;
+        (spec.stop.signal, spec.stop.reach) = (stop_signal, reach);
         spec.readiness.sign = match (said, &health.check) {
             (false, _) => ReadySign::Listening,
             (true, None) => ReadySign::Said,

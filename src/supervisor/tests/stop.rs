@@ -2,6 +2,7 @@
 
 use super::world::{CLEAN, CRASH, World, secs, spec};
 use crate::process::{ExitReason, Signal};
+use crate::spec::Reach;
 use crate::supervisor::{Event, StateName, Survivors};
 
 fn stopping(instances: u32) -> World {
@@ -162,4 +163,16 @@ fn ctrl_z_stops_the_workers_groups_before_us() {
     let mut world = World::ready(&spec(2));
     world.signal(Signal::TSTP);
     world.expect(&["forward w1 group SIGTSTP", "forward w2 group SIGTSTP", "suspend"]);
+}
+
+#[test]
+fn without_treekill_what_a_worker_leaves_behind_is_its_own_business() {
+    let mut spec = spec(2);
+    spec.stop.reach = Reach::First;
+    let mut world = World::ready(&spec);
+    world.exit_leaving(1, CRASH, Survivors::Some);
+    world.expect(&["exited w1 exit code 1: restart 1/16", "serve #1"]);
+    world.signal(Signal::TERM);
+    world.exit_leaving(2, CLEAN, Survivors::Some);
+    assert_eq!(world.exits, [0]);
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::words::words;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{
-    AfterExit, AppSpec, CommandSpec, Company, HealthPolicy, InstanceId, OnHup, ReadinessPolicy, ReadySign,
-    ReloadStrategy, RestartDelay, RestartPolicy, Share, StopPolicy, WorkerId,
+    AfterExit, AppSpec, Asking, CommandSpec, Company, HealthPolicy, InstanceId, OnHup, Reach,
+    ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share, StopPolicy, WorkerId,
 };
 use crate::supervisor::{
     Action, Beat, Command, Event, Health, InstanceView, Killer, Listen, Notice, Parking, Scheduled,
@@ -45,7 +45,13 @@ pub(super) fn spec(instances: u32) -> AppSpec {
             stop_codes: Vec::new(),
             cron: None,
         },
-        stop: StopPolicy { signal: None, timeout: secs(25), drain: Duration::ZERO },
+        stop: StopPolicy {
+            signal: None,
+            timeout: secs(25),
+            drain: Duration::ZERO,
+            reach: Reach::All,
+            asking: Asking::Signal,
+        },
         readiness: ReadinessPolicy { sign: ReadySign::Listening, timeout: secs(30), port: Some(5000) },
         health: HealthPolicy::default(),
         on_hup: OnHup::Reload,
