@@ -42,7 +42,7 @@ fuzz_target!(|message: &[u8]| {
 fn arrives_whole_or_is_not_trusted(message: &[u8]) {
     let mut buffer = [0; BUFFER];
     SOCKETS.workers.send(message).expect("room in the socket");
-    let received = receive(SOCKETS.ours.as_fd(), &mut buffer).expect("a message");
+    let received = receive(SOCKETS.ours.as_fd(), &mut buffer, None).expect("a message");
     let length = message.len().min(BUFFER);
     assert_eq!((received.length, &buffer[..length]), (length, &message[..length]));
     assert_eq!(received.sender == Sender::Trusted, message.len() <= BUFFER);
