@@ -357,6 +357,23 @@ pub struct Declared {
     /// A variable whose whole number goes up by one with each instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub increment_var: Option<String>,
+    /// What has set the number of instances, where that is not the file: `--formation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances_by: Option<String>,
+    /// What PORT is to the app.
+    #[serde(default)]
+    pub port: PortUse,
+}
+
+/// What the variable PORT is to an app.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PortUse {
+    /// The port that the platform expects it to serve.
+    #[default]
+    Served,
+    /// A port that it may listen on.
+    Free,
 }
 
 /// By which rules the words of a command line are read.

@@ -167,7 +167,7 @@ const USAGE: &str = "\
 pmr-runtime [OPTIONS] COMMAND [ARGS]...
        pmr-runtime [OPTIONS] FILE [OPTIONS] [-- ARGS...]
        pmr-runtime start [OPTIONS] FILE [OPTIONS] [-- ARGS...]
-       pmr-runtime start [OPTIONS] [ecosystem.config.js] [--only APP,APP] [--env NAME]";
+       pmr-runtime start [OPTIONS] [ecosystem.config.js|Procfile] [--only APP,APP] [--env NAME] [-m APP=N]";
 
 const EXAMPLES: &str = "\
 A flag goes before its variable. With neither WEB_CONCURRENCY nor PORT set, one worker runs.

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::api::text::Text;
-use crate::api::types::{Declared, Environment, Grammar, StartRequest};
+use crate::api::types::{Declared, Environment, Grammar, PortUse, StartRequest};
 use crate::config::sources::{Sources, find_in_path};
 use crate::ecosystem::declaration::select::FileRequest;
 use crate::ecosystem::declaration::translate::{Launch, Launches, World, translate};
@@ -72,6 +72,8 @@ fn start_request(launch: Launch, file: &str, sources: &Sources, directory: &Path
             variables: variables.collect(),
             instance_var: launch.instance_var,
             increment_var: launch.increment_var,
+            instances_by: launch.instances_by.map(str::to_owned),
+            port: if launch.has_port_of_its_own { PortUse::Free } else { PortUse::Served },
         }),
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 use super::args::{self, Request};
-use crate::api::types::{Grammar, Problem, SettingView, StartRequest};
+use crate::api::types::{Declared, Grammar, PortUse, Problem, SettingView, StartRequest};
 use crate::config::interpreter;
 use crate::config::problem::Origin;
 use crate::config::resolve::ResolveError;
@@ -90,8 +90,9 @@ pub(super) fn plan_of(
     interception: &Interception,
     company: Company,
 ) -> Plan {
-    let mut plan = prepare(settings, interception, company);
-    let Some(declared) = &request.declared else { return plan };
+    let Some(declared) = &request.declared else { return prepare(settings, interception, company) };
+    let settings = declared_settings(settings, declared);
+    let mut plan = prepare(&settings, interception, company);
     plan.numbered = Numbered {
         instance_var: declared.instance_var.clone(),
         increment_var: declared.increment_var.clone(),
@@ -101,9 +102,28 @@ pub(super) fn plan_of(
         plan.app.readiness.port = None;
     }
     for setting in plan.settings.iter_mut().filter(|setting| declared.settings.contains(&setting.name)) {
-        setting.origin.clone_from(&declared.file);
+        setting.origin.clone_from(whose(declared, &setting.name));
     }
     plan
+}
+
+/// Who has set one of the settings that came with the declaration.
+fn whose<'a>(declared: &'a Declared, setting: &str) -> &'a String {
+    let by_another = declared.instances_by.as_ref().filter(|_| setting == setting::INSTANCES.name);
+    by_another.unwrap_or(&declared.file)
+}
+
+/// The settings, with what the words alone cannot say.
+fn declared_settings(settings: &Settings, declared: &Declared) -> Settings {
+    let mut settings = settings.clone();
+    if declared.settings.iter().any(|name| name == setting::INSTANCES.name) {
+        settings.sizing = settings.sizing.said_by(whose(declared, setting::INSTANCES.name));
+    }
+    if declared.port == PortUse::Free {
+        settings.port = None;
+        settings.app.readiness.port = None;
+    }
+    settings
 }
 
 fn read(sources: &Sources, request: &StartRequest) -> Result<Settings, Error> {

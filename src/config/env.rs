@@ -109,7 +109,7 @@ const KNOWN: [&str; 42] = [
 ];
 
 /// Ours too, but not read here.
-const IGNORED: &str = "PMR_HOME";
+const ELSEWHERE: [&str; 2] = ["PMR_HOME", "PMR_FORMATION"];
 
 /// What a worker is given, and so a runtime that a worker starts, always together. One of them alone is a mistake: somebody
 /// who writes PMR_INSTANCE means PMR_INSTANCES.
@@ -148,8 +148,9 @@ pub fn read(variables: &BTreeMap<OsString, OsString>) -> Reading {
 
 fn unknown(variables: &BTreeMap<OsString, OsString>) -> Vec<Warning> {
     let inherited = INHERITED.iter().all(|name| variables.contains_key(OsStr::new(name)));
-    let is_known =
-        |name: &str| KNOWN.contains(&name) || name == IGNORED || inherited && INHERITED.contains(&name);
+    let is_known = |name: &str| {
+        KNOWN.contains(&name) || ELSEWHERE.contains(&name) || inherited && INHERITED.contains(&name)
+    };
     variables
         .keys()
         .map(|name| name.to_string_lossy())
@@ -224,6 +225,7 @@ mod tests {
             ("PMR_XYZZY", "1"),
             ("PMR_INSTANCE", "4"),
             ("PMR_HOME", "/run/pmr"),
+            ("PMR_FORMATION", "web=2"),
             ("PM2_HOME", "/"),
         ]));
         let shown: Vec<String> = reading.warnings.iter().map(ToString::to_string).collect();

@@ -58,9 +58,19 @@ pub fn choose(
         .ok_or_else(|| NoInterpreter { file: file.display().to_string(), looked_for: candidates })
 }
 
-/// Whether `file` is a configuration file by its name: `ecosystem.config.js`, `app.json`, `pmr.toml`.
+/// Whether `file` is a Procfile by its name: `Procfile`, `Procfile.dev`.
+#[must_use]
+pub fn is_procfile(file: &Path) -> bool {
+    let name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    name == "Procfile" || name.starts_with("Procfile.")
+}
+
+/// Whether `file` declares apps, by its name: `ecosystem.config.js`, `app.json`, `pmr.toml`, `Procfile`.
 #[must_use]
 pub fn is_configuration(file: &Path) -> bool {
+    if is_procfile(file) {
+        return true;
+    }
     let Some(name) = file.file_name().and_then(OsStr::to_str) else { return false };
     let data = ["json", "json5", "yaml", "yml", "toml"]
         .iter()
@@ -119,10 +129,12 @@ mod tests {
             "x.json5",
             "apps.yml",
             "pmr.toml",
+            "Procfile",
+            "app/Procfile.dev",
         ] {
             assert!(is_configuration(Path::new(file)), "{file}");
         }
-        for file in ["server.js", "config.js", "json", "npm", ""] {
+        for file in ["server.js", "config.js", "json", "npm", "", "procfile", "MyProcfile"] {
             assert!(!is_configuration(Path::new(file)), "{file}");
         }
     }

@@ -16,6 +16,7 @@ use std::path::Path;
 
 use app::{AppOptions, Place};
 use command::Command;
+pub(crate) use command::needs_shell;
 pub use identity::{Account, Accounts};
 use reader::Reader;
 

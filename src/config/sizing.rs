@@ -103,8 +103,19 @@ pub enum Reason {
 /// Where a number of instances was asked for, with the word that was used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asker {
-    Option { origin: Origin, word: String },
-    WebConcurrency { word: String, set_by: Option<String> },
+    Option {
+        origin: Origin,
+        word: String,
+    },
+    WebConcurrency {
+        word: String,
+        set_by: Option<String>,
+    },
+    /// A configuration file, or what chooses among its apps.
+    Declared {
+        by: String,
+        word: String,
+    },
 }
 
 /// Decides the number of instances.
@@ -165,6 +176,24 @@ fn plural(number: NonZeroU32) -> &'static str {
 }
 
 impl Sizing {
+    /// The same, where the option was not typed but comes from `by`, a file for instance.
+    #[must_use]
+    pub fn said_by(&self, by: &str) -> Self {
+        let declared = |asker: &Asker| match asker {
+            Asker::Option { word, .. } => Asker::Declared { by: by.to_owned(), word: word.clone() },
+            other => other.clone(),
+        };
+        let reason = match self.reason.clone() {
+            Reason::Asked(asker) => Reason::Asked(declared(&asker)),
+            Reason::Max { asker, cpus } => Reason::Max { asker: declared(&asker), cpus },
+            Reason::Auto { asker, cpus, memory, standby } => {
+                Reason::Auto { asker: asker.as_ref().map(declared), cpus, memory, standby }
+            }
+            Reason::NoPort => Reason::NoPort,
+        };
+        Self { reason, ..self.clone() }
+    }
+
     /// Why there are so many: `WEB_CONCURRENCY=2`, `auto, 4 CPUs, …`.
     #[must_use]
     pub fn why(&self) -> String {
@@ -203,6 +232,9 @@ impl fmt::Display for Asker {
         match self {
             Self::Option { origin: origin @ Origin::Variable(_), word } => write!(f, "{origin}={word}"),
             Self::Option { origin, word } => write!(f, "{origin} {word}"),
+            // A number stands before it already.
+            Self::Declared { by, word } if word.starts_with(|c: char| c.is_ascii_digit()) => f.write_str(by),
+            Self::Declared { by, word } => write!(f, "{word} by {by}"),
             Self::WebConcurrency { word, set_by: None } => write!(f, "WEB_CONCURRENCY={word}"),
             Self::WebConcurrency { word, set_by: Some(who) } => {
                 write!(f, "WEB_CONCURRENCY={word} (set by {who})")
@@ -294,6 +326,18 @@ mod tests {
         insta::assert_snapshot!(line(&asked(Wish::Number(nonzero(100)), flag)), @"100 instances: --instances 100");
         insta::assert_snapshot!(line(&asked(Wish::Max, variable)), @"4 instances: PMR_INSTANCES=max, 4 CPUs");
         insta::assert_snapshot!(line(&asked(Wish::Auto, flag)), @"4 instances: --instances auto, 4 CPUs, no memory limit");
+    }
+
+    #[test]
+    fn what_a_file_says_is_told_by_its_name() {
+        let said = |wish| {
+            let wish = Some((wish, Origin::Flag("--instances")));
+            size(&Request { wish, ..server() }).said_by("app.yaml").to_string()
+        };
+        assert_eq!(said(Wish::Number(nonzero(2))), "2 instances: app.yaml");
+        assert_eq!(said(Wish::Max), "4 instances: max by app.yaml, 4 CPUs");
+        assert_eq!(said(Wish::Auto), "4 instances: auto by app.yaml, 4 CPUs, no memory limit");
+        assert_eq!(size(&server()).said_by("app.yaml"), size(&server()));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::declaration::problem::FileProblem;
-use super::declaration::read::{Document, read};
+use super::declaration::read::{Document, Kind, read};
 use super::declaration::text::{Form, NoDocument, parse};
 use super::evaluate::{EvaluateError, evaluate};
 
@@ -45,7 +45,8 @@ pub enum LoadError {
     Problems(Vec<FileProblem>),
 }
 
-const FORMS: &str = "`.js`, `.cjs`, `.mjs`, `.ts`, `.json`, `.json5`, `.yaml`, `.yml` or `.toml`";
+const FORMS: &str =
+    "`.js`, `.cjs`, `.mjs`, `.ts`, `.json`, `.json5`, `.yaml`, `.yml` or `.toml`, or `Procfile`";
 
 fn listed() -> String {
     USUAL.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
@@ -101,17 +102,21 @@ pub fn load(
     find: &dyn Fn(&OsStr) -> Option<PathBuf>,
 ) -> Result<Document, LoadError> {
     let label = file.display().to_string();
-    let document = document(&label, file, directory, find)?;
-    read(&label, &document).map_err(LoadError::Problems)
+    let form = Form::of(file).ok_or_else(|| LoadError::Form { file: label.clone() })?;
+    let document = document(&label, (file, form), directory, find)?;
+    let document = read(&label, &document).map_err(LoadError::Problems)?;
+    Ok(match form {
+        Form::Procfile => Document { kind: Kind::Procfile, ..document },
+        Form::Script(_) | Form::Json5 | Form::Yaml | Form::Toml => document,
+    })
 }
 
 fn document(
     label: &str,
-    file: &Path,
+    (file, form): (&Path, Form),
     directory: &Path,
     find: &dyn Fn(&OsStr) -> Option<PathBuf>,
 ) -> Result<Value, LoadError> {
-    let form = Form::of(file).ok_or_else(|| LoadError::Form { file: label.to_owned() })?;
     let unreadable = |source| LoadError::Unreadable { file: label.to_owned(), source };
     // In full, since what evaluates it may take another directory for its own.
     let path = std::path::absolute(directory.join(file)).map_err(unreadable)?;

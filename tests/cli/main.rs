@@ -15,5 +15,6 @@ mod keep;
 mod list;
 mod logs;
 mod monit;
+mod procfile;
 mod start;
 mod words;

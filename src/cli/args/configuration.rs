@@ -25,6 +25,14 @@ struct Line {
     #[arg(long = "env", value_name = "NAME")]
     environment: Option<String>,
 
+    /// How many of each app, and none of the others
+    #[arg(short = 'm', long, value_name = "APP=N,APP=N", conflicts_with = "instances")]
+    formation: Option<String>,
+
+    /// Read variables from this `.env` file
+    #[arg(long = "env-file", value_name = "FILE")]
+    env_files: Vec<String>,
+
     #[arg(value_name = "FILE")]
     words: Vec<OsString>,
 
@@ -67,7 +75,12 @@ fn request(file: PathBuf, line: Line, matches: &ArgMatches) -> Result<Request, U
         let (word, file) = (word.to_string_lossy().into_owned(), file.display().to_string());
         return Err(UsageError::WordsWithConfiguration { word, file });
     }
-    let choice = Choice { only: line.only, environment: line.environment };
+    let choice = Choice {
+        only: line.only,
+        environment: line.environment,
+        formation: line.formation,
+        env_files: line.env_files,
+    };
     Ok(Request::Configuration(Box::new(FileRequest { file, choice, options: own_options(matches) })))
 }
 

@@ -264,7 +264,7 @@ fn the_help_text_fits_a_screen() {
     Usage: pmr-runtime [OPTIONS] COMMAND [ARGS]...
            pmr-runtime [OPTIONS] FILE [OPTIONS] [-- ARGS...]
            pmr-runtime start [OPTIONS] FILE [OPTIONS] [-- ARGS...]
-           pmr-runtime start [OPTIONS] [ecosystem.config.js] [--only APP,APP] [--env NAME]
+           pmr-runtime start [OPTIONS] [ecosystem.config.js|Procfile] [--only APP,APP] [--env NAME] [-m APP=N]
 
     Arguments:
       [COMMAND]...  What to run, with all its words; or a file, run by the interpreter for its extension

@@ -167,6 +167,7 @@ pub(super) enum Verb {
 const START_USAGE: &str = "\
 pmr start [OPTIONS] FILE|PROGRAM [APP OPTIONS] [-- ARGS...]
        pmr start [OPTIONS] ecosystem.config.js [--only APP,APP] [--env NAME] [APP OPTIONS]
+       pmr start [OPTIONS] Procfile [--formation APP=N,APP=N] [--env-file FILE] [APP OPTIONS]
        pmr start [OPTIONS] TARGET";
 
 const START_EXAMPLES: &str = "\
@@ -453,6 +454,10 @@ pub(super) struct Validate {
     /// Lay the variables of `env_NAME` over those of `env`
     #[arg(long, value_name = "NAME")]
     pub(super) env: Option<String>,
+
+    /// How many of each app, and none of the others
+    #[arg(short = 'm', long, value_name = "APP=N,APP=N")]
+    pub(super) formation: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -216,6 +216,7 @@ fn wrong_words_are_a_usage_error_and_say_what_is_right() {
     error: `WORDS` is missing
       usage: pmr start [OPTIONS] FILE|PROGRAM [APP OPTIONS] [-- ARGS...]
            pmr start [OPTIONS] ecosystem.config.js [--only APP,APP] [--env NAME] [APP OPTIONS]
+           pmr start [OPTIONS] Procfile [--formation APP=N,APP=N] [--env-file FILE] [APP OPTIONS]
            pmr start [OPTIONS] TARGET
     hint: `pmr start --help` shows what is accepted
 

@@ -22,7 +22,12 @@ pub(super) fn validate(session: &Session, wanted: Validate) -> Result<u8, VerbEr
         None => files::discover(&session.directory)?,
     };
     let label = file.display().to_string();
-    let choice = Choice { only: wanted.only, environment: wanted.env };
+    let choice = Choice {
+        only: wanted.only,
+        environment: wanted.env,
+        formation: wanted.formation,
+        env_files: Vec::new(),
+    };
     let request = FileRequest { file, choice, options: Vec::new() };
     let launches = declared::launches(&request, &Sources::of_this_process(), &session.directory)?;
     for remark in &launches.remarks {

@@ -20,6 +20,18 @@ const MEANS_SOMETHING_TO_A_SHELL: &[char] = &[
     '!', '{', '}', '\n',
 ];
 
+/// Words that a shell carries out itself, so that no program of this name stands in PATH, or one that would not do.
+const OF_A_SHELL: [&str; 16] = [
+    ".", "cd", "command", "eval", "exec", "export", "for", "if", "read", "set", "source", "trap", "ulimit",
+    "umask", "until", "while",
+];
+
+/// Whether a command has something in it that a shell has to carry out.
+pub(crate) fn needs_shell(line: &str) -> bool {
+    let first = line.split_whitespace().next().unwrap_or_default();
+    line.contains(MEANS_SOMETHING_TO_A_SHELL) || OF_A_SHELL.contains(&first)
+}
+
 fn is_line(word: &OsStr) -> bool {
     word.to_string_lossy().trim().contains([' ', '\t', '\n'])
 }
@@ -57,7 +69,7 @@ impl Command {
     /// A whole command in one word, which pm2 takes as well and gives to a shell. Where it is but words, no shell needs to stand
     /// between us and the program.
     fn of_line(line: &OsStr, directory: Option<&Path>, world: &World<'_>) -> Result<Self, ResolveError> {
-        match line.to_str().filter(|line| !line.contains(MEANS_SOMETHING_TO_A_SHELL)) {
+        match line.to_str().filter(|line| !needs_shell(line)) {
             Some(line) => {
                 let mut words = line.split_whitespace().map(OsString::from);
                 let command = words.next().unwrap_or_default();

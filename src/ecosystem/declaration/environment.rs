@@ -1,6 +1,6 @@
 //! An app's environment: what its surroundings give, and what the file adds and takes away.
 //!
-//! From the weakest to the strongest: `env_file`, the surroundings, `port`, `env`, `env_NAME`.
+//! From the weakest to the strongest: `--env-file`, `env_file`, the surroundings, `port`, `env`, `env_NAME`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

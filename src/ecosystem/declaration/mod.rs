@@ -8,8 +8,9 @@
 //! | `value` | the types of values |
 //! | `text`, `yaml` | a file's text as a document |
 //! | `read` | a document as declarations |
+//! | `procfile`, `formation` | Procfiles, and how many of each of their types |
 //! | `problem` | what is wrong, or worth a line |
-//! | `select` | which of the apps are meant |
+//! | `select`, `roster` | which of the apps are meant, and which of these run, how many times |
 //! | `environment`, `dotenv` | an app's environment |
 //! | `translate` | a declaration as words |
 //! | `schema`, `page`, `example` | the JSON Schema, the table of the documentation, and what `pmr init` writes |
@@ -19,11 +20,14 @@ pub mod app;
 pub mod dotenv;
 pub mod environment;
 pub mod example;
+pub mod formation;
 pub mod key;
 pub mod keys;
 pub mod page;
 pub mod problem;
+pub mod procfile;
 pub mod read;
+pub mod roster;
 pub mod schema;
 pub mod select;
 pub mod stack;

@@ -86,6 +86,11 @@ pub enum Remark {
         place: Place,
         why: String,
     },
+    /// An app that is left out unless it is asked for.
+    LeftOut {
+        place: Place,
+        why: String,
+    },
     /// `--env NAME`, where an app has nothing under this name.
     NoNamedEnvironment {
         place: Place,
@@ -98,6 +103,7 @@ impl fmt::Display for Remark {
         match self {
             Self::Later { place } => write!(f, "{place} has no effect yet"),
             Self::NoEffect { place, why } => write!(f, "{place} has no effect: {why}"),
+            Self::LeftOut { place, why } => write!(f, "{place} is not run: {why}"),
             Self::NoNamedEnvironment { place, nearest } => {
                 write!(f, "{place} is not there, so that `env` alone holds{}", suggestion(nearest.as_deref()))
             }

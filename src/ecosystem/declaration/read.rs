@@ -16,9 +16,20 @@ use crate::config::problem::Accepted;
 use crate::config::setting::Setting;
 use crate::config::values;
 
+/// By whose rules the apps of a file run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// pm2's, and ours.
+    #[default]
+    Configuration,
+    /// foreman's: one type serves PORT, and another runs but once.
+    Procfile,
+}
+
 /// What a file says.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Document {
+    pub kind: Kind,
     pub apps: Vec<AppDeclaration>,
     /// Options of the runtime itself.
     pub options: Vec<(Setting, String)>,

@@ -15,6 +15,10 @@ pub struct Choice {
     pub only: Option<String>,
     /// `--env NAME`: `env_NAME` on top of `env`.
     pub environment: Option<String>,
+    /// `--formation web=2,worker=1`: so many of each, and none of the others.
+    pub formation: Option<String>,
+    /// `--env-file FILE`: for each app, weaker than those of its own.
+    pub env_files: Vec<String>,
 }
 
 impl AppDeclaration {

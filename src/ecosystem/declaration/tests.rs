@@ -2,4 +2,5 @@
 
 mod cases;
 mod documents;
+mod procfile;
 mod translation;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::yaml;
+use super::{procfile, yaml};
+use crate::config::interpreter::is_procfile;
 
 /// The only key of an object that stands for what is no data: what `evaluate` found in the place of a value.
 pub const NOT_DATA: &str = "\u{0}not data";
@@ -18,6 +19,7 @@ pub enum Form {
     Json5,
     Yaml,
     Toml,
+    Procfile,
 }
 
 /// What a program is written in.
@@ -28,9 +30,12 @@ pub enum Language {
 }
 
 impl Form {
-    /// The form of `file`, by its extension.
+    /// The form of `file`, by its name.
     #[must_use]
     pub fn of(file: &Path) -> Option<Self> {
+        if is_procfile(file) {
+            return Some(Self::Procfile);
+        }
         match file.extension()?.to_str()? {
             "js" | "cjs" | "mjs" => Some(Self::Script(Language::JavaScript)),
             "ts" | "cts" | "mts" => Some(Self::Script(Language::TypeScript)),
@@ -57,6 +62,7 @@ pub fn parse(form: Form, text: &str) -> Result<Value, NoDocument> {
         Form::Json5 => json5::from_str(text).map_err(|error| NoDocument(error.to_string())),
         Form::Yaml => yaml::parse(text),
         Form::Toml => toml::from_str(text).map_err(|error| NoDocument(toml_error(text, &error))),
+        Form::Procfile => procfile::parse(text),
         Form::Script(_) => Err(NoDocument("a program must be evaluated".to_owned())),
     }
 }
@@ -84,7 +90,7 @@ mod tests {
             ("a.json5", Some(Form::Json5)),
             ("a.yml", Some(Form::Yaml)),
             ("pmr.toml", Some(Form::Toml)),
-            ("Procfile", None),
+            ("Procfile.dev", Some(Form::Procfile)),
             ("a.txt", None),
         ] {
             assert_eq!(Form::of(Path::new(file)), form, "{file}");

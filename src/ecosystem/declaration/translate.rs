@@ -15,8 +15,10 @@ use super::environment::{self, Changes, Environment};
 use super::key::{Fate, Key, Slot};
 use super::keys::{KEYS, NAMED_ENV};
 use super::problem::{FileProblem, Place, Remark, nearest};
+use super::procfile;
 use super::read::Document;
-use super::select::{Choice, select};
+use super::roster::{Chosen, Roster};
+use super::select::Choice;
 use super::value::split;
 use crate::config::setting::{self, Setting};
 use crate::config::{duration, interpreter, values};
@@ -52,6 +54,10 @@ pub struct Launch {
     pub instance_var: Option<String>,
     /// A variable of the app's environment whose number goes up with each instance.
     pub increment_var: Option<String>,
+    /// What has set the number of instances, where that is not the file: `--formation`.
+    pub instances_by: Option<&'static str>,
+    /// Whether PORT is not the port that the platform expects to be served.
+    pub has_port_of_its_own: bool,
 }
 
 /// What is to be started, and what people should know of it.
@@ -72,12 +78,16 @@ pub fn translate(
     world: &World<'_>,
 ) -> Result<Launches, Vec<FileProblem>> {
     let named = choice.environment.as_deref();
-    let (mut launches, mut problems) = (Launches::default(), Vec::new());
-    for app in select(file, &document.apps, choice.only.as_deref())? {
+    let mut launches = Launches::default();
+    let roster = Roster::of(file, document, choice, world.environment)?;
+    let mut problems = Vec::new();
+    launches.remarks.extend(roster.left_out);
+    for Chosen { app, port_step, instances_by } in &roster.chosen {
         let place = Place::file(file).app(&app.label);
         launches.remarks.extend(document.remarks.iter().filter(|remark| remark.is_of(&app.label)).cloned());
         launches.remarks.extend(named.and_then(|named| without_environment(&place, app, named)));
-        let translation = Translation { place, app, named, world };
+        let (port_step, instances_by, env_files) = (*port_step, *instances_by, &choice.env_files);
+        let translation = Translation { place, app, named, world, port_step, instances_by, env_files };
         match translation.launch(&document.options) {
             Ok(launch) => launches.apps.push(launch),
             Err(mut more) => problems.append(&mut more),
@@ -116,6 +126,9 @@ struct Translation<'a> {
     app: &'a AppDeclaration,
     named: Option<&'a str>,
     world: &'a World<'a>,
+    port_step: Option<u16>,
+    instances_by: Option<&'static str>,
+    env_files: &'a [String],
 }
 
 impl Translation<'_> {
@@ -125,7 +138,8 @@ impl Translation<'_> {
             problems.push(problem);
             Vec::new()
         });
-        let environment = environment::resolve(self.app, self.world.environment, &files, self.named);
+        let mut environment = environment::resolve(self.app, self.world.environment, &files, self.named);
+        problems.extend(self.moved_port(&mut environment));
         problems.extend(self.wrong_increment(&environment));
         let command = self.command().unwrap_or_else(|problem| {
             problems.push(problem);
@@ -145,6 +159,8 @@ impl Translation<'_> {
             settings,
             instance_var: self.app.instance_var.clone(),
             increment_var: self.app.increment_var.clone(),
+            instances_by: self.instances_by,
+            has_port_of_its_own: self.port_step.is_some(),
         })
     }
 
@@ -155,16 +171,29 @@ impl Translation<'_> {
 
     fn env_files(&self) -> Result<Vec<(String, String)>, FileProblem> {
         let (directory, mut all) = (self.directory(), Vec::new());
-        for file in self.app.env_file.iter().flatten() {
+        // Those of the command line are seen from where it was typed, whatever directory the app has.
+        let of_all = self.env_files.iter().map(|file| (None, "--env-file", file));
+        let own = self.app.env_file.iter().flatten().map(|file| (directory.as_deref(), "env_file", file));
+        for (directory, key, file) in of_all.chain(own) {
             let wrong = |what: String| FileProblem::Other {
-                place: self.place.key("env_file"),
+                place: self.place.key(key),
                 what: format!("cannot use `{file}`: {what}"),
             };
-            let text = (self.world.read)(directory.as_deref(), Path::new(file));
+            let text = (self.world.read)(directory, Path::new(file));
             let text = text.map_err(|error| wrong(error.to_string()))?;
             all.extend(dotenv::parse(&text).map_err(|error| wrong(error.to_string()))?);
         }
         Ok(all)
+    }
+
+    /// Moves PORT to where the app may have it.
+    fn moved_port(&self, environment: &mut Environment) -> Option<FileProblem> {
+        let step = self.port_step?;
+        let port = procfile::move_port(environment, step).err()?;
+        let place = self.place.key("PORT");
+        let what =
+            format!("there is no port {step} above {port}, accepted: a PORT up to {}", u16::MAX - step);
+        Some(FileProblem::Other { place, what })
     }
 
     fn wrong_increment(&self, environment: &Environment) -> Option<FileProblem> {
@@ -206,6 +235,11 @@ impl Translation<'_> {
         together.iter().any(|setting| self.given(*setting).is_some())
     }
 
+    /// A formation goes before PMR_INSTANCES; on a command line there is but one of the two.
+    fn is_of_a_formation(&self, setting: Setting) -> bool {
+        setting == setting::INSTANCES && self.instances_by.is_some()
+    }
+
     /// The options that the file sets, as words, and their names.
     fn options(&self, of_the_runtime: &[(Setting, String)]) -> (Vec<OsString>, Vec<&'static str>) {
         let mut app = self.app.clone();
@@ -226,7 +260,7 @@ impl Translation<'_> {
         let of_the_runtime = of_the_runtime.iter().map(|(setting, value)| (*setting, word(*setting, value)));
         let all: Vec<_> = of_the_app.chain(one).chain(of_the_runtime).collect();
         all.into_iter()
-            .filter(|(setting, _)| !self.is_overridden(*setting))
+            .filter(|(setting, _)| !self.is_overridden(*setting) || self.is_of_a_formation(*setting))
             .map(|(setting, word)| (OsString::from(word), setting.name))
             .unzip()
     }
@@ -340,9 +374,10 @@ fn time(span: Duration) -> String {
 impl Remark {
     fn place(&self) -> &Place {
         match self {
-            Self::Later { place } | Self::NoEffect { place, .. } | Self::NoNamedEnvironment { place, .. } => {
-                place
-            }
+            Self::Later { place }
+            | Self::NoEffect { place, .. }
+            | Self::LeftOut { place, .. }
+            | Self::NoNamedEnvironment { place, .. } => place,
         }
     }
 

@@ -39,7 +39,11 @@ fn a_configuration_file_is_known_by_its_name_with_or_without_start() {
 fn our_options_are_passed_on_each_in_one_word() {
     let request = request("-i 2 app.json --kill-timeout=5s --wait-ready -i 4 --only a,b --env production");
     assert_eq!(request.options, ["--instances=4", "--kill-timeout=5s", "--wait-ready"]);
-    let choice = Choice { only: Some("a,b".to_owned()), environment: Some("production".to_owned()) };
+    let choice = Choice {
+        only: Some("a,b".to_owned()),
+        environment: Some("production".to_owned()),
+        ..Choice::default()
+    };
     assert_eq!(request.choice, choice);
 }
 

@@ -173,7 +173,7 @@ fn each_app_has_its_own_name() {
             insta::assert_snapshot!(around.problems(two()), @"`f`, `name`: several of the apps are called `one`, accepted: a name for each");
         }
     }
-    let only = Choice { only: Some("x".to_owned()), environment: None };
+    let only = Choice { only: Some("x".to_owned()), ..Choice::default() };
     let around = Around { options: vec!["--name=one"], choice: only, ..Around::default() };
     assert_eq!(around.words(two()), "--instances=1 --name=one -- b.js");
 }
@@ -182,7 +182,7 @@ fn each_app_has_its_own_name() {
 fn a_named_environment_is_laid_over_the_plain_one() {
     let app = json!({ "script": "a.js", "name": "web", "append_env_to_name": true, "env": { "A": "1", "B": "1" },
         "env_production": { "B": "2" } });
-    let choice = |name: &str| Choice { only: None, environment: Some(name.to_owned()) };
+    let choice = |name: &str| Choice { environment: Some(name.to_owned()), ..Choice::default() };
     let around = |name: &str| Around { choice: choice(name), ..Around::default() };
     let launches = around("production").translate(&app).unwrap();
     assert_eq!(launches.apps[0].name, "web-production");
