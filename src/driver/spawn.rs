@@ -147,17 +147,13 @@ impl App {
 
     fn gifts(&mut self, plan: &Plan, id: WorkerId, instance: InstanceId) -> Result<Gifts, StartError> {
         let mut gifts = Gifts::default();
-        let waits = plan.app.readiness.sign != ReadySign::Listening;
         let (health, command) = (&plan.app.health, &plan.app.command);
-        let listens = health.event_loop == EventLoop::Answers || plan.app.stop.asking == Asking::Message;
-        let speaks = plan.node_script && (waits || listens);
-        match plan.way {
-            Way::Cluster(_) => add_channel(&mut gifts, id, Membership::Cluster)?,
-            Way::Activation => self.add_socket(plan, &mut gifts, instance)?,
-            Way::Intercept | Way::Reuseport | Way::None if speaks => {
-                add_channel(&mut gifts, id, Membership::MessagesOnly)?;
-            }
-            Way::Intercept | Way::Reuseport | Way::None => {}
+        let waits = plan.app.readiness.sign != ReadySign::Listening;
+        let agent = plan.agent.as_ref().and_then(Agent::node_options);
+        match (plan.way, membership(plan, agent.is_some())) {
+            (Way::Activation, _) => self.add_socket(plan, &mut gifts, instance)?,
+            (_, Some(membership)) => add_channel(&mut gifts, id, membership)?,
+            (_, None) => {}
         }
         if waits || health.watchdog.is_some() {
             let user = command.identity.as_ref().and_then(|identity| identity.user);
@@ -169,7 +165,7 @@ impl App {
             gifts.set("WATCHDOG_USEC", period.as_micros().to_string());
             gifts.own_pid.push("WATCHDOG_PID");
         }
-        if let Some(options) = plan.agent.as_ref().and_then(Agent::node_options) {
+        if let Some(options) = agent {
             gifts.set("NODE_OPTIONS", options);
         }
         Ok(gifts)
@@ -268,8 +264,27 @@ pub(super) fn identity(of: &spec::Identity) -> Identity<'_> {
     Identity { user: of.user, group: of.group, groups: &of.groups }
 }
 
+/// How much of Node's protocol a worker speaks; `None` where it cannot, or, a mere init, need not. What Node itself must
+/// answer needs a channel that is open from the start.
+fn membership(plan: &Plan, has_agent: bool) -> Option<Membership> {
+    if let Way::Cluster(_) = plan.way {
+        return Some(Membership::Cluster);
+    }
+    let (app, is_init) = (&plan.app, plan.app.is_init());
+    let waits = app.readiness.sign != ReadySign::Listening;
+    let listens = app.health.event_loop == EventLoop::Answers || app.stop.asking == Asking::Message;
+    match plan.node_script {
+        true if waits || listens || !(has_agent || is_init) => Some(Membership::MessagesOnly),
+        true if !is_init => Some(Membership::Offered),
+        true | false => None,
+    }
+}
+
 fn add_channel(gifts: &mut Gifts, id: WorkerId, membership: Membership) -> Result<(), StartError> {
     let (ours, theirs) = channel::pair().map_err(StartError::Channel)?;
+    if membership != Membership::Cluster {
+        gifts.own_pid.push(channel_variables::OFFER);
+    }
     for (name, value) in channel_variables::environment(membership, id) {
         gifts.set(name, value);
     }

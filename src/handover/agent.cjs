@@ -1,7 +1,8 @@
 // Loaded into Node workers by pmr-runtime (NODE_OPTIONS --require). It changes how a process that has called `listen`
 // stops, and nothing else. SIGTERM, SIGINT and SIGQUIT, where the app has no handler of its own for them, no longer cut
 // off the requests being answered: the process takes no new connections, finishes its answers, and ends. And a server that
-// is closed because of such a signal, by the app or by us, parts with its clients so that none loses a request.
+// is closed because of such a signal, by the app or by us, parts with its clients so that none loses a request. To a process
+// that is no cluster worker it also offers a channel to the runtime, as to a child of `fork`.
 'use strict';
 
 // A connection that a stop finds open, or that has had its answer since, is closed once nothing has come over it for so
@@ -14,6 +15,10 @@ const GRACE_MS = 500;
 const ANY_STREAM = 2 ** 31 - 1;
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'];
+
+// Where the channel is, and by what an app shows that it knows of such a thing.
+const CHANNEL_FD = 3;
+const OFFERED = ['send', 'connected', 'channel', 'disconnect'];
 
 // Servers that were told to listen; and those that were closed since and may still have connections.
 const open = new Set();
@@ -29,6 +34,8 @@ let signalled = false;
 let draining = null;
 let timer = null;
 let watching = false;
+// Of a process that is no cluster worker, once it is open.
+let channel = null;
 
 // Node marks what it forbids in worker threads, which get no signals. Asking `worker_threads` itself would load it, which
 // takes longer than all the rest of this file.
@@ -38,6 +45,52 @@ if (isMainThread) {
   watchSignals();
   trackServers(require('net').Server.prototype);
   if (process.connected) passOverSecondFarewell();
+  takeChannel();
+}
+
+// The variable is not for processes that the app starts; it names us, lest one that has it all the same takes it for its own.
+function takeChannel() {
+  const { PMR_CHANNEL: owner } = process.env;
+  if (owner === undefined) return;
+  delete process.env.PMR_CHANNEL;
+  if (owner !== String(process.pid)) return;
+  if (process.connected) channel = process.channel;
+  else offerChannel();
+}
+
+// To open it takes Node a third of a millisecond, so it is opened when the app first looks for it.
+function offerChannel() {
+  for (const name of OFFERED) {
+    const get = () => {
+      openChannel();
+      return process[name];
+    };
+    const set = (value) => {
+      openChannel();
+      process[name] = value;
+    };
+    Object.defineProperty(process, name, { get, set, configurable: true, enumerable: true });
+  }
+  process.on('newListener', openForListener);
+}
+
+function openForListener(name) {
+  if (name !== 'message' && name !== 'disconnect') return;
+  openChannel();
+  // Node counts listeners from the next one on: while there are any, the channel keeps the process.
+  channel?.refCounted();
+}
+
+function openChannel() {
+  if (channel !== null) return;
+  for (const name of OFFERED) delete process[name];
+  process.removeListener('newListener', openForListener);
+  try {
+    require('child_process')._forkChild(CHANNEL_FD, 'json');
+    channel = process.channel;
+  } catch {
+    // The app has closed the descriptor, or taken it for itself: it has no channel then.
+  }
 }
 
 // A cluster worker that is disconnecting of its own accord fails on being told to by its primary.
@@ -132,7 +185,11 @@ function hold(signal) {
 function arrived(signal, rest) {
   const before = delivering;
   delivering = signal;
-  if (!signalled) expectFarewell();
+  if (!signalled) {
+    expectFarewell();
+    // An app that listens to messages ends all the same when its work is done.
+    channel?.unref();
+  }
   try {
     // The app's own handler decides when to close its servers.
     if (process.emit(signal, ...rest)) return true;
@@ -166,7 +223,7 @@ function drainOrDie(signal) {
   if (worker) worker.exitedAfterDisconnect = true;
   for (const server of [...open]) server.close();
   // In the same turn, so that no order to disconnect can arrive in between: a second time is an error.
-  if (process.connected) process.disconnect();
+  if (worker && process.connected) process.disconnect();
   sweep();
 }
 

@@ -5,6 +5,9 @@ use crate::spec::WorkerId;
 /// The descriptor at which a worker finds its end of the channel; the one that Node uses itself.
 pub const CHANNEL_FD: i32 = 3;
 
+/// The agent's variable for the pid of the process whose descriptor [`CHANNEL_FD`] is a channel.
+pub const OFFER: &str = "PMR_CHANNEL";
+
 /// Node takes all three out of the app's environment. What we were started with ourselves must not reach a worker.
 pub const VARIABLES: [&str; 3] = ["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"];
 
@@ -15,12 +18,17 @@ pub enum Membership {
     Cluster,
     /// It has `process.send` and no more; it listens by itself.
     MessagesOnly,
+    /// The same, but the channel is opened by the agent, and only once the app looks for it.
+    Offered,
 }
 
 /// The variables to set for `worker`, of [`VARIABLES`]. `cluster.worker.id` becomes the worker's number.
 #[must_use]
 pub fn environment(membership: Membership, worker: WorkerId) -> Vec<(&'static str, String)> {
     let [channel, mode, id] = VARIABLES;
+    if membership == Membership::Offered {
+        return Vec::new();
+    }
     let mut variables = vec![(channel, CHANNEL_FD.to_string()), (mode, "json".to_owned())];
     if membership == Membership::Cluster {
         variables.push((id, worker.to_string()));
@@ -40,5 +48,6 @@ mod tests {
         assert!(full.contains(&("NODE_CHANNEL_SERIALIZATION_MODE", "json".to_owned())));
         let half = environment(Membership::MessagesOnly, WorkerId(7));
         assert_eq!(half[..], full[..2]);
+        assert_eq!(environment(Membership::Offered, WorkerId(7)), []);
     }
 }
