@@ -15,8 +15,10 @@ use crate::process::{ExitReason, Signal};
 
 pub mod bytes;
 mod health;
+mod logs;
 
 pub use health::{CheckPace, EventLoop, HealthCheck, HealthPolicy, Peer, Probe};
+pub use logs::{LineForm, LogPlace, LogPolicy, LogReach, Merging, numbered};
 
 /// One app of the runtime. Counts up from 0 in the order in which apps were added, and is never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,6 +87,8 @@ pub struct AppSpec {
     pub readiness: ReadinessPolicy,
     #[serde(default)]
     pub health: HealthPolicy,
+    #[serde(default)]
+    pub logs: LogPolicy,
     pub on_hup: OnHup,
     /// How many workers are kept booted beyond the instances, each held where it is about to listen.
     #[serde(default)]

@@ -8,7 +8,7 @@ use arbitrary::Arbitrary;
 use pmr_runtime::process::{ExitReason, Signal};
 use pmr_runtime::spec::{
     AfterExit, AppSpec, Asking, BalancePolicy, CheckPace, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy,
-    InstanceId, OnHup, Probe, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
+    InstanceId, LogPolicy, OnHup, Probe, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
     StopPolicy,
 };
 use pmr_runtime::supervisor::{Command, Scope};
@@ -66,6 +66,7 @@ impl Shape {
             },
             health: self.health(),
             standby: u32::from(self.standby % 3),
+            logs: LogPolicy::default(),
             reload_strategy: strategy(flag(6)),
             on_hup: if flag(4) { OnHup::Forward } else { OnHup::Reload },
             share: Share::Auto,

@@ -277,6 +277,9 @@ pub struct ListenerView {
 pub struct LogFilesView {
     pub out: Option<String>,
     pub error: Option<String>,
+    /// One file for both.
+    #[serde(default)]
+    pub both: Option<String>,
 }
 
 /// The checkout that the app lies in.

@@ -134,6 +134,54 @@ pub struct Options {
     #[arg(long, value_name = "raw|text|json")]
     log_format: Option<OsString>,
 
+    /// The same as --log-format raw
+    #[arg(long, hide = true)]
+    raw: bool,
+
+    /// The same as --log-format json
+    #[arg(long, hide = true)]
+    json: bool,
+
+    /// The same as --log-format text
+    #[arg(long, alias = "format", hide = true)]
+    formatted: bool,
+
+    /// File for stdout as well [env: PMR_OUTPUT] [default: none]
+    #[arg(short, long, hide = true, value_name = "FILE")]
+    output: Option<OsString>,
+
+    /// File for stderr as well [env: PMR_ERROR] [default: none]
+    #[arg(short, long, hide = true, value_name = "FILE")]
+    error: Option<OsString>,
+
+    /// File for both [env: PMR_LOG] [default: none]
+    #[arg(short, long, hide = true, value_name = "FILE")]
+    log: Option<OsString>,
+
+    /// File for the process id [env: PMR_PID] [default: none]
+    #[arg(short, long, hide = true, value_name = "FILE")]
+    pid: Option<OsString>,
+
+    /// All instances write to one file [env: PMR_MERGE_LOGS=true]
+    #[arg(long, alias = "combine-logs", hide = true)]
+    merge_logs: bool,
+
+    /// Show no lines of workers [env: PMR_DISABLE_LOGS=true]
+    #[arg(long, hide = true)]
+    disable_logs: bool,
+
+    /// `json` for JSON, in files too [env: PMR_LOG_TYPE] [default: --log-format]
+    #[arg(long, hide = true, value_name = "json|raw")]
+    log_type: Option<OsString>,
+
+    /// Time before lines, as YYYY-MM-DD HH:mm:ss [env: PMR_LOG_DATE_FORMAT] [default: none]
+    #[arg(long, hide = true, value_name = "FORM", allow_hyphen_values = true)]
+    log_date_format: Option<OsString>,
+
+    /// The time before each line [env: PMR_TIME=true]
+    #[arg(long, hide = true)]
+    time: bool,
+
     /// How workers share the port [env: PMR_SHARE] [default: auto]
     #[arg(long, value_name = "WAY")]
     share: Option<OsString>,
@@ -330,6 +378,8 @@ fn matches(command: clap::Command, argv: &[OsString]) -> Result<Read<ArgMatches>
 
 impl From<Options> for Flags {
     fn from(options: Options) -> Self {
+        let shortcuts = [(options.raw, "raw"), (options.json, "json"), (options.formatted, "text")];
+        let shortcut = shortcuts.into_iter().find(|(given, _)| *given).map(|(_, form)| form);
         Self {
             instances: options.instances,
             name: options.name,
@@ -358,7 +408,16 @@ impl From<Options> for Flags {
             cwd: options.cwd,
             uid: options.uid,
             gid: options.gid,
-            log_format: options.log_format,
+            log_format: shortcut.map(OsString::from).or(options.log_format),
+            output: options.output,
+            error: options.error,
+            log: options.log,
+            pid: options.pid,
+            merge_logs: options.merge_logs,
+            disable_logs: options.disable_logs,
+            log_type: options.log_type,
+            log_date_format: options.log_date_format,
+            time: options.time,
             share: options.share,
             balance: options.balance,
             stall_after: options.stall_after,

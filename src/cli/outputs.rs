@@ -50,7 +50,7 @@ pub(super) fn of_background(home: &Path) -> io::Result<(Outputs, Closed)> {
         line_times: false,
         sole_source: false,
     };
-    Outputs::to_files(look, own_log(home), own_log(home))
+    Outputs::to_files(look, Some(own_log(home)), Some(own_log(home)))
 }
 
 /// no-color.org: any value but the empty one forbids colour.

@@ -9,6 +9,7 @@ pub mod duration;
 pub mod env;
 pub mod health;
 pub mod interpreter;
+pub mod logs;
 pub mod name;
 pub mod problem;
 pub mod raw;

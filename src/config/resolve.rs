@@ -7,6 +7,7 @@ mod app;
 mod command;
 mod health;
 mod identity;
+mod logs;
 mod reader;
 
 use std::collections::BTreeMap;

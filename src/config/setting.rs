@@ -47,6 +47,15 @@ pub const CWD: Setting = setting("cwd", "--cwd", "PMR_CWD");
 pub const UID: Setting = setting("uid", "--uid", "PMR_UID");
 pub const GID: Setting = setting("gid", "--gid", "PMR_GID");
 pub const LOG_FORMAT: Setting = setting("log-format", "--log-format", "PMR_LOG_FORMAT");
+pub const OUTPUT: Setting = setting("output", "--output", "PMR_OUTPUT");
+pub const ERROR: Setting = setting("error", "--error", "PMR_ERROR");
+pub const LOG: Setting = setting("log", "--log", "PMR_LOG");
+pub const PID: Setting = setting("pid", "--pid", "PMR_PID");
+pub const MERGE_LOGS: Setting = setting("merge-logs", "--merge-logs", "PMR_MERGE_LOGS");
+pub const DISABLE_LOGS: Setting = setting("disable-logs", "--disable-logs", "PMR_DISABLE_LOGS");
+pub const LOG_TYPE: Setting = setting("log-type", "--log-type", "PMR_LOG_TYPE");
+pub const LOG_DATE_FORMAT: Setting = setting("log-date-format", "--log-date-format", "PMR_LOG_DATE_FORMAT");
+pub const TIME: Setting = setting("time", "--time", "PMR_TIME");
 pub const SHARE: Setting = setting("share", "--share", "PMR_SHARE");
 pub const BALANCE: Setting = setting("balance", "--balance", "PMR_BALANCE");
 pub const STALL_AFTER: Setting = setting("stall-after", "--stall-after", "PMR_STALL_AFTER");
@@ -67,8 +76,12 @@ pub const HEALTH_SETTINGS: [Setting; 8] = [
     MAX_MEMORY_RESTART,
 ];
 
+/// Those that say where lines go and what they look like.
+pub const LOG_SETTINGS: [Setting; 9] =
+    [OUTPUT, ERROR, LOG, PID, MERGE_LOGS, DISABLE_LOGS, LOG_TYPE, LOG_DATE_FORMAT, TIME];
+
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 35] = [
+pub const ALL: [Setting; 44] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -97,6 +110,15 @@ pub const ALL: [Setting; 35] = [
     UID,
     GID,
     LOG_FORMAT,
+    OUTPUT,
+    ERROR,
+    LOG,
+    PID,
+    MERGE_LOGS,
+    DISABLE_LOGS,
+    LOG_TYPE,
+    LOG_DATE_FORMAT,
+    TIME,
     SHARE,
     BALANCE,
     STALL_AFTER,

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use super::problem::{Origin, Warning};
 use super::sizing::Sizing;
-use super::{duration, health, setting, values};
+use super::{duration, health, logs, setting, values};
 use crate::spec::{AfterExit, AppSpec, Asking, OnHup, Reach, ReadySign, ReloadStrategy, RestartDelay, Share};
 
 /// How the lines of the workers reach our output.
@@ -118,6 +118,9 @@ impl Settings {
             }
             _ if name == setting::UID.name => number(app.command.identity.as_ref().and_then(|it| it.user)),
             _ if name == setting::GID.name => number(app.command.identity.as_ref().map(|it| it.group)),
+            _ if setting::LOG_SETTINGS.iter().any(|setting| setting.name == name) => {
+                logs::value_of(&app.logs, name)
+            }
             _ if name == setting::LOG_FORMAT.name => self.log_format.as_str().to_owned(),
             _ if name == setting::SHARE.name => share_word(app.share).to_owned(),
             _ if name == setting::BALANCE.name => app.balance.way.as_str().to_owned(),

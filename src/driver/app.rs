@@ -9,6 +9,7 @@ use super::clock;
 use super::collision;
 use super::drain::Drains;
 use super::health::Checks;
+use super::log_files::{self, LogFiles};
 use super::order::Pending;
 use super::plan::Plan;
 use super::shared::Shared;
@@ -29,6 +30,8 @@ pub(super) struct App {
     pub(super) shared: Rc<Shared>,
     /// Where its workers write.
     pub(super) outputs: Rc<Outputs>,
+    /// Where else, if the app's options say so.
+    pub(super) log_files: LogFiles,
     /// What was asked for, so that it can be planned anew.
     pub(super) definition: StartRequest,
     pub(super) created_at_ms: u64,
@@ -78,6 +81,7 @@ impl App {
     ) -> Self {
         let (supervisor, first) = Supervisor::new(&plan.app, clock::seed());
         let instances = plan.app.instances.get();
+        outputs.set_look(id, log_files::look(&plan.app.logs));
         let whose = Rc::new(Whose {
             name: plan.app.name.clone(),
             is_init: plan.app.is_init(),
@@ -88,6 +92,7 @@ impl App {
             whose,
             shared: Rc::clone(shared),
             outputs,
+            log_files: LogFiles::default(),
             definition,
             created_at_ms: clock::epoch_ms(),
             listeners: Listeners::new(instances).balanced(plan.app.balance),

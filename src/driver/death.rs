@@ -1,6 +1,7 @@
 //! Collects the dead: workers, whose end the supervisor is told, and orphans, who only had to be collected.
 
 use super::app::App;
+use super::log_files::forget_pid;
 use super::run::Driver;
 use super::terminal::take_terminal_back;
 use super::workers::{Remains, Stop, Worker};
@@ -77,8 +78,11 @@ impl App {
 
     /// Gives up what belonged to the worker, but for what its descendants still need.
     fn bury(&mut self, id: WorkerId, worker: Worker) -> Survivors {
-        let Worker { pid, instance, logs, link, notify, .. } = worker;
+        let Worker { pid, instance, logs, link, notify, pid_file, .. } = worker;
         drop(notify);
+        if let Some(path) = pid_file {
+            forget_pid(&path, pid);
+        }
         self.end_check(Subject::Worker(id));
         if let Some(logs) = logs {
             self.ended_logs.retain(|logs| !logs.is_finished());

@@ -36,9 +36,11 @@ impl Driver {
                 app.outputs.forget(id);
                 // What is left in its log's pipes is still to be written.
                 self.retired.append(&mut app.ended_logs);
+                self.retired_files.extend(app.log_files.take());
             }
         }
         self.retired.retain(|logs| !logs.is_finished());
+        self.retired_files.retain(|outputs| !outputs.is_idle());
     }
 
     /// Tells of apps that are over while others go on.
@@ -48,13 +50,14 @@ impl Driver {
 
     /// The last words: what the workers have written is written, then the verdict, then nothing.
     pub(super) async fn finish(self, status: u8) -> u8 {
-        let Self { shared, mut apps, killers, teller, retired, .. } = self;
+        let Self { shared, mut apps, killers, teller, retired, retired_files: mut beside, .. } = self;
         let took = shared.clock.now();
         let endings: Vec<_> = apps.values_mut().filter_map(App::take_ending).collect();
         let logs: Vec<_> =
             apps.values().flat_map(|app| app.ended_logs.iter().cloned()).chain(retired).collect();
         let mut files: Vec<_> = apps.values().map(|app| Rc::clone(&app.outputs)).collect();
         apps.values_mut().for_each(|app| app.listeners.stop_listening());
+        beside.extend(apps.values_mut().flat_map(|app| app.log_files.take()));
         let count = apps.len();
         drop(apps);
         let Some(shared) = Rc::into_inner(shared) else { return status };
@@ -73,6 +76,10 @@ impl Driver {
         drop((logs, endings));
         files.push(outputs);
         finish_outputs(files).await;
+        // Who writes to them has ended now.
+        for outputs in beside.into_iter().filter_map(Rc::into_inner) {
+            let _all_written = outputs.finish_at_their_end(LAST_WORDS).await;
+        }
         for (reply, begun) in killers {
             let _heard = reply.send(killed(count, status, took.since(begun)));
         }

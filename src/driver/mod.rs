@@ -23,6 +23,7 @@ pub mod handle;
 mod health;
 mod hear;
 mod inboxes;
+mod log_files;
 mod measure;
 mod oom;
 mod order;

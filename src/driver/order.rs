@@ -272,13 +272,21 @@ impl App {
         self.outputs.clear(self.id);
         let verdict = |said| self.verdict(Operation::Flush, Duration::ZERO, said);
         let done = verdict(Ok("flushed its logs".to_owned()));
-        if Rc::ptr_eq(&self.outputs, &self.shared.outputs) {
+        let own = (!self.shares_outputs()).then_some(&self.outputs);
+        let files: Vec<_> = own.into_iter().chain(self.log_files.all()).cloned().collect();
+        if files.is_empty() {
             return slot.fill(done);
         }
-        let outputs = Rc::clone(&self.outputs);
+        let emptied = async move {
+            let mut result = Ok(());
+            for outputs in files {
+                result = result.and(outputs.truncate_files().await);
+            }
+            result
+        };
         let failed = verdict(Err("its log files could not be emptied".to_owned()));
         drop(tokio::task::spawn_local(async move {
-            let why = match tokio::time::timeout(EMPTIED_WITHIN, outputs.truncate_files()).await {
+            let why = match tokio::time::timeout(EMPTIED_WITHIN, emptied).await {
                 Ok(Ok(())) => return slot.fill(done),
                 Ok(Err(error)) => error.to_string(),
                 Err(_elapsed) => format!("the disk did not answer within {}", Human(EMPTIED_WITHIN)),
@@ -294,6 +302,7 @@ impl App {
             None => self.replanned.take(),
         };
         if let Some(plan) = plan {
+            self.arrange_look(&plan);
             self.adopt_plan(generation, plan);
         }
         if let Some(pending) = ticket.and_then(|ticket| self.pending.get_mut(&ticket))

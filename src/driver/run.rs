@@ -52,6 +52,8 @@ pub struct Driver {
     pub(super) teller: JoinHandle<Teller>,
     /// The logs of apps that were removed, until all was read.
     pub(super) retired: Vec<Rc<WorkerLogs>>,
+    /// Their log files, until all was written.
+    pub(super) retired_files: Vec<Rc<Outputs>>,
     /// How often the program was updated in place.
     pub(super) updates: u32,
     /// An update that is under way.
@@ -134,6 +136,7 @@ impl Driver {
             arranged: (1, 1),
             socket: None,
             retired: Vec::new(),
+            retired_files: Vec::new(),
             teller: tokio::task::spawn_local(Teller::new(events).run(told)),
             updates: 0,
             update: None,

@@ -1,7 +1,6 @@
 //! What all apps of the runtime share.
 
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,7 +18,7 @@ use crate::handover::cluster::FromWorker;
 use crate::handover::notify::Said;
 use crate::logs::{self, FileSettings, Format, Outputs, Prefix, StreamSettings};
 use crate::process::Pid;
-use crate::spec::{AppId, WorkerKey};
+use crate::spec::{AppId, LogPlace, LogPolicy, LogReach, WorkerKey};
 use crate::sys::guard::Guard;
 
 /// See the module.
@@ -52,15 +51,22 @@ pub(super) struct Shared {
 }
 
 impl Surroundings {
-    /// The log files of an app, if it has any.
-    pub(super) fn log_files_of(&self, app: &str) -> Option<(PathBuf, PathBuf)> {
+    /// The log files that an app has without being told so; `None` where it writes to our own output instead.
+    pub(super) fn usual_files(&self, plan: &Plan) -> Option<(Option<PathBuf>, Option<PathBuf>)> {
+        let LogPolicy { output, error, reach, .. } = &plan.app.logs;
+        if *reach == LogReach::Askers {
+            return Some((None, None));
+        }
         let Self { mode: Mode::Background, home: Some(home), .. } = self else {
             return None;
         };
         let logs = home.join("logs");
         // A name may hold anything but control characters.
-        let name = app.replace('/', "-");
-        Some((logs.join(format!("{name}-out.log")), logs.join(format!("{name}-error.log"))))
+        let name = plan.app.name.replace('/', "-");
+        let file = |place: &LogPlace, stream| {
+            (*place == LogPlace::Usual).then(|| logs.join(format!("{name}-{stream}.log")))
+        };
+        Some((file(output, "out"), file(error, "error")))
     }
 }
 
@@ -118,33 +124,10 @@ impl Shared {
         groups.iter().for_each(|&group| self.guard_group(group));
     }
 
-    /// Where the workers of an app write: in the background to files of its own, else to our outputs.
-    pub(super) fn outputs_of(&self, plan: &Plan) -> io::Result<Rc<Outputs>> {
-        let Some((out, err)) = self.log_files_of(&plan.app.name) else {
-            return Ok(Rc::clone(&self.outputs));
-        };
-        let plain = StreamSettings { prefix: Prefix::None, colour: false };
-        let settings = logs::Settings {
-            format: Format::Raw,
-            stdout: plain,
-            stderr: plain,
-            timestamps: false,
-            line_times: false,
-            sole_source: false,
-        };
-        let (outputs, _never_closed) = Outputs::to_files(settings, rotated(out), rotated(err))?;
-        Ok(Rc::new(outputs))
-    }
-
     /// Where reports on stalled workers go, best first.
     pub(super) fn report_directories(&self) -> Vec<PathBuf> {
         let homes = self.surroundings.home.iter().cloned().chain(self.socket_directory.borrow().clone());
         homes.map(|home| home.join("reports")).collect()
-    }
-
-    /// The log files of an app, if it has any.
-    pub(super) fn log_files_of(&self, app: &str) -> Option<(PathBuf, PathBuf)> {
-        self.surroundings.log_files_of(app)
     }
 
     /// Lines of several apps or instances are told apart by a prefix.
@@ -161,6 +144,19 @@ impl Shared {
 #[must_use]
 pub fn own_log(home: &Path) -> FileSettings {
     rotated(home.join("logs").join("pmr.log"))
+}
+
+/// How lines look in a file: as the workers write them.
+pub(super) fn plain() -> logs::Settings {
+    let plain = StreamSettings { prefix: Prefix::None, colour: false };
+    logs::Settings {
+        format: Format::Raw,
+        stdout: plain,
+        stderr: plain,
+        timestamps: false,
+        line_times: false,
+        sole_source: false,
+    }
 }
 
 /// Files that cannot fill a disk: 10 MB each, and as many again four times; none is older than a week when it is left.

@@ -26,7 +26,6 @@ use crate::handover::intercept::Interception;
 use crate::handover::notify::{self, NotifyListener};
 use crate::handover::park::Gate;
 use crate::listener::{Blocking, ListenError};
-use crate::logs::{Source, WorkerLogs};
 use crate::process::Pid;
 use crate::spec::{self, Asking, Company, EventLoop, Generation, InstanceId, ReadySign, WorkerId, WorkerKey};
 use crate::supervisor::{self, Event, SpawnFailure};
@@ -121,7 +120,7 @@ impl App {
         let pid = child.pid;
         let parking = Parking::of(parking, &plan);
         let has_terminal = stdin == Stdin::Terminal;
-        let worker = self.adopt(id, (instance, parking), child, gifts, has_terminal);
+        let worker = self.adopt(id, (instance, parking, &plan), child, gifts, has_terminal);
         self.workers.add(id, worker);
         self.shared.guard_group(pid);
         Ok(Event::Spawned { worker: id, pid })
@@ -192,7 +191,7 @@ impl App {
     fn adopt(
         &mut self,
         id: WorkerId,
-        (instance, parking): (InstanceId, Parking),
+        (instance, parking, plan): (InstanceId, Parking, &Plan),
         child: Child,
         gifts: Gifts,
         has_terminal: bool,
@@ -201,8 +200,8 @@ impl App {
             self.intercept(id, (instance, parking.gate), child.pid, listener);
         }
         let link = gifts.channel.and_then(|socket| self.link(id, socket));
-        let source = Source { app: self.id, name: self.name(), instance, pid: child.pid };
-        let logs = child.stdout.zip(child.stderr).and_then(|(out, err)| self.logs(source, out, err));
+        let pipes = child.stdout.zip(child.stderr);
+        let logs = pipes.and_then(|pipes| self.attach(plan, (instance, child.pid), pipes));
         Worker {
             pid: child.pid,
             instance,
@@ -216,6 +215,7 @@ impl App {
             parking,
             notify: gifts.notify,
             said: OfItself::default(),
+            pid_file: self.note_pid(plan, instance, child.pid),
         }
     }
 
@@ -247,14 +247,6 @@ impl App {
     fn link(&self, id: WorkerId, socket: UnixStream) -> Option<ClusterLink> {
         ClusterLink::start(self.key(id), socket, self.shared.channel.clone())
             .inspect_err(|error| tracing::error!(%error, "cannot watch a worker's channel"))
-            .ok()
-    }
-
-    fn logs(&self, source: Source<'_>, out: OwnedFd, err: OwnedFd) -> Option<Rc<WorkerLogs>> {
-        self.outputs
-            .attach(source, out, err)
-            .map(Rc::new)
-            .inspect_err(|error| tracing::error!(%error, "cannot read a worker's output"))
             .ok()
     }
 }

@@ -2,6 +2,7 @@
 //! added by those who show it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::app::App;
 use super::clock;
@@ -12,7 +13,8 @@ use crate::api::types::{
     LogFilesView, MachineView, RuntimeView, SettingView, StartRequest, Status,
 };
 use crate::handover::choose::Way;
-use crate::spec::InstanceId;
+use crate::logs::Stream;
+use crate::spec::{InstanceId, LogPlace};
 use crate::supervisor::{self, Stall, StateName, Uptime};
 
 impl Driver {
@@ -82,16 +84,28 @@ impl App {
             instances,
             standbys: snapshot.standbys.iter().map(|view| self.instance(view, now)).collect(),
             listeners: self.listener_views(),
-            logs: self.shared.log_files_of(self.name()).map_or_else(LogFilesView::default, |(out, error)| {
-                LogFilesView {
-                    out: Some(out.display().to_string()),
-                    error: Some(error.display().to_string()),
-                }
-            }),
+            logs: self.log_files_view(&plan),
             git: None,
             settings: self.settings(&plan),
             metrics: BTreeMap::new(),
             actions: Vec::new(),
+        }
+    }
+
+    /// `ID` stands for the number of an instance, where each has files of its own.
+    fn log_files_view(&self, plan: &Plan) -> LogFilesView {
+        let shown = |path: &PathBuf| path.display().to_string();
+        let usual = self.shared.surroundings.usual_files(plan).unwrap_or_default();
+        let files = |stream| plan.log_files(stream, "ID");
+        let own = |place: &LogPlace, stream, usual: Option<PathBuf>| match place {
+            LogPlace::File(_) => files(stream).first().map(shown),
+            LogPlace::Usual | LogPlace::Nowhere => usual.as_ref().map(shown),
+        };
+        let logs = &plan.app.logs;
+        LogFilesView {
+            out: own(&logs.output, Stream::Stdout, usual.0),
+            error: own(&logs.error, Stream::Stderr, usual.1),
+            both: logs.both.as_ref().and_then(|_| files(Stream::Stdout).last().map(shown)),
         }
     }
 

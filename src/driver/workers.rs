@@ -1,6 +1,7 @@
 //! The workers that live, and what belongs to each.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub(super) struct Worker {
     pub(super) notify: Option<NotifyListener>,
     /// What it has said of itself.
     pub(super) said: OfItself,
+    /// Where its process id is noted.
+    pub(super) pid_file: Option<PathBuf>,
 }
 
 /// Whether a worker may listen.

@@ -64,6 +64,8 @@ struct Opened {
     file: File,
     size: u64,
     born: SystemTime,
+    /// Not a device or a pipe, which would be moved out of its place.
+    is_regular: bool,
     /// Device and number.
     identity: (u64, u64),
 }
@@ -170,7 +172,8 @@ impl RotatingFile {
 
     /// Whether the file must be moved aside before what is `left` goes on.
     fn is_due(&self, left: &[u8], now: SystemTime) -> bool {
-        let Some(opened) = self.opened.as_ref().filter(|opened| opened.size > 0) else { return false };
+        let is_movable = |opened: &&Opened| opened.is_regular && opened.size > 0;
+        let Some(opened) = self.opened.as_ref().filter(is_movable) else { return false };
         let line = memchr(b'\n', left).map_or(left.len(), |at| at + 1) as u64;
         let is_full = self.settings.max_bytes.is_some_and(|max| opened.size + line > max);
         let age = now.duration_since(opened.born).unwrap_or_default();
@@ -260,7 +263,8 @@ impl Opened {
         let metadata = file.metadata()?;
         // Not every file system knows when a file was made.
         let born = metadata.created().unwrap_or(now);
-        Ok(Self { size: metadata.len(), born, identity: identity(&metadata), file })
+        let is_regular = metadata.is_file();
+        Ok(Self { size: metadata.len(), born, is_regular, identity: identity(&metadata), file })
     }
 
     /// Whether it is empty, or its last byte is a line end.

@@ -16,17 +16,20 @@
 //! - Our own messages never wait; where there is no room they are counted.
 //! - Looking on costs nobody anything: histories are bounded, and a tap that is not emptied loses lines.
 //!
-//! `lines`, `format`, `message`, `ring`, `chunks`, `assemble`, `line`, `history` and `state` are pure; `clock` is the only reader of the time. docs/logs.md is
+//! `lines`, `format`, `date`, `message`, `ring`, `chunks`, `assemble`, `line`, `history` and `state` are pure; `clock` is the only reader of the time. docs/logs.md is
 //! the user's view.
 
 pub mod assemble;
 pub mod chunks;
 mod clock;
+mod copy;
+mod date;
 mod file;
 pub mod format;
 pub mod history;
 mod line;
 pub mod lines;
+mod look;
 pub mod message;
 mod outputs;
 mod own;
@@ -42,10 +45,12 @@ mod tap;
 mod target;
 mod track;
 
+pub use date::DateFormat;
 pub use file::FileSettings;
 pub use format::{Format, Prefix, Source, Stream};
 pub use line::{Filter, LogLine, Origin};
-pub use outputs::{Closed, Outputs, Settings, StreamSettings, WorkerLogs};
+pub use look::AppLook;
+pub use outputs::{Closed, Outputs, Settings, StreamSettings, WorkerLogs, WorkerPipe};
 pub use state::OutputsState;
 pub use suspend::{Destination, Resumed, ResumedWorker, Suspended};
 pub use tap::{Tap, TapItem};

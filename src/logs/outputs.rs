@@ -17,9 +17,11 @@ use tracing_subscriber::{Layer, Registry};
 
 use super::chunks::Pipe;
 use super::clock;
+use super::copy::Copies;
 use super::file::{FileSettings, RotatingFile};
 use super::format::{Format, Label, Prefix, Source, Stream};
 use super::line::{Filter, LogLine, Origin};
+use super::look::AppLook;
 use super::message::Look;
 use super::own::OwnMessages;
 use super::pump::{Drain, Place, Pump, Shared};
@@ -117,6 +119,23 @@ impl Closed {
     }
 }
 
+/// A stream of a worker, and where else it goes.
+#[derive(Debug)]
+pub struct WorkerPipe {
+    /// Our end of the worker's pipe.
+    pub own: OwnedFd,
+    /// Ends of pipes to write what is read to; see [`Outputs::attach_copy`].
+    pub copies: Vec<OwnedFd>,
+}
+
+impl WorkerPipe {
+    /// It goes nowhere else.
+    #[must_use]
+    pub fn alone(own: OwnedFd) -> Self {
+        Self { own, copies: Vec::new() }
+    }
+}
+
 /// A worker's two pipes at our end. Dropping it leaves its pumps running until the last descendant has closed
 /// the pipes.
 #[derive(Debug)]
@@ -171,14 +190,20 @@ impl Outputs {
     }
 
     /// Starts the writers of two log files, or of one where both have the same path; its settings are then those of `out`.
-    /// The files are never waited for: what they do not take is lost, counted and told of. Fails where one cannot be opened
-    /// now.
-    pub fn to_files(settings: Settings, out: FileSettings, err: FileSettings) -> io::Result<(Self, Closed)> {
-        let file = |file: FileSettings, stream| -> io::Result<Target> {
+    /// What is for no file is thrown away once it was recorded. The files are never waited for: what they do not take is lost,
+    /// counted and told of. Fails where one cannot be opened now.
+    pub fn to_files(
+        settings: Settings,
+        out: Option<FileSettings>,
+        err: Option<FileSettings>,
+    ) -> io::Result<(Self, Closed)> {
+        let target = |file: Option<FileSettings>, stream| -> io::Result<Target> {
+            let Some(file) = file else { return Ok(Target::Nowhere) };
             Ok(Target::File(Box::new(RotatingFile::open(file, clock::now())?), settings.look(stream)))
         };
-        let err = if err.path == out.path { None } else { Some(file(err, Stream::Stderr)?) };
-        Self::start_with(settings, file(out, Stream::Stdout)?, err)
+        let path = |file: &Option<FileSettings>| file.as_ref().map(|file| file.path.clone());
+        let err = if path(&err) == path(&out) { None } else { Some(target(err, Stream::Stderr)?) };
+        Self::start_with(settings, target(out, Stream::Stdout)?, err)
     }
 
     fn start_with(settings: Settings, stdout: Target, stderr: Option<Target>) -> io::Result<(Self, Closed)> {
@@ -217,22 +242,60 @@ impl Outputs {
 
     /// Takes over a new worker's pipes (our ends, which are made non-blocking). Must be called within a
     /// `LocalSet`. Fails where one is no pipe or the kernel has no room to watch it; then both are closed.
-    pub fn attach(&self, source: Source<'_>, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<WorkerLogs> {
+    pub fn attach(
+        &self,
+        source: Source<'_>,
+        stdout: WorkerPipe,
+        stderr: WorkerPipe,
+    ) -> io::Result<WorkerLogs> {
         self.shared.recorder.know(source.app);
         let ring = Rc::new(RefCell::new(Ring::default()));
-        let pump = |pipe, stream| {
-            let (drain, drains) = mpsc::channel(1);
-            let track = Track::new(self.new_pipe(source, stream));
-            Pump::new(pipe, self.place(source, stream, track, &ring), drains).map(|pump| (pump, drain))
-        };
-        let (out, drain_stdout) = pump(stdout, Stream::Stdout)?;
-        let (err, drain_stderr) = pump(stderr, Stream::Stderr)?;
+        let (out, drain_stdout) = self.pump(source, Stream::Stdout, stdout, &ring)?;
+        let (err, drain_stderr) = self.pump(source, Stream::Stderr, stderr, &ring)?;
+        self.run([out, err]);
+        Ok(WorkerLogs::new(ring, vec![drain_stdout, drain_stderr]))
+    }
+
+    /// Takes over a pipe with a copy of what a worker writes to `stream`. It is written, and not recorded.
+    pub fn attach_copy(&self, source: Source<'_>, stream: Stream, pipe: OwnedFd) -> io::Result<()> {
+        let (pump, _never_drained) = self.pump(source, stream, WorkerPipe::alone(pipe), &Rc::default())?;
+        self.run([pump]);
+        Ok(())
+    }
+
+    fn pump(
+        &self,
+        source: Source<'_>,
+        stream: Stream,
+        WorkerPipe { own, copies }: WorkerPipe,
+        ring: &Rc<RefCell<Ring>>,
+    ) -> io::Result<(Pump, mpsc::Sender<Drain>)> {
+        let (drain, drains) = mpsc::channel(1);
+        let track = Track::new(self.new_pipe(source, stream));
+        let place = self.place(source, stream, (track, Copies::new(copies)?), ring);
+        Pump::new(own, place, drains).map(|pump| (pump, drain))
+    }
+
+    fn run<const N: usize>(&self, new: [Pump; N]) {
         let mut pumps = self.pumps.borrow_mut();
         // Those that have ended since are forgotten here, as good a moment as any.
         while pumps.try_join_next().is_some() {}
-        pumps.spawn_local(out.run());
-        pumps.spawn_local(err.run());
-        Ok(WorkerLogs::new(ring, vec![drain_stdout, drain_stderr]))
+        for pump in new {
+            pumps.spawn_local(pump.run());
+        }
+    }
+
+    /// What the lines of `app` have of their own, from now on.
+    pub fn set_look(&self, app: AppId, look: AppLook) {
+        self.shared.looks.set(app, look);
+    }
+
+    /// Whether all pipes are at their end.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let mut pumps = self.pumps.borrow_mut();
+        while pumps.try_join_next().is_some() {}
+        pumps.is_empty()
     }
 
     /// How lines look now.
@@ -270,6 +333,7 @@ impl Outputs {
     /// Keeps nothing of `app` any more, since it is no more.
     pub fn forget(&self, app: AppId) {
         self.shared.recorder.forget(app);
+        self.shared.looks.set(app, AppLook::default());
     }
 
     /// The lines that `filter` wants, from now on. Of lines that are begun already the start is missing.
@@ -316,6 +380,15 @@ impl Outputs {
         tokio::time::timeout(limit, all_ended).await.is_ok()
     }
 
+    /// As `finish`, but the pumps end by themselves, at the end of their pipes.
+    pub async fn finish_at_their_end(self, limit: Duration) -> bool {
+        let mut pumps = self.pumps.take();
+        let ended = async { while pumps.join_next().await.is_some() {} };
+        let _in_time = tokio::time::timeout(limit, ended).await;
+        self.pumps.replace(pumps);
+        self.finish(limit).await
+    }
+
     fn new_pipe(&self, source: Source<'_>, stream: Stream) -> Arc<Pipe> {
         let number = self.pipes.get();
         self.pipes.set(number + 1);
@@ -328,7 +401,7 @@ impl Outputs {
         &self,
         source: Source<'_>,
         stream: Stream,
-        track: Track,
+        (track, copies): (Track, Copies),
         ring: &Rc<RefCell<Ring>>,
     ) -> Place {
         let sink = match stream {
@@ -343,6 +416,7 @@ impl Outputs {
             label: Label::new(source, stream, colour),
             ring: Rc::clone(ring),
             shared: Rc::clone(&self.shared),
+            copies,
         }
     }
 }

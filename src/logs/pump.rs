@@ -21,8 +21,10 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{MutexGuard, mpsc, oneshot};
 
 use super::Settings;
+use super::copy::Copies;
 use super::format::{Format, Label, Stream};
 use super::lines::{Gather, LONGEST, Lines};
+use super::look::{AppLook, Looks};
 use super::queue::{SILENCE, SourceId};
 use super::recorder::Recorder;
 use super::rest::Rest;
@@ -46,6 +48,7 @@ pub(super) struct Shared {
     kept: Cell<usize>,
     pub(super) recorder: Arc<Recorder>,
     pub(super) rest: Rest,
+    pub(super) looks: Looks,
 }
 
 impl Shared {
@@ -55,6 +58,7 @@ impl Shared {
             kept: Cell::new(0),
             recorder: Arc::new(Recorder::new()),
             rest: Rest::default(),
+            looks: Looks::default(),
         }
     }
 }
@@ -74,6 +78,7 @@ pub(super) struct Pump {
     lines: Lines,
     ring: Rc<RefCell<Ring>>,
     shared: Rc<Shared>,
+    copies: Copies,
     /// What this pump has added to `Shared::kept`.
     kept: usize,
     drains: mpsc::Receiver<Drain>,
@@ -91,6 +96,7 @@ pub(super) struct Place {
     pub(super) label: Label,
     pub(super) ring: Rc<RefCell<Ring>>,
     pub(super) shared: Rc<Shared>,
+    pub(super) copies: Copies,
 }
 
 enum Wake {
@@ -109,7 +115,7 @@ enum Got {
 impl Pump {
     /// A pump for `pipe`, which is made non-blocking. Fails where it is no pipe.
     pub(super) fn new(pipe: OwnedFd, place: Place, drains: mpsc::Receiver<Drain>) -> io::Result<Self> {
-        let Place { sink, stream, track, label, ring, shared } = place;
+        let Place { sink, stream, track, label, ring, shared, copies } = place;
         let (source, pipe) = (SourceId(track.pipe.number), Receiver::from_owned_fd(pipe)?);
         let (lines, kept, owed, keeps_turn) = (Lines::default(), 0, None, false);
         Ok(Self {
@@ -122,6 +128,7 @@ impl Pump {
             lines,
             ring,
             shared,
+            copies,
             kept,
             drains,
             owed,
@@ -209,6 +216,10 @@ impl Pump {
         self.pipe.as_fd()
     }
 
+    pub(super) fn copies(&self) -> &Copies {
+        &self.copies
+    }
+
     /// What another pump needs to go on in its place.
     pub(super) fn state(&self) -> Option<PumpState> {
         Some(PumpState {
@@ -219,6 +230,7 @@ impl Pump {
             rest: Bytes(self.lines.rest().to_vec()),
             mid_line: self.lines.is_mid_line(),
             keeps_turn: self.keeps_turn,
+            copies: self.copies.numbers(),
         })
     }
 
@@ -259,6 +271,7 @@ impl Pump {
         let chunk = &buffer[..length];
         self.ring.borrow_mut().add(self.stream, chunk);
         self.track.add(chunk, &self.shared.recorder);
+        self.copies.write(chunk).await;
         let due = self.lines.feed(chunk, self.gather(), self.allowance());
         self.note_kept();
         self.write(due, scratch).await;
@@ -267,11 +280,21 @@ impl Pump {
 
     fn gather(&self) -> Gather {
         let settings = self.shared.settings.get();
-        match settings.format {
+        match self.format() {
             Format::Json => Gather::Parts,
             Format::Raw | Format::Text if settings.sole_source => Gather::Pass,
             Format::Raw | Format::Text => Gather::Whole,
         }
+    }
+
+    /// The form of this app's lines.
+    fn format(&self) -> Format {
+        self.look().and_then(|look| look.format).unwrap_or_else(|| self.shared.settings.get().format)
+    }
+
+    /// What this app's lines have of their own.
+    fn look(&self) -> Option<Rc<AppLook>> {
+        self.shared.looks.of(&self.track.pipe.origin)
     }
 
     fn allowance(&self) -> usize {

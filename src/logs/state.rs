@@ -48,6 +48,9 @@ pub(super) struct PumpState {
     /// Whether the start of a line was passed on that is to go on.
     pub(super) mid_line: bool,
     pub(super) keeps_turn: bool,
+    /// Where else its bytes go: the ends of pipes.
+    #[serde(default)]
+    pub(super) copies: Vec<i32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

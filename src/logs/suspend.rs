@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::chunks::Pipe;
+use super::copy::Copies;
 use super::file::FileSettings;
 use super::format::Source;
 use super::line::Origin;
@@ -44,7 +45,7 @@ pub enum Destination {
     /// See [`Outputs::start`].
     Descriptors { stdout: OwnedFd, stderr: OwnedFd },
     /// See [`Outputs::to_files`].
-    Files { out: FileSettings, err: FileSettings },
+    Files { out: Option<FileSettings>, err: Option<FileSettings> },
 }
 
 /// Outputs that go on where those of an earlier program stopped.
@@ -135,7 +136,9 @@ impl Suspended<'_> {
         let Self { outputs, resting } = self;
         let mut workers: Vec<(&Rc<RefCell<Ring>>, WorkerState)> = Vec::new();
         for pump in resting {
-            inherited::set_on_exec(pump.descriptor(), OnExec::Keep)?;
+            for descriptor in std::iter::once(pump.descriptor()).chain(pump.copies().descriptors()) {
+                inherited::set_on_exec(descriptor, OnExec::Keep)?;
+            }
             let ring = pump.ring();
             let known = workers.iter_mut().find(|(known, _)| Rc::ptr_eq(known, ring));
             match known {
@@ -164,7 +167,9 @@ impl Suspended<'_> {
         let Self { outputs, resting } = self;
         for pump in &resting {
             // There is no error for an open descriptor; a worker that inherits one of these for once does no harm.
-            let _set = inherited::set_on_exec(pump.descriptor(), OnExec::Close);
+            for descriptor in std::iter::once(pump.descriptor()).chain(pump.copies().descriptors()) {
+                let _set = inherited::set_on_exec(descriptor, OnExec::Close);
+            }
         }
         outputs.shared.rest.end();
         outputs.stdout.queue.go_on();
@@ -184,6 +189,10 @@ impl Suspended<'_> {
             let flags = nix::fcntl::fcntl(descriptor, nix::fcntl::FcntlArg::F_GETFD);
             assert_eq!(flags, Ok(0), "closed by an exec");
             pump.descriptor = descriptor.try_clone_to_owned().unwrap().into_raw_fd();
+            let all = self.resting.iter().flat_map(|resting| resting.copies().descriptors());
+            let copies: Vec<_> = all.filter(|copy| pump.copies.contains(&copy.as_raw_fd())).collect();
+            pump.copies =
+                copies.iter().map(|copy| copy.try_clone_to_owned().unwrap().into_raw_fd()).collect();
         }
         state
     }
@@ -224,7 +233,8 @@ impl Resumed {
         };
         let source = Source { app: *app, name, instance: *instance, pid: *pid };
         let track = Track { pipe: Arc::clone(pipe), read: state.read, begins: state.begins_line };
-        let place = self.outputs.place(source, *stream, track, ring);
+        let copies = Copies::inherit(&state.copies);
+        let place = self.outputs.place(source, *stream, (track, copies), ring);
         let mut pump = Pump::new(inherited::take(state.descriptor)?, place, orders)?;
         pump.restore(state);
         Ok(pump)

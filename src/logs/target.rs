@@ -24,12 +24,15 @@ pub(super) enum Target {
     Descriptor(OwnedFd),
     /// Is never waited for: what it does not take is lost and counted.
     File(Box<RotatingFile>, Look),
+    /// All is thrown away.
+    Nowhere,
 }
 
 impl Target {
     /// Writes all of `bytes`. An error means that the target takes nothing any more.
     pub(super) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
+            Self::Nowhere => Ok(()),
             Self::Descriptor(output) => Ok(write_all(output.as_fd(), bytes)?),
             Self::File(file, look) => {
                 let (now, look) = (clock::now(), *look);
@@ -50,7 +53,7 @@ impl Target {
     /// Does what is asked of a file. There is nothing to do for a descriptor.
     pub(super) fn perform(&mut self, task: Task) -> io::Result<()> {
         match (self, task) {
-            (Self::Descriptor(_), _) => Ok(()),
+            (Self::Descriptor(_) | Self::Nowhere, _) => Ok(()),
             (Self::File(file, _), Task::Truncate) => file.truncate(),
             (Self::File(file, _), Task::Reopen) => file.reopen(clock::now()),
         }

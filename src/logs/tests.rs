@@ -15,6 +15,7 @@ use super::*;
 use crate::process::Pid;
 use crate::spec::{AppId, InstanceId};
 
+mod copies;
 mod files;
 mod suspending;
 mod watching;
@@ -56,7 +57,8 @@ impl Worker {
         let (out, stdout) = std::io::pipe().unwrap();
         let (err, stderr) = std::io::pipe().unwrap();
         let source = Source { app: AppId(0), name: "web", instance: InstanceId(instance), pid: Pid::new(42) };
-        let logs = outputs.attach(source, out.into(), err.into()).unwrap();
+        let logs =
+            outputs.attach(source, WorkerPipe::alone(out.into()), WorkerPipe::alone(err.into())).unwrap();
         Self { stdout, stderr, logs }
     }
 

@@ -129,7 +129,8 @@ fn every_option_arrives_in_its_own_field() {
         --restart-delay 7 --exp-backoff-restart-delay 8 --wait-ready --listen-timeout 9 --cwd 10 --log-format 11 \
         --share 12 --balance 13 --stall-after 14 --on-hup 15 --log-level 16 --watchdog 17 --health 18 --health-interval 19 \
         --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 --standby 24 \
-        --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 --uid 29 --gid 30 --no-treekill --shutdown-with-message node";
+        --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 --uid 29 --gid 30 --no-treekill --shutdown-with-message \
+        --output 31 --error 32 --log 33 --pid 34 --merge-logs --disable-logs --log-type 35 --log-date-format 36 --time node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"), @r#"
     Flags {
@@ -161,6 +162,15 @@ fn every_option_arrives_in_its_own_field() {
         uid: Some("29"),
         gid: Some("30"),
         log_format: Some("11"),
+        output: Some("31"),
+        error: Some("32"),
+        log: Some("33"),
+        pid: Some("34"),
+        merge_logs: true,
+        disable_logs: true,
+        log_type: Some("35"),
+        log_date_format: Some("36"),
+        time: true,
         share: Some("12"),
         balance: Some("13"),
         stall_after: Some("14"),
@@ -170,6 +180,15 @@ fn every_option_arrives_in_its_own_field() {
         log_level: Some("16"),
     }
     "#);
+}
+
+#[test]
+fn forms_of_lines_have_words_of_their_own_as_in_pm2() {
+    for (word, form) in [("--raw", "raw"), ("--json", "json"), ("--formatted", "text"), ("--format", "text")]
+    {
+        assert_eq!(invocation(&format!("{word} node")).flags.log_format, Some(form.into()), "{word}");
+        assert_eq!(invocation(&format!("server.js {word}")).flags.log_format, Some(form.into()), "{word}");
+    }
 }
 
 #[test]
@@ -330,7 +349,10 @@ fn every_option_names_its_twin_and_takes_its_name_from_the_table() {
         assert!(help.contains(&format!("[env: {}", setting.variable)), "{help}");
         assert!(!help.ends_with('.'), "{help}");
     }
-    assert_eq!(flags.len(), setting::ALL.len());
+    // pm2's words for the values of `--log-format`.
+    let shortcuts = ["raw", "json", "formatted"];
+    assert!(shortcuts.iter().all(|name| flags.iter().any(|flag| flag.get_long() == Some(name))));
+    assert_eq!(flags.len(), setting::ALL.len() + shortcuts.len());
 }
 
 #[test]

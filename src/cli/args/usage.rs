@@ -80,7 +80,9 @@ impl From<clap::Error> for UsageError {
         let option = text(ContextKind::InvalidArg);
         match (error.kind(), option) {
             (ErrorKind::UnknownArgument, Some(option)) => {
-                Self::UnknownOption { option, nearest: text(ContextKind::SuggestedArg) }
+                // An app's own `--port` is no typing error of pm2's `--format`.
+                let nearest = text(ContextKind::SuggestedArg).filter(|nearest| nearest != "--format");
+                Self::UnknownOption { option, nearest }
             }
             (ErrorKind::InvalidValue, Some(option)) => Self::NoValue { option },
             (ErrorKind::TooManyValues, Some(option)) => {

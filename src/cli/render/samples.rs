@@ -118,7 +118,11 @@ fn web() -> AppView {
             ListenerView { address: "tcp 0.0.0.0:3000".to_owned(), instance: None, waiting: Some(2) },
             ListenerView { address: "unix /run/app.sock".to_owned(), instance: Some(1), waiting: None },
         ],
-        logs: LogFilesView { out: Some("/home/node/.pmr/logs/web-out.log".to_owned()), error: None },
+        logs: LogFilesView {
+            out: Some("/home/node/.pmr/logs/web-out.log".to_owned()),
+            error: None,
+            both: None,
+        },
         git: Some(GitView {
             branch: Some("main".to_owned()),
             revision: "5fe83f6c0ffee".to_owned(),

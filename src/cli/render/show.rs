@@ -67,6 +67,7 @@ fn about(app: &AppView) -> Vec<(&'static str, Option<String>)> {
         ("created at", Some(human::moment(app.created_at_ms))),
         ("output log", log(&app.logs.out)),
         ("error log", log(&app.logs.error)),
+        ("log of both", app.logs.both.clone()),
     ]
 }
 

@@ -10,6 +10,7 @@ use super::World;
 use super::command::Command;
 use super::health;
 use super::identity;
+use super::logs;
 use super::reader::Reader;
 use crate::config::env::Environment;
 use crate::config::problem::Accepted;
@@ -17,7 +18,8 @@ use crate::config::raw::Flags;
 use crate::config::{duration, setting, values};
 use crate::spec::{
     AfterExit, AppSpec, Asking, BalancePolicy, CommandSpec, Company, HealthPolicy, Identity, ListeningHeard,
-    OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share, StopPolicy,
+    LogPolicy, OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
+    StopPolicy,
 };
 
 /// Long enough for almost any answer; what takes longer is mostly a stream, which has no end to wait for. When all stops it
@@ -46,6 +48,7 @@ pub(super) struct AppOptions {
     ready: ReadySign,
     listen_timeout: Duration,
     health: HealthPolicy,
+    logs: LogPolicy,
     on_hup: OnHup,
     reload_strategy: ReloadStrategy,
     share: Share,
@@ -94,6 +97,7 @@ impl AppOptions {
             ready: ready_sign(said, &health),
             listen_timeout: timeout.unwrap_or(LISTEN_TIMEOUT),
             health,
+            logs: logs::read(reader, flags, env),
             on_hup: on_hup.unwrap_or(OnHup::Reload),
             reload_strategy: strategy.unwrap_or_default(),
             share: share.unwrap_or(Share::Auto),
@@ -123,6 +127,7 @@ impl AppOptions {
             stop: self.stop,
             readiness: ReadinessPolicy { sign: self.ready, timeout: self.listen_timeout, port: place.port },
             health: self.health,
+            logs: self.logs,
             on_hup: self.on_hup,
             standby: place.standby,
             reload_strategy: self.reload_strategy,

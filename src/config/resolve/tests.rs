@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::*;
 use crate::config::problem::{Origin, Warning};
 use crate::spec::{
-    AfterExit, AppSpec, Asking, Balance, BalancePolicy, Identity, ListeningHeard, OnHup, Reach, ReadySign,
-    ReloadStrategy, RestartDelay, Share,
+    AfterExit, AppSpec, Asking, Balance, BalancePolicy, Identity, LineForm, ListeningHeard, LogPlace,
+    LogPolicy, LogReach, Merging, OnHup, Reach, ReadySign, ReloadStrategy, RestartDelay, Share,
 };
 
 fn nothing_but(command: &[&str]) -> Invocation {
@@ -83,61 +83,7 @@ fn the_defaults_are_those_of_the_docs() {
     assert_eq!(settings.sizing.to_string(), "1 instance: no PORT");
     assert_eq!((settings.log_format, settings.log_level), (LogFormat::Raw, LogLevel::Info));
     assert_eq!((settings.cpus.get(), settings.port, settings.warnings), (4, None, vec![]));
-    insta::assert_snapshot!(format!("{:#?}", settings.app), @r#"
-    AppSpec {
-        name: "index",
-        command: CommandSpec {
-            program: "node",
-            arguments: [
-                "index.js",
-            ],
-            directory: None,
-            identity: None,
-            environment: {},
-        },
-        instances: 1,
-        start_limit: 4,
-        restart: RestartPolicy {
-            after_exit: Restart,
-            delay: Exponential {
-                first: 100ms,
-                cap: 15s,
-            },
-            min_uptime: 1s,
-            max_unstable: 16,
-            stop_codes: [],
-            cron: None,
-        },
-        stop: StopPolicy {
-            signal: None,
-            timeout: 25s,
-            drain: 10s,
-            reach: All,
-            asking: Signal,
-        },
-        readiness: ReadinessPolicy {
-            sign: Listening,
-            timeout: 60s,
-            port: None,
-        },
-        health: HealthPolicy {
-            watchdog: None,
-            check: None,
-            kill_stalled: None,
-            max_memory: None,
-            event_loop: Unknown,
-        },
-        on_hup: Reload,
-        standby: 0,
-        reload_strategy: Rolling,
-        share: Auto,
-        balance: BalancePolicy {
-            way: Shared,
-            stall_after: 100ms,
-        },
-        company: None,
-    }
-    "#);
+    insta::assert_snapshot!(format!("{:#?}", settings.app));
 }
 
 #[test]
@@ -171,6 +117,14 @@ fn every_option_reaches_the_app() {
             ("PMR_WAIT_READY", "on"),
             ("PMR_LISTEN_TIMEOUT", "5s"),
             ("PMR_CWD", "/srv"),
+            ("PMR_OUTPUT", "out.log"),
+            ("PMR_ERROR", "NULL"),
+            ("PMR_LOG", "/var/log/all.log"),
+            ("PMR_PID", "web.pid"),
+            ("PMR_MERGE_LOGS", "yes"),
+            ("PMR_DISABLE_LOGS", "1"),
+            ("PMR_LOG_TYPE", "json"),
+            ("PMR_TIME", "true"),
             ("PMR_SHARE", "none"),
             ("PMR_BALANCE", "sticky"),
             ("PMR_STALL_AFTER", "250"),
@@ -183,6 +137,19 @@ fn every_option_reaches_the_app() {
     );
     assert_eq!(app.stop.signal, Some(crate::process::Signal::INT));
     assert_eq!((app.stop.reach, app.stop.asking), (Reach::First, Asking::Message));
+    assert_eq!(
+        app.logs,
+        LogPolicy {
+            output: LogPlace::File("out.log".into()),
+            error: LogPlace::Nowhere,
+            both: Some("/var/log/all.log".into()),
+            pid: Some("web.pid".into()),
+            merging: Merging::Together,
+            reach: LogReach::Askers,
+            form: LineForm::Json,
+            date: Some("YYYY-MM-DDTHH:mm:ss".to_owned()),
+        }
+    );
     assert_eq!(app.restart.after_exit, AfterExit::Stay);
     assert_eq!((&app.restart.stop_codes[..], app.restart.cron.as_deref()), (&[0, 42][..], Some("0 3 * * *")));
     assert_eq!(app.restart.max_unstable, 3);

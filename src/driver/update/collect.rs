@@ -2,14 +2,16 @@
 
 use std::io;
 use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::rc::Rc;
 
-use super::rest::AtRest;
-use super::state::{AppState, ControlState, OutputsOf, RuntimeState, WorkerState};
+use super::rest::{AtRest, Of};
+use super::state::{AppState, ControlState, LogFileState, OutputsOf, RuntimeState, WorkerState};
 use crate::driver::app::App;
 use crate::driver::run::Driver;
 use crate::driver::workers::Worker;
 use crate::logs::{Outputs, Suspended};
-use crate::spec::{AppId, WorkerId};
+use crate::spec::WorkerId;
 use crate::sys::inherited::Kept;
 
 /// Why the state cannot be had.
@@ -29,15 +31,10 @@ impl Driver {
 
     fn state(&self, at_rest: &AtRest<'_>, kept: &mut Kept) -> io::Result<RuntimeState> {
         let shared = &self.shared;
-        let outputs_of = |app: Option<AppId>| -> io::Result<Option<OutputsOf>> {
-            let found = at_rest.iter().find(|(of, _)| *of == app);
-            let outputs = app.and_then(|app| self.apps.get(&app)).map_or(&shared.outputs, |app| &app.outputs);
-            found.map(|(_, suspended)| outputs_state(outputs, suspended)).transpose()
-        };
         let guard = shared.guard.borrow().as_ref().map(|guard| kept.add(guard.as_fd())).transpose()?;
         let control = self.control.as_ref().map(|control| kept.add(control.as_fd())).transpose()?;
         let place = self.socket.clone().unwrap_or_default();
-        let apps = self.apps.values().map(|app| app.to_state(outputs_of(Some(app.id))?, kept));
+        let apps = self.apps.values().map(|app| app.to_state(at_rest, kept));
         Ok(RuntimeState {
             started: shared.clock.started(),
             updates: self.updates,
@@ -48,7 +45,7 @@ impl Driver {
             advised: shared.advised.borrow().clone(),
             oom_kills_seen: shared.oom.borrow().seen(),
             log_level: shared.surroundings.log_level.clone(),
-            outputs: outputs_of(None)?.ok_or(io::ErrorKind::NotFound)?,
+            outputs: outputs_state(at_rest, &Of::Runtime, &shared.outputs)?.ok_or(io::ErrorKind::NotFound)?,
             guard,
             control: control.map(|descriptor| ControlState { descriptor, place }),
             apps: apps.collect::<io::Result<_>>()?,
@@ -56,12 +53,16 @@ impl Driver {
     }
 }
 
-fn outputs_state(outputs: &Outputs, suspended: &Suspended<'_>) -> io::Result<OutputsOf> {
-    Ok(OutputsOf { look: outputs.settings(), state: suspended.state()? })
+fn outputs_state(at_rest: &AtRest<'_>, whose: &Of, outputs: &Outputs) -> io::Result<Option<OutputsOf>> {
+    let found = at_rest.iter().find(|(of, _)| of == whose);
+    let state = |(_, suspended): &(Of, Suspended<'_>)| {
+        Ok(OutputsOf { look: outputs.settings(), state: suspended.state()? })
+    };
+    found.map(state).transpose()
 }
 
 impl App {
-    fn to_state(&self, outputs: Option<OutputsOf>, kept: &mut Kept) -> io::Result<AppState> {
+    fn to_state(&self, at_rest: &AtRest<'_>, kept: &mut Kept) -> io::Result<AppState> {
         let workers = self.workers.numbered().map(|(id, worker)| worker_state(id, worker, kept));
         let workers = workers.collect::<io::Result<_>>()?;
         let asked = self.workers.interceptions().map(|(id, asked)| Ok((id, asked.state(kept)?)));
@@ -82,8 +83,17 @@ impl App {
             exits: self.exits.clone(),
             status: self.status,
             explains_collision: self.whose.collision.get().is_some(),
-            outputs,
+            outputs: outputs_state(at_rest, &Of::App(self.id), &self.outputs)?,
+            log_files: self.log_file_states(at_rest)?,
         })
+    }
+
+    fn log_file_states(&self, at_rest: &AtRest<'_>) -> io::Result<Vec<LogFileState>> {
+        let state = |(path, outputs): (&PathBuf, &Rc<Outputs>)| {
+            let state = outputs_state(at_rest, &Of::File(self.id, path.clone()), outputs).transpose()?;
+            Some(state.map(|outputs| LogFileState { path: path.clone(), outputs }))
+        };
+        self.log_files.0.iter().filter_map(state).collect()
     }
 }
 
@@ -102,5 +112,6 @@ fn worker_state(id: WorkerId, worker: &Worker, kept: &mut Kept) -> io::Result<Wo
         link,
         notify,
         said: worker.said.clone(),
+        pid_file: worker.pid_file.clone(),
     })
 }

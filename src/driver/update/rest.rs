@@ -1,5 +1,6 @@
 //! How all comes to rest: what is under way is brought to its end, and nothing new is begun.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,8 +17,17 @@ const ROUNDS: u32 = 64;
 /// reads our output, or the machine is so busy that the thread that writes has to wait for its turn.
 const OUTPUTS_WITHIN: Duration = Duration::from_secs(1);
 
-/// Outputs at rest: the runtime's own, then those of apps that have their own.
-pub(super) type AtRest<'a> = Vec<(Option<AppId>, Suspended<'a>)>;
+/// Outputs at rest: the runtime's own, those of apps that have their own, and log files last, since what the others read is
+/// written to their pipes.
+pub(super) type AtRest<'a> = Vec<(Of, Suspended<'a>)>;
+
+/// Whose outputs they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Of {
+    Runtime,
+    App(AppId),
+    File(AppId, PathBuf),
+}
 
 impl Driver {
     /// Deals with all that waits, until nothing is under way. False where that does not come about now, or all is over.
@@ -48,14 +58,18 @@ impl Driver {
         &self,
         then: impl FnOnce(&Self, &AtRest<'_>) -> T,
     ) -> Option<T> {
-        let own = (None, Rc::clone(&self.shared.outputs));
+        let own = (Of::Runtime, Rc::clone(&self.shared.outputs));
         let others = self.apps.values().filter(|app| !app.shares_outputs());
-        let others = others.map(|app| (Some(app.id), Rc::clone(&app.outputs)));
-        let all: Vec<_> = std::iter::once(own).chain(others).collect();
+        let others = others.map(|app| (Of::App(app.id), Rc::clone(&app.outputs)));
+        let files = self.apps.values().flat_map(|app| {
+            let files = app.log_files.0.iter();
+            files.map(|(path, outputs)| (Of::File(app.id, path.clone()), Rc::clone(outputs)))
+        });
+        let all: Vec<_> = std::iter::once(own).chain(others).chain(files).collect();
         let mut at_rest: AtRest<'_> = Vec::with_capacity(all.len());
-        for (app, outputs) in &all {
+        for (of, outputs) in &all {
             match outputs.suspend(OUTPUTS_WITHIN).await {
-                Some(suspended) => at_rest.push((*app, suspended)),
+                Some(suspended) => at_rest.push((of.clone(), suspended)),
                 None => break,
             }
         }
@@ -80,7 +94,7 @@ impl Driver {
 
 impl App {
     /// Whether it writes to the runtime's own outputs.
-    pub(super) fn shares_outputs(&self) -> bool {
+    pub(in crate::driver) fn shares_outputs(&self) -> bool {
         Rc::ptr_eq(&self.outputs, &self.shared.outputs)
     }
 

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use tracing::Subscriber;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::state::{AppState, CheckError, OutputsOf, RuntimeState, WorkerState};
+use super::state::{AppState, CheckError, LogFileState, OutputsOf, RuntimeState, WorkerState};
 use crate::api::types::Mode;
 use crate::driver::app::App;
 use crate::driver::clock::Clock;
@@ -20,6 +21,7 @@ use crate::driver::collision;
 use crate::driver::drain::Drains;
 use crate::driver::handle::DriverEnd;
 use crate::driver::health::Checks;
+use crate::driver::log_files::LogFiles;
 use crate::driver::oom::OomWatch;
 use crate::driver::plan::Surroundings;
 use crate::driver::rescue::Given;
@@ -53,6 +55,7 @@ pub struct OpenOutputs {
     own: Rc<Outputs>,
     of_apps: BTreeMap<AppId, Rc<Outputs>>,
     workers: Vec<(ResumedWorker, Rc<WorkerLogs>)>,
+    files: BTreeMap<AppId, LogFiles>,
     problems: Vec<String>,
 }
 
@@ -87,7 +90,9 @@ impl Inherited {
     /// When our own cannot be opened.
     pub fn open_outputs(&mut self, surroundings: &Surroundings) -> io::Result<(OpenOutputs, Closed)> {
         let destination = match (&surroundings.mode, &surroundings.home) {
-            (Mode::Background, Some(home)) => Destination::Files { out: own_log(home), err: own_log(home) },
+            (Mode::Background, Some(home)) => {
+                Destination::Files { out: Some(own_log(home)), err: Some(own_log(home)) }
+            }
             _ => Destination::Descriptors {
                 stdout: io::stdout().as_fd().try_clone_to_owned()?,
                 stderr: io::stderr().as_fd().try_clone_to_owned()?,
@@ -99,6 +104,7 @@ impl Inherited {
             own: Rc::new(outputs),
             of_apps: BTreeMap::new(),
             workers: Vec::new(),
+            files: BTreeMap::new(),
             problems: Vec::new(),
         };
         open.add(workers, problems);
@@ -116,16 +122,32 @@ impl OpenOutputs {
     }
 
     fn resume_app(&mut self, app: &mut AppState, surroundings: &Surroundings) {
-        let Some(OutputsOf { look, state }) = app.outputs.take() else { return };
         let name = name_of(app);
-        let Some((out, err)) = surroundings.log_files_of(&name) else { return };
-        let to = Destination::Files { out: rotated(out), err: rotated(err) };
+        for LogFileState { path, outputs } in std::mem::take(&mut app.log_files) {
+            self.resume_file(app.id, path, outputs);
+        }
+        let Some(OutputsOf { look, state }) = app.outputs.take() else { return };
+        let plan = app.plans.last().map(|(_, plan)| plan);
+        let (out, err) = plan.and_then(|plan| surroundings.usual_files(plan)).unwrap_or_default();
+        let to = Destination::Files { out: out.map(rotated), err: err.map(rotated) };
         match Outputs::resume(look, to, state) {
             Ok(Resumed { outputs, workers, problems, .. }) => {
                 self.of_apps.insert(app.id, Rc::new(outputs));
                 self.add(workers, problems);
             }
             Err(error) => self.problems.push(format!("the log files of `{name}` cannot be opened: {error}")),
+        }
+    }
+
+    fn resume_file(&mut self, app: AppId, path: PathBuf, OutputsOf { look, state }: OutputsOf) {
+        let file = rotated(path.clone());
+        match Outputs::resume(look, Destination::Files { out: Some(file.clone()), err: Some(file) }, state) {
+            Ok(resumed) => {
+                self.files.entry(app).or_default().0.insert(path, Rc::new(resumed.outputs));
+            }
+            Err(error) => {
+                self.problems.push(format!("the log file `{}` cannot be opened: {error}", path.display()));
+            }
         }
     }
 
@@ -215,6 +237,7 @@ impl App {
             whose: Rc::new(whose),
             shared: Rc::clone(shared),
             outputs: open.of_apps.remove(&id).unwrap_or_else(|| Rc::clone(&open.own)),
+            log_files: open.files.remove(&id).unwrap_or_default(),
             definition: state.definition,
             created_at_ms: state.created_at_ms,
             plans: plans.collect(),
@@ -238,6 +261,7 @@ impl App {
             unnoted_status: None,
             removed: false,
         };
+        app.arrange_look(&app.plan());
         for (worker, remains) in state.remains {
             app.workers.leave_remains(worker, remains);
         }
@@ -273,7 +297,7 @@ impl App {
         problems: &mut Vec<String>,
     ) {
         let WorkerState { id, pid, instance, stop, has_terminal, handed, .. } = state;
-        let WorkerState { servers, parking, link, notify, said, .. } = state;
+        let WorkerState { servers, parking, link, notify, said, pid_file, .. } = state;
         let key = self.key(id);
         let mut or_tell =
             |what, error| problems.push(format!("the {what} of process {pid} is lost: {error}"));
@@ -300,6 +324,7 @@ impl App {
             parking,
             notify,
             said,
+            pid_file,
         };
         self.workers.add(id, worker);
     }

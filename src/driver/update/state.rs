@@ -4,6 +4,7 @@
 //! a default: the program that knows it takes over from one that does not, and the other way round is refused.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use crate::handover::notify::NotifyState;
 use crate::listener::ListenersState;
 use crate::logs::{OutputsState, Settings};
 use crate::process::Pid;
+use crate::spec::bytes;
 use crate::spec::{AppId, Generation, InstanceId, WorkerId};
 use crate::supervisor::Supervisor;
 
@@ -90,6 +92,17 @@ pub(super) struct AppState {
     pub(super) explains_collision: bool,
     /// Where it has outputs of its own.
     pub(super) outputs: Option<OutputsOf>,
+    /// The files that its options name.
+    #[serde(default)]
+    pub(super) log_files: Vec<LogFileState>,
+}
+
+/// A log file beside other outputs.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct LogFileState {
+    #[serde(with = "bytes::one")]
+    pub(super) path: PathBuf,
+    pub(super) outputs: OutputsOf,
 }
 
 /// A worker whose first process lives.
@@ -109,6 +122,8 @@ pub(super) struct WorkerState {
     pub(super) notify: Option<NotifyState>,
     #[serde(default)]
     pub(super) said: OfItself,
+    #[serde(default, with = "bytes::option")]
+    pub(super) pid_file: Option<PathBuf>,
 }
 
 /// Why this program cannot take over.

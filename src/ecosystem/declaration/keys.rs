@@ -3,9 +3,8 @@
 //! `env_NAME` is no entry, as NAME is free; `read` knows it.
 
 use super::key::{Check, Fate, Key, Shape, Slot, Span};
-use crate::config::problem::Accepted;
 use crate::config::setting::Setting;
-use crate::config::{health, setting, values};
+use crate::config::{health, logs, setting, values};
 
 /// The prefix of `env_production`.
 pub const NAMED_ENV: &str = "env_";
@@ -43,14 +42,8 @@ const HEALTH: Check = Check {
     choices: &[],
     pattern: r"^(/|http://|tcp$|tcp://|cmd:\s*\S)",
 };
-const LOG_TYPE: Check = Check {
-    judge: |text| match text {
-        "json" | "raw" => Ok(()),
-        _ => Err(Accepted("`json` or `raw`")),
-    },
-    choices: &["json", "raw"],
-    pattern: "",
-};
+const LOG_TYPE: Check =
+    Check { judge: |text| logs::form(text).map(drop), choices: &["json", "raw"], pattern: "" };
 
 const fn key(
     name: &'static str,
@@ -169,24 +162,24 @@ pub static KEYS: &[Key] = &[
         "failures do not count for so long after the start"),
     key("kill_stalled", &[], Slot::Time(Span::Kept, |app| &mut app.kill_stalled), Fate::Option(setting::KILL_STALLED), "off",
         "a worker that stalls for so long is replaced"),
-    key("out_file", &["out", "output", "out_log"], Slot::LogFile(|app| &mut app.out_file), Fate::Later, "the runtime's place",
-        "file for standard output; `NULL` or `/dev/null` for none"),
-    key("error_file", &["error", "err", "err_file", "err_log"], Slot::LogFile(|app| &mut app.error_file), Fate::Later, "the runtime's place",
-        "file for standard error"),
-    key("log_file", &["log"], Slot::LogFile(|app| &mut app.log_file), Fate::Later, "none",
+    key("out_file", &["out", "output", "out_log"], Slot::LogFile(|app| &mut app.out_file), Fate::Option(setting::OUTPUT), "none; in the background the runtime's place",
+        "file for standard output, beside the runtime's own output; `NULL` or `/dev/null` for none"),
+    key("error_file", &["error", "err", "err_file", "err_log"], Slot::LogFile(|app| &mut app.error_file), Fate::Option(setting::ERROR), "none; in the background the runtime's place",
+        "the same for standard error"),
+    key("log_file", &["log"], Slot::LogFile(|app| &mut app.log_file), Fate::Option(setting::LOG), "none",
         "file for both"),
-    key("pid_file", &["pid"], Slot::Text(|app| &mut app.pid_file), Fate::Later, "none",
+    key("pid_file", &["pid"], Slot::Text(|app| &mut app.pid_file), Fate::Option(setting::PID), "none",
         "file for the process id"),
-    key("disable_logs", &[], Slot::YesNo(|app| &mut app.disable_logs), Fate::Later, "false",
-        "whether the app's output is thrown away"),
-    key("merge_logs", &["combine_logs"], Slot::YesNo(|app| &mut app.merge_logs), Fate::Later, "true",
-        "whether the instances of an app share their log files"),
-    key("log_type", &[], Slot::Checked(LOG_TYPE, |app| &mut app.log_type), Fate::Later, "raw",
+    key("disable_logs", &[], Slot::YesNo(|app| &mut app.disable_logs), Fate::Option(setting::DISABLE_LOGS), "false",
+        "whether the app's lines are shown to those alone who ask for them (`pmr logs`)"),
+    key("merge_logs", &["combine_logs"], Slot::YesNo(|app| &mut app.merge_logs), Fate::Option(setting::MERGE_LOGS), "false",
+        "whether several instances write to the same files; else each file has `-ID` before its extension"),
+    key("log_type", &[], Slot::Checked(LOG_TYPE, |app| &mut app.log_type), Fate::Option(setting::LOG_TYPE), "raw",
         "`json`: each line as JSON"),
-    key("log_date_format", &[], Slot::Text(|app| &mut app.log_date_format), Fate::Later, "none",
-        "the time before each line, in the words of day.js"),
-    key("time", &[], Slot::YesNo(|app| &mut app.time), Fate::Later, "false",
-        "the same, in its usual form"),
+    key("log_date_format", &[], Slot::Text(|app| &mut app.log_date_format), Fate::Option(setting::LOG_DATE_FORMAT), "none",
+        "the time before each line, in the words of day.js: `YYYY-MM-DD HH:mm:ss Z`"),
+    key("time", &[], Slot::YesNo(|app| &mut app.time), Fate::Option(setting::TIME), "false",
+        "the same as `YYYY-MM-DDTHH:mm:ss`"),
     key("uid", &["user"], Slot::Identity(|app| &mut app.user), Fate::Option(setting::UID), "the runtime's",
         "the user to run as, by number or name"),
     key("gid", &["group"], Slot::Identity(|app| &mut app.group), Fate::Option(setting::GID), "the runtime's",

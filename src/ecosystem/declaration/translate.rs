@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::app::{AppDeclaration, ExecMode, Identity};
+use super::app::{AppDeclaration, ExecMode, Identity, LogFile};
 use super::dotenv;
 use super::environment::{self, Changes, Environment};
 use super::key::{Fate, Key, Slot};
@@ -20,6 +20,7 @@ use super::read::Document;
 use super::roster::{Chosen, Roster};
 use super::select::Choice;
 use super::value::split;
+use crate::config::logs::NO_LOG_FILE;
 use crate::config::setting::{self, Setting};
 use crate::config::{duration, interpreter, values};
 
@@ -343,6 +344,11 @@ fn option(key: &Key, setting: Setting, app: &mut AppDeclaration, cpus: NonZeroU3
         Slot::Identity(place) => match place(app).as_ref()? {
             Identity::Number(number) => number.to_string(),
             Identity::Name(name) => name.clone(),
+        },
+        Slot::LogFile(place) => match place(app).as_ref()? {
+            LogFile::Path(path) => path.clone(),
+            LogFile::Off => NO_LOG_FILE.to_owned(),
+            LogFile::Usual => return None,
         },
         Slot::Bytes(place) => values::render_bytes((*place(app))?),
         Slot::ExitCodes(place) => {

@@ -19,7 +19,7 @@ impl Pump {
     /// Queues what is due in the form that is wanted.
     pub(super) async fn write(&self, due: Due<'_>, scratch: &mut Vec<u8>) {
         let Due { head, body } = due;
-        if self.shared.settings.get().format == Format::Json {
+        if self.format() == Format::Json {
             self.write_objects(head, body, scratch).await;
         } else if let Some(prefix) = self.prefix() {
             self.write_prefixed(&prefix, &head, scratch).await;
@@ -87,7 +87,7 @@ impl Pump {
         let head = self.lines.take_rest();
         self.note_kept();
         let scratch = &mut turn.scratch;
-        if self.shared.settings.get().format == Format::Json {
+        if self.format() == Format::Json {
             if !head.is_empty() {
                 scratch.clear();
                 self.write_part(&head, Part::Last, &format::rfc3339(clock::now()), scratch).await;
@@ -108,10 +108,14 @@ impl Pump {
         let StreamSettings { prefix, .. } = settings.of(self.stream);
         let is_named = settings.format == Format::Text && prefix == Prefix::AppAndInstance;
         let name = is_named.then_some(&*self.label.prefix);
-        if !settings.line_times {
-            return name.map(Cow::Borrowed);
-        }
-        let time = format!("{} ", format::rfc3339(clock::now()));
+        let look = self.look();
+        let date = look.as_ref().and_then(|look| look.date.as_ref());
+        let time = match date {
+            // As in pm2.
+            Some(date) => format!("{}: ", date.render(clock::now())),
+            None if settings.line_times => format!("{} ", format::rfc3339(clock::now())),
+            None => return name.map(Cow::Borrowed),
+        };
         Some(Cow::Owned([time.as_bytes(), name.unwrap_or_default()].concat()))
     }
 }

@@ -22,7 +22,8 @@ fn each_stream_has_its_file_and_our_messages_are_in_that_of_stderr() {
     run(async {
         let directory = tempfile::tempdir().unwrap();
         let (out, err) = (file(&directory, "out.log"), file(&directory, "err.log"));
-        let (outputs, _closed) = Outputs::to_files(settings(Format::Text), out.clone(), err.clone()).unwrap();
+        let (outputs, _closed) =
+            Outputs::to_files(settings(Format::Text), Some(out.clone()), Some(err.clone())).unwrap();
         let mut worker = Worker::attach(&outputs, 0);
         worker.stdout.write_all(b"hello\n").unwrap();
         worker.stderr.write_all(b"oops\n").unwrap();
@@ -40,7 +41,8 @@ fn one_file_for_both_is_rotated_with_whole_lines_and_nothing_missing() {
     run(async {
         let directory = tempfile::tempdir().unwrap();
         let one = file(&directory, "all.log");
-        let (outputs, _closed) = Outputs::to_files(settings(Format::Raw), one.clone(), one.clone()).unwrap();
+        let (outputs, _closed) =
+            Outputs::to_files(settings(Format::Raw), Some(one.clone()), Some(one.clone())).unwrap();
         let Worker { stdout, stderr, logs } = Worker::attach(&outputs, 0);
         let writers = [(b'o', stdout), (b'e', stderr)]
             .map(|(letter, pipe)| writing(pipe, vec![[vec![letter; 99], vec![b'\n']].concat(); 300]));
@@ -65,7 +67,8 @@ fn files_are_emptied_and_opened_anew_between_lines() {
     run(async {
         let directory = tempfile::tempdir().unwrap();
         let (out, err) = (file(&directory, "out.log"), file(&directory, "err.log"));
-        let (outputs, _closed) = Outputs::to_files(settings(Format::Raw), out.clone(), err).unwrap();
+        let (outputs, _closed) =
+            Outputs::to_files(settings(Format::Raw), Some(out.clone()), Some(err)).unwrap();
         let mut worker = Worker::attach(&outputs, 0);
         worker.stdout.write_all(b"one\n").unwrap();
         until(|| read(&out.path) == "one\n").await;

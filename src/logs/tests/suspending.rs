@@ -249,14 +249,15 @@ fn a_line_in_a_log_file_goes_on_but_not_one_of_an_earlier_life() {
         let file =
             crate::logs::FileSettings { path: path.clone(), max_bytes: Some(8), max_age: None, keep: 2 };
         let look = Settings { sole_source: true, ..settings(Format::Raw) };
-        let (outputs, _closed) = Outputs::to_files(look, file.clone(), file.clone()).unwrap();
+        let (outputs, _closed) = Outputs::to_files(look, Some(file.clone()), Some(file.clone())).unwrap();
         let mut worker = Worker::attach(&outputs, 0);
         worker.stdout.write_all(b"begun").unwrap();
         until(|| !worker.logs.tail().is_empty()).await;
         let state = outputs.suspend(LIMIT).await.unwrap().leave();
         drop(outputs);
         let resumed =
-            Outputs::resume(look, Destination::Files { out: file.clone(), err: file }, state).unwrap();
+            Outputs::resume(look, Destination::Files { out: Some(file.clone()), err: Some(file) }, state)
+                .unwrap();
         worker.stdout.write_all(b", ended\nnext\n").unwrap();
         drop((worker.stdout, worker.stderr));
         resumed.workers[0].1.drain().await;

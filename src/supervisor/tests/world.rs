@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::words::words;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{
-    AfterExit, AppSpec, Asking, CommandSpec, Company, HealthPolicy, InstanceId, OnHup, Reach,
+    AfterExit, AppSpec, Asking, CommandSpec, Company, HealthPolicy, InstanceId, LogPolicy, OnHup, Reach,
     ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share, StopPolicy, WorkerId,
 };
 use crate::supervisor::{
@@ -54,6 +54,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
         },
         readiness: ReadinessPolicy { sign: ReadySign::Listening, timeout: secs(30), port: Some(5000) },
         health: HealthPolicy::default(),
+        logs: LogPolicy::default(),
         on_hup: OnHup::Reload,
         balance: crate::spec::BalancePolicy::default(),
         standby: 0,

@@ -182,6 +182,7 @@ impl Entries {
         self.fact_if("remote", app.git.as_ref().and_then(|git| git.remote.clone()));
         self.fact_if("out log", app.logs.out.clone());
         self.fact_if("error log", app.logs.error.clone());
+        self.fact_if("log of both", app.logs.both.clone());
     }
 
     fn settings(&mut self, app: &AppView) {

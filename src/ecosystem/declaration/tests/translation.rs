@@ -67,6 +67,19 @@ fn words(document: Value) -> String {
 
 /// A value of each key that becomes an option.
 fn full() -> Value {
+    let (mut all, logs) = (of_workers(), of_logs());
+    all.as_object_mut().unwrap().extend(logs.as_object().unwrap().clone());
+    all
+}
+
+fn of_logs() -> Value {
+    json!({
+        "out_file": "out.log", "error": "NULL", "log": "logs/all", "pid_file": "web.pid", "disable_logs": true,
+        "merge_logs": true, "log_type": "json", "log_date_format": "YYYY-MM-DD HH:mm Z", "time": true,
+    })
+}
+
+fn of_workers() -> Value {
     json!({
         "script": "a.js", "args": ["x", "y z"], "cwd": "/srv", "name": "web", "instances": -1, "share": "reuseport",
         "autorestart": false, "stop_exit_codes": [0, 42], "cron": "0 3 * * *", "restart_delay": 0, "min_uptime": "0.5ms", "max_restarts": 3, "drain_timeout": "90s",
