@@ -5,7 +5,9 @@
 //! Values stay text; `config::resolve` judges them.
 
 mod configuration;
+pub mod foreign;
 mod usage;
+mod web;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,7 +15,7 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 
-use crate::config::interpreter;
+use crate::config::interpreter::{self, Found, Look};
 use crate::config::raw::{Flags, Invocation};
 use crate::ecosystem::declaration::select::FileRequest;
 pub use usage::UsageError;
@@ -209,6 +211,36 @@ pub struct Options {
     /// How much we say [env: PMR_LOG_LEVEL] [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<OsString>,
+
+    /// Stay when all apps are over [env: PMR_AUTO_EXIT=false]
+    #[arg(long, hide = true)]
+    no_auto_exit: bool,
+
+    /// Wait before the start, in seconds [env: PMR_DELAY] [default: 0]
+    #[arg(long, hide = true, value_name = "T", allow_hyphen_values = true)]
+    delay: Option<OsString>,
+
+    /// Stay in the foreground, as we do unless called `pmr`
+    #[arg(long, hide = true)]
+    no_daemon: bool,
+
+    #[command(flatten)]
+    web: web::Web,
+
+    #[command(flatten)]
+    foreign: foreign::Given,
+}
+
+/// What is said of a configuration file.
+#[derive(Debug, Clone, Args)]
+struct OfFile {
+    /// Only these apps of the file
+    #[arg(long, value_name = "APP,APP", hide = true)]
+    only: Option<String>,
+
+    /// Lay the variables of `env_NAME` over those of `env`
+    #[arg(long = "env", value_name = "NAME", hide = true)]
+    environment: Option<String>,
 }
 
 const USAGE: &str = "\
@@ -244,6 +276,9 @@ struct CommandLine {
     #[command(flatten)]
     options: Options,
 
+    #[command(flatten)]
+    of_file: OfFile,
+
     /// What to run, with all its words; or a file, run by the interpreter for its extension
     #[arg(value_name = "COMMAND", trailing_var_arg = true)]
     words: Vec<OsString>,
@@ -255,6 +290,9 @@ struct CommandLine {
 struct FileLine {
     #[command(flatten)]
     options: Options,
+
+    #[command(flatten)]
+    of_file: OfFile,
 
     #[arg(value_name = "FILE")]
     words: Vec<OsString>,
@@ -275,36 +313,37 @@ pub enum Request {
     Version(String),
 }
 
-/// Reads a command line, of which the first word is our own name. `is_file` says whether there is such a file, seen
-/// from the directory of `--cwd` if that was given.
+/// Reads a command line, of which the first word is our own name. `look` says what there is, seen from the directory of
+/// `--cwd` if that was given.
 ///
 /// # Errors
 /// When the words follow no rule of the grammar.
-pub fn parse(
-    argv: impl IntoIterator<Item = OsString>,
-    is_file: &dyn Fn(Option<&Path>, &Path) -> bool,
-) -> Result<Request, UsageError> {
+pub fn parse(argv: impl IntoIterator<Item = OsString>, look: &Look<'_>) -> Result<Request, UsageError> {
     let mut argv: Vec<OsString> = argv.into_iter().collect();
     let line: CommandLine = match read(CommandLine::command(), &argv) {
         Ok(Read::Line(line)) => line,
         Ok(Read::Asked(request)) => return Ok(request),
         // What is said of a configuration file may stand before it.
-        Err(error) => return configuration::line(&argv, false, is_file).unwrap_or(Err(error)),
+        Err(error) => return configuration::line(&argv, false, look).unwrap_or(Err(error)),
     };
     let Some(command) = line.words.first() else {
         return Err(UsageError::NoCommand { help: help() });
     };
     let first = argv.len() - line.words.len();
+    if web::join(&mut argv, first) {
+        return parse(argv, look);
+    }
     let ended = first > 1 && argv[first - 1] == "--";
     let start = !ended && command == "start";
     let cwd = line.options.cwd.as_deref().map(Path::new);
-    if !start && (ended || !needs_interpreter(command, cwd, is_file)) {
-        return Ok(run(line.options, line.words, Vec::new(), false));
+    if !start && (ended || !needs_interpreter(command, cwd, look)) {
+        return Ok(command_line(line, &argv, ended, look));
     }
     if start {
         argv.remove(first);
     }
-    if let Some(outcome) = configuration::line(&argv, start, is_file) {
+    web::join_all(&mut argv, first);
+    if let Some(outcome) = configuration::line(&argv, start, look) {
         return outcome;
     }
     file_line(&argv, start)
@@ -316,13 +355,48 @@ pub fn help() -> String {
     CommandLine::command().render_help().to_string()
 }
 
-fn needs_interpreter(
-    command: &OsString,
-    cwd: Option<&Path>,
-    is_file: &dyn Fn(Option<&Path>, &Path) -> bool,
-) -> bool {
+/// A file that needs an interpreter, which may be node by its content, or a directory that node runs.
+fn needs_interpreter(command: &OsString, cwd: Option<&Path>, look: &Look<'_>) -> bool {
     let file = Path::new(command);
-    (interpreter::candidates(file).is_some() || interpreter::is_configuration(file)) && is_file(cwd, file)
+    let by_name = interpreter::candidates(file).is_some() || interpreter::is_configuration(file);
+    by_name && look(cwd, file) != Found::Nothing
+        || interpreter::is_package(file, &|file| look(cwd, file) != Found::Nothing)
+}
+
+/// A command with all its words. Where its words are but options of ours, pm2's users mean them so, and the program is asked
+/// whether it can have any.
+fn command_line(line: CommandLine, argv: &[OsString], ended: bool, look: &Look<'_>) -> Request {
+    let CommandLine { options, of_file, words } = line;
+    let cwd = options.cwd.as_deref().map(Path::new);
+    let has_options =
+        words.get(1).is_some_and(|word| word.to_string_lossy().starts_with('-') && word != "--");
+    if has_options
+        && !ended
+        && let Ok(Request::Run(meant)) = file_line(argv, false)
+    {
+        if has_no_options_like_ours(&words[0], cwd, look) {
+            return Request::Run(meant);
+        }
+        let mut flags = with_remarks(options, of_file);
+        if words[1].to_string_lossy().starts_with("--") {
+            flags.remarks.push(mistaken(&words));
+        }
+        return run(flags, words, Vec::new(), false);
+    }
+    run(with_remarks(options, of_file), words, Vec::new(), false)
+}
+
+/// Package managers, in whose place their scripts get the words, and scripts that node runs, which are files like others.
+fn has_no_options_like_ours(command: &OsString, cwd: Option<&Path>, look: &Look<'_>) -> bool {
+    ["npm", "yarn", "pnpm"].iter().any(|manager| command == manager)
+        || look(cwd, Path::new(command)) == Found::NodeScript
+}
+
+fn mistaken(words: &[OsString]) -> String {
+    let (command, option) = (words[0].to_string_lossy(), words[1].to_string_lossy());
+    format!(
+        "`{option}` stands after the command, so it is a word of `{command}`; our own options stand before it"
+    )
 }
 
 /// Reads the words of pm2's grammar; `argv` is without `start`.
@@ -344,13 +418,28 @@ fn file_line(argv: &[OsString], start: bool) -> Result<Request, UsageError> {
             start,
         });
     }
-    Ok(run(line.options, vec![file], line.arguments, start))
+    Ok(run(with_remarks(line.options, line.of_file), vec![file], line.arguments, start))
 }
 
-fn run(options: Options, words: Vec<OsString>, more: Vec<OsString>, start: bool) -> Request {
+fn run(flags: Flags, words: Vec<OsString>, more: Vec<OsString>, start: bool) -> Request {
     let mut words = words.into_iter().chain(more);
     let command = words.next().unwrap_or_default();
-    Request::Run(Box::new(Invocation { flags: options.into(), command, arguments: words.collect(), start }))
+    Request::Run(Box::new(Invocation { flags, command, arguments: words.collect(), start }))
+}
+
+/// The options, and what people should know of those that have no effect.
+fn with_remarks(options: Options, of_file: OfFile) -> Flags {
+    let mut remarks = remarks(&options.foreign, &options.web);
+    let without_file = [("--only", of_file.only), ("--env", of_file.environment)];
+    for (option, _) in without_file.iter().filter(|(_, value)| value.is_some()) {
+        remarks
+            .push(format!("`{option}` has no effect: it chooses among what a configuration file declares"));
+    }
+    Flags { remarks, ..options.into() }
+}
+
+fn remarks(foreign: &foreign::Given, web: &web::Web) -> Vec<String> {
+    foreign.remarks().chain(web.remark()).collect()
 }
 
 enum Read<T> {
@@ -425,6 +514,9 @@ impl From<Options> for Flags {
             standby: options.standby,
             reload_strategy: options.reload_strategy,
             log_level: options.log_level,
+            no_auto_exit: options.no_auto_exit,
+            delay: options.delay,
+            remarks: Vec::new(),
         }
     }
 }

@@ -27,7 +27,12 @@ pub(super) fn apps(request: &FileRequest, sources: &Sources, directory: &Path) -
     let as_request = |launch| start_request(launch, &file, sources, directory);
     Ok(Apps {
         requests: launches.apps.into_iter().map(as_request).collect(),
-        remarks: launches.remarks.iter().map(ToString::to_string).collect(),
+        remarks: request
+            .remarks
+            .iter()
+            .cloned()
+            .chain(launches.remarks.iter().map(ToString::to_string))
+            .collect(),
     })
 }
 
@@ -45,7 +50,6 @@ pub(super) fn launches(
     let seen_from = |cwd: Option<&Path>, file: &Path| directory.join(cwd.unwrap_or(Path::new(""))).join(file);
     let world = World {
         environment: sources.environment(),
-        cpus: sources.cpus(),
         options: &request.options,
         in_path: &|name| sources.in_path(name),
         is_file: &|cwd, file| seen_from(cwd, file).is_file(),

@@ -4,6 +4,7 @@ pub mod args;
 mod beginning;
 mod control;
 mod declared;
+mod delay;
 mod outputs;
 mod plan;
 mod render;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::args::{self, Request};
 use crate::api::types::{Declared, Grammar, PortUse, Problem, SettingView, StartRequest};
 use crate::config::interpreter;
+use crate::config::pm2;
 use crate::config::problem::Origin;
 use crate::config::resolve::ResolveError;
 use crate::config::setting;
@@ -90,11 +91,18 @@ pub(super) fn plan_of(
     interception: &Interception,
     company: Company,
 ) -> Plan {
-    let Some(declared) = &request.declared else { return prepare(settings, interception, company) };
+    // It goes before what a file says, as in pm2.
+    let var =
+        settings.app.command.environment.get(OsStr::new(pm2::INSTANCE_VAR)).and_then(|name| name.to_str());
+    let var = var.filter(|name| !name.is_empty()).map(str::to_owned);
+    let Some(declared) = &request.declared else {
+        let numbered = Numbered { instance_var: var, increment_var: None };
+        return Plan { numbered, ..prepare(settings, interception, company) };
+    };
     let settings = declared_settings(settings, declared);
     let mut plan = prepare(&settings, interception, company);
     plan.numbered = Numbered {
-        instance_var: declared.instance_var.clone(),
+        instance_var: var.or_else(|| declared.instance_var.clone()),
         increment_var: declared.increment_var.clone(),
     };
     if declared.increment_var.as_deref() == Some("PORT") {
@@ -130,7 +138,7 @@ fn read(sources: &Sources, request: &StartRequest) -> Result<Settings, Error> {
     let start = (request.grammar == Grammar::Start).then(|| OsString::from("start"));
     let words = request.words.iter().cloned().map(OsString::from);
     let argv = std::iter::once(OsString::from("pmr-runtime")).chain(start).chain(words);
-    match args::parse(argv, &|directory, file| sources.is_file(directory, file))? {
+    match args::parse(argv, &|directory, file| sources.look(directory, file))? {
         Request::Run(mut invocation) => {
             let flags = &mut invocation.flags;
             flags.name = request.name.as_ref().map(OsString::from).or(flags.name.take());

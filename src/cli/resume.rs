@@ -64,7 +64,8 @@ pub(super) fn run(
     // It is kept over the exec; where it was not to be had then, it is not now.
     let _not_needed_as_pid_1 = subreaper::become_subreaper();
     let log_level = inherited.log_level().to_owned();
-    let surroundings = surroundings::of(sources, interception, home.clone(), log_level);
+    let auto_exit = inherited.auto_exit();
+    let surroundings = surroundings::of(sources, interception, home.clone(), log_level, auto_exit);
     in_event_loop(go_on(inherited, surroundings, signals, home, reserved))
 }
 

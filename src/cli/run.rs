@@ -12,6 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::args::{self, Request};
 use super::beginning::Beginning;
 use super::control::{self, Wiring};
+use super::delay::{Waited, delay};
 use super::outputs;
 use super::plan::Interception;
 use super::resume;
@@ -86,13 +87,11 @@ fn start(signals: Held, state: Option<OwnedFd>) -> Result<u8, Error> {
     }
     let job = match daemon_home() {
         Some(home) => Job::Daemon(home),
-        None => {
-            match args::parse(std::env::args_os(), &|directory, file| sources.is_file(directory, file))? {
-                Request::Run(invocation) => Job::Apps(Beginning::of_words(*invocation, &sources)?),
-                Request::Configuration(request) => Job::Apps(Beginning::of_file(&request, &sources)?),
-                Request::Help(text) | Request::Version(text) => return Ok(print(&text)),
-            }
-        }
+        None => match args::parse(std::env::args_os(), &|directory, file| sources.look(directory, file))? {
+            Request::Run(invocation) => Job::Apps(Beginning::of_words(*invocation, &sources)?),
+            Request::Configuration(request) => Job::Apps(Beginning::of_file(&request, &sources)?),
+            Request::Help(text) | Request::Version(text) => return Ok(print(&text)),
+        },
     };
     // Without it orphans go to the next init above us, which reaps them as well.
     let _not_needed_as_pid_1 = subreaper::become_subreaper();
@@ -141,15 +140,27 @@ async fn supervise(
     };
     let outputs: (Outputs, Closed) = outputs.map_err(system("open the outputs"))?;
     let _set_once = tracing::subscriber::set_global_default(outputs.0.subscriber(level(&job)));
+    let mut signals = signals.attach().map_err(system("watch for signals"))?;
+    if let Job::Apps(beginning) = &job
+        && !beginning.settings().delay.is_zero()
+        && delay(beginning.settings().delay, &mut signals).await.map_err(system("wait for signals"))?
+            == Waited::Stopped
+    {
+        let _all_written = outputs.0.finish(LAST_ANSWERS).await;
+        return Ok(exit::OK);
+    }
     apps.iter().for_each(|(_, plan)| tell(plan));
-    let signals = signals.attach().map_err(system("watch for signals"))?;
     let home = match &job {
         Job::Apps(_) => None,
         Job::Daemon(home) => Some(home.clone()),
     };
     let (handle, end) = handle();
     let wiring = Wiring { events: handle.events(), handle, home: home.clone(), inherited: None };
-    let surroundings = surroundings::of(sources, interception, home, level(&job).to_string());
+    let auto_exit = match &job {
+        Job::Apps(beginning) => beginning.settings().auto_exit,
+        Job::Daemon(_) => false,
+    };
+    let surroundings = surroundings::of(sources, interception, home, level(&job).to_string(), auto_exit);
     let mut driver = Driver::new(surroundings, signals, outputs, reserved, end);
     // A mere init is for its program alone.
     let is_open = !apps.iter().any(|(_, plan)| plan.app.is_init());

@@ -17,6 +17,7 @@ pub(super) fn of(
     interception: Rc<Interception>,
     home: Option<PathBuf>,
     log_level: String,
+    auto_exit: bool,
 ) -> Surroundings {
     let given = std::env::var_os("PMR_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     Surroundings {
@@ -31,6 +32,7 @@ pub(super) fn of(
         memory_limit: sources.limits().memory,
         planner: Box::new(move |request, company| plan::plan_anew(&sources, &interception, request, company)),
         log_level,
+        auto_exit,
     }
 }
 

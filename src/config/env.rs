@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 
 use serde::Deserialize;
 
+use super::pm2;
 use super::problem::{Origin, Problem, Warning};
 
 /// The variables that we know; a field is named after its variable.
@@ -68,11 +69,13 @@ pub struct Environment {
     pub pmr_standby: Option<String>,
     pub pmr_reload_strategy: Option<String>,
     pub pmr_log_level: Option<String>,
+    pub pmr_auto_exit: Option<String>,
+    pub pmr_delay: Option<String>,
 }
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 51] = [
+const KNOWN: [&str; 53] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -124,6 +127,8 @@ const KNOWN: [&str; 51] = [
     "PMR_STANDBY",
     "PMR_RELOAD_STRATEGY",
     "PMR_LOG_LEVEL",
+    "PMR_AUTO_EXIT",
+    "PMR_DELAY",
 ];
 
 /// Ours too, but not read here.
@@ -142,26 +147,36 @@ pub struct Reading {
     pub environment: Environment,
     pub problems: Vec<Problem>,
     pub warnings: Vec<Warning>,
+    /// Variables of pm2's that stand in for ours, by the names of ours.
+    pub stand_ins: BTreeMap<&'static str, &'static str>,
 }
 
 /// Reads the variables that we know out of `variables`.
 #[must_use]
 pub fn read(variables: &BTreeMap<OsString, OsString>) -> Reading {
     let mut texts = Vec::new();
-    let mut problems = Vec::new();
+    let (mut problems, mut stand_ins) = (Vec::new(), BTreeMap::new());
+    let set = |name: &&'static str| variables.get(OsStr::new(name)).filter(|value| !value.is_empty());
     for name in KNOWN {
-        let Some(value) = variables.get(OsStr::new(name)).filter(|value| !value.is_empty()) else { continue };
+        let found =
+            std::iter::once(name).chain(pm2::stand_in(name)).find_map(|found| Some((found, set(&found)?)));
+        let Some((found, value)) = found else { continue };
+        if found != name {
+            stand_ins.insert(name, found);
+        }
         match value.to_str() {
             Some(text) => texts.push((name.to_owned(), text.to_owned())),
             None => problems.push(Problem::NotUtf8 {
-                origin: Origin::Variable(name),
+                origin: Origin::Variable(found),
                 found: value.to_string_lossy().into_owned(),
             }),
         }
     }
     let environment =
         envy::from_iter(texts).expect("every field is optional text, and no name is there more than once");
-    Reading { environment, problems, warnings: unknown(variables) }
+    let mut warnings = unknown(variables);
+    warnings.extend(pm2::without_effect(|name| set(&name).is_some()));
+    Reading { environment, problems, warnings, stand_ins }
 }
 
 fn unknown(variables: &BTreeMap<OsString, OsString>) -> Vec<Warning> {
@@ -244,7 +259,7 @@ mod tests {
             ("PMR_INSTANCE", "4"),
             ("PMR_HOME", "/run/pmr"),
             ("PMR_FORMATION", "web=2"),
-            ("PM2_HOME", "/"),
+            ("PM2_HOMES", "/"),
         ]));
         let shown: Vec<String> = reading.warnings.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(shown.join("\n"), @r"

@@ -1,7 +1,7 @@
 //! Which interpreter runs a file, by the file's extension.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// Extensions, with the interpreters that run such files, best first.
 const TABLE: [(&[&str], &[&str]); 8] = [
@@ -80,9 +80,115 @@ pub fn is_configuration(file: &Path) -> bool {
     data || script
 }
 
+/// What there is at a path, as far as it decides how a command line is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    Nothing,
+    File,
+    /// A file without an extension that says what runs it, and which by its content is for node: `bin/www`.
+    NodeScript,
+}
+
+/// Looks at a path, seen from the given directory, or from the app's.
+pub type Look<'a> = dyn Fn(Option<&Path>, &Path) -> Found + 'a;
+
+/// How a file begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Enough to hold any `#!` line that the kernel accepts.
+    pub bytes: Vec<u8>,
+    /// Whether it may be executed.
+    pub executable: bool,
+}
+
+/// The words that run a file which begins like this, without the file itself; `None` where the file is best executed.
+///
+/// A script for node is run by node itself, as the kernel would after a detour, so that it can be a worker of Node's cluster. What
+/// is not executable is given to the program of its `#!` line; without one it is taken for JavaScript, as in pm2.
+#[must_use]
+pub fn of_content(head: &Head) -> Option<Vec<String>> {
+    let Some(line) = head.bytes.strip_prefix(b"#!") else {
+        let is_text =
+            !head.bytes.is_empty() && !head.bytes.contains(&0) && str::from_utf8(&head.bytes).is_ok();
+        return (is_text && !head.executable).then(|| vec!["node".to_owned()]);
+    };
+    let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let mut words: Vec<String> = str::from_utf8(line).ok()?.split_whitespace().map(str::to_owned).collect();
+    if words.first().is_some_and(|word| is_called(word, "env")) {
+        words.remove(0);
+        words.retain(|word| word != "-S");
+    }
+    let program = words.first().filter(|word| !word.contains('=') && !word.starts_with('-'))?;
+    (!head.executable || is_called(program, "node")).then_some(words)
+}
+
+fn is_called(word: &str, name: &str) -> bool {
+    Path::new(word).file_name() == Some(OsStr::new(name))
+}
+
+/// Whether `path` is a directory that node runs as a program, by its package.json or index.js. Only of a path that cannot be the
+/// name of a program: `.`, `./api`.
+#[must_use]
+pub fn is_package(path: &Path, is_file: &dyn Fn(&Path) -> bool) -> bool {
+    let is_path = matches!(
+        path.components().next(),
+        Some(Component::CurDir | Component::ParentDir | Component::RootDir)
+    ) || path.components().count() > 1;
+    is_path && has_package(path, is_file)
+}
+
+/// The same of any path.
+#[must_use]
+pub fn has_package(path: &Path, is_file: &dyn Fn(&Path) -> bool) -> bool {
+    ["package.json", "index.js"].iter().any(|name| is_file(&path.join(name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_is_run_by_what_its_first_line_names_where_that_is_node_or_it_cannot_be_executed() {
+        for (bytes, executable, words) in [
+            ("#!/usr/bin/env node\nrequire('x')", true, Some("node")),
+            ("#!/usr/bin/env -S node --enable-source-maps\n", true, Some("node --enable-source-maps")),
+            ("#!/usr/local/bin/node", true, Some("/usr/local/bin/node")),
+            ("#!/usr/bin/env python3\n", true, None),
+            ("#!/usr/bin/env python3\n", false, Some("python3")),
+            ("#!/bin/sh -e\n", false, Some("/bin/sh -e")),
+            ("#!/usr/bin/env A=1 node\n", true, None),
+            ("#!/usr/bin/env -i node\n", true, None),
+            ("#!\n", false, None),
+            ("require('x')\n", false, Some("node")),
+            ("require('x')\n", true, None),
+            ("\u{7f}ELF\0", false, None),
+            ("", false, None),
+        ] {
+            let head = Head { bytes: bytes.as_bytes().to_vec(), executable };
+            assert_eq!(
+                of_content(&head).map(|words| words.join(" ")).as_deref(),
+                words,
+                "{bytes} {executable}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_directory_is_a_program_only_where_its_path_cannot_be_the_name_of_one() {
+        let is_file = |path: &Path| path.ends_with("api/package.json") || path == Path::new("./index.js");
+        for (path, is) in [
+            (".", true),
+            ("./api", true),
+            ("../api", true),
+            ("srv/api", true),
+            ("/srv/api", true),
+            ("api", false),
+            ("./web", false),
+        ] {
+            assert_eq!(is_package(Path::new(path), &is_file), is, "{path}");
+        }
+        assert!(has_package(Path::new("api"), &is_file));
+    }
 
     #[test]
     fn the_extension_decides() {

@@ -57,6 +57,10 @@ pub enum Warning {
     UnknownVariable { name: String, nearest: Option<&'static str> },
     /// WEB_CONCURRENCY asks for more than twice as many workers as there are CPUs.
     ManyInstances { instances: u32, cpus: u32 },
+    /// A variable of pm2's that does nothing here, and why.
+    NoEffect { name: &'static str, why: &'static str },
+    /// What is to be said of the command line.
+    Said(String),
 }
 
 impl fmt::Display for Warning {
@@ -73,6 +77,8 @@ impl fmt::Display for Warning {
                 "WEB_CONCURRENCY asks for {instances} instances, more than twice the CPUs ({cpus}); \
                  `--instances auto` fits the number to the machine"
             ),
+            Self::NoEffect { name, why } => write!(f, "the variable `{name}` has no effect: {why}"),
+            Self::Said(text) => f.write_str(text),
         }
     }
 }

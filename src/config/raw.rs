@@ -51,6 +51,10 @@ pub struct Flags {
     pub standby: Option<OsString>,
     pub reload_strategy: Option<OsString>,
     pub log_level: Option<OsString>,
+    pub no_auto_exit: bool,
+    pub delay: Option<OsString>,
+    /// What people should know of options that have no effect.
+    pub remarks: Vec<String>,
 }
 
 /// A command line that asks for an app to be run.

@@ -23,8 +23,8 @@ use reader::Reader;
 
 use super::cgroup::CpuQuota;
 use super::env::{self, Environment};
-use super::interpreter::NoInterpreter;
-use super::problem::Problem;
+use super::interpreter::{Head, NoInterpreter};
+use super::problem::{Problem, Warning};
 use super::raw::{Flags, Invocation};
 use super::setting;
 use super::settings::{LogFormat, LogLevel, Settings};
@@ -48,6 +48,8 @@ pub struct World<'a> {
     pub in_path: &'a dyn Fn(&OsStr) -> bool,
     /// Whether there is such a file, looked up from the given directory, or from our own.
     pub is_file: &'a dyn Fn(Option<&Path>, &Path) -> bool,
+    /// How such a file begins.
+    pub head: &'a dyn Fn(Option<&Path>, &Path) -> Option<Head>,
     /// Whether there is such a directory.
     pub is_directory: &'a dyn Fn(&Path) -> bool,
     pub accounts: Accounts<'a>,
@@ -78,8 +80,9 @@ fn summary(problems: &[Problem]) -> String {
 /// # Errors
 /// Either all problems of the settings, or, where these are right, why the command is none.
 pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, ResolveError> {
-    let env::Reading { environment, problems, mut warnings } = env::read(&world.environment);
-    let (flags, mut reader) = (&invocation.flags, Reader::new(problems));
+    let env::Reading { environment, problems, mut warnings, stand_ins } = env::read(&world.environment);
+    let (flags, mut reader) = (&invocation.flags, Reader::new(problems, stand_ins));
+    warnings.extend(flags.remarks.iter().cloned().map(Warning::Said));
     let port = reader.variable("PORT", &environment.port, values::port);
     let standby = reader.text(setting::STANDBY, &flags.standby, &environment.pmr_standby, values::standby);
     let standby = standby.unwrap_or(0);
@@ -89,6 +92,10 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         reader.text(setting::LOG_FORMAT, &flags.log_format, &environment.pmr_log_format, values::log_format);
     let log_level =
         reader.text(setting::LOG_LEVEL, &flags.log_level, &environment.pmr_log_level, values::log_level);
+    let no_auto_exit = flags.no_auto_exit.then(|| "false".into());
+    let auto_exit =
+        reader.text(setting::AUTO_EXIT, &no_auto_exit, &environment.pmr_auto_exit, values::yes_or_no);
+    let delay = reader.text(setting::DELAY, &flags.delay, &environment.pmr_delay, values::seconds);
     let (problems, origins) = reader.finish();
     if !problems.is_empty() {
         return Err(ResolveError::Problems(problems));
@@ -105,6 +112,8 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         cpus,
         log_format: log_format.unwrap_or(default_format),
         log_level: log_level.unwrap_or(LogLevel::Info),
+        auto_exit: auto_exit.unwrap_or(true),
+        delay: delay.unwrap_or_default(),
         timestamps: environment.dyno.is_none(),
         container: world.container
             || environment.dyno.is_some()
@@ -116,7 +125,7 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
 }
 
 fn sizing_request(reader: &mut Reader, flags: &Flags, env: &Environment, world: &World<'_>) -> Request {
-    let wish = reader.text(setting::INSTANCES, &flags.instances, &env.pmr_instances, values::instances);
+    let wish = reader.text(setting::INSTANCES, &flags.instances, &env.pmr_instances, values::wish);
     let per_worker = reader.variable("WEB_MEMORY", &env.web_memory, values::megabytes);
     let available = reader.variable("MEMORY_AVAILABLE", &env.memory_available, values::megabytes);
     Request {

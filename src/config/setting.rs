@@ -63,6 +63,8 @@ pub const ON_HUP: Setting = setting("on-hup", "--on-hup", "PMR_ON_HUP");
 pub const STANDBY: Setting = setting("standby", "--standby", "PMR_STANDBY");
 pub const RELOAD_STRATEGY: Setting = setting("reload-strategy", "--reload-strategy", "PMR_RELOAD_STRATEGY");
 pub const LOG_LEVEL: Setting = setting("log-level", "--log-level", "PMR_LOG_LEVEL");
+pub const AUTO_EXIT: Setting = setting("auto-exit", "--no-auto-exit", "PMR_AUTO_EXIT");
+pub const DELAY: Setting = setting("delay", "--delay", "PMR_DELAY");
 
 /// Those that say how workers are watched.
 pub const HEALTH_SETTINGS: [Setting; 8] = [
@@ -81,7 +83,7 @@ pub const LOG_SETTINGS: [Setting; 9] =
     [OUTPUT, ERROR, LOG, PID, MERGE_LOGS, DISABLE_LOGS, LOG_TYPE, LOG_DATE_FORMAT, TIME];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 44] = [
+pub const ALL: [Setting; 46] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -126,4 +128,6 @@ pub const ALL: [Setting; 44] = [
     STANDBY,
     RELOAD_STRATEGY,
     LOG_LEVEL,
+    AUTO_EXIT,
+    DELAY,
 ];

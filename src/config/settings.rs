@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use super::problem::{Origin, Warning};
 use super::sizing::Sizing;
@@ -53,6 +54,10 @@ pub struct Settings {
     pub cpus: NonZeroU32,
     pub log_format: LogFormat,
     pub log_level: LogLevel,
+    /// Whether the runtime ends once all apps are over, where it runs in the foreground.
+    pub auto_exit: bool,
+    /// How long to wait before the first start.
+    pub delay: Duration,
     /// Whether our own lines carry a time. Not on Heroku, which adds one to every line.
     pub timestamps: bool,
     /// Whether we run in a container or a dyno, where only connections from outside matter.
@@ -85,7 +90,7 @@ impl Settings {
             RestartDelay::Fixed(delay) => (Some(delay), None),
             RestartDelay::Exponential { first, .. } => (None, Some(first)),
         };
-        let time = |span: Option<std::time::Duration>| span.map_or_else(String::new, duration::render);
+        let time = |span: Option<Duration>| span.map_or_else(String::new, duration::render);
         let number = |number: Option<u32>| number.map_or_else(String::new, |number| number.to_string());
         match name {
             _ if name == setting::INSTANCES.name => app.instances.to_string(),
@@ -129,6 +134,8 @@ impl Settings {
             _ if name == setting::STANDBY.name => app.standby.to_string(),
             _ if name == setting::RELOAD_STRATEGY.name => strategy_word(app.reload_strategy).to_owned(),
             _ if name == setting::LOG_LEVEL.name => self.log_level.as_str().to_owned(),
+            _ if name == setting::AUTO_EXIT.name => self.auto_exit.to_string(),
+            _ if name == setting::DELAY.name => duration::render(self.delay),
             _ => String::new(),
         }
     }

@@ -122,10 +122,10 @@ pub enum Asker {
 #[must_use]
 pub fn size(request: &Request) -> Sizing {
     let (wish, asker) = match (request.wish, request.web_concurrency) {
-        (Some((wish, origin)), _) => (wish, Some(Asker::Option { origin, word: word(wish) })),
+        (Some((wish, origin)), _) => (wish, Some(Asker::Option { origin, word: wish.to_string() })),
         (None, Some(wish)) => {
             let set_by = request.web_concurrency_set_by.clone();
-            (wish, Some(Asker::WebConcurrency { word: word(wish), set_by }))
+            (wish, Some(Asker::WebConcurrency { word: wish.to_string(), set_by }))
         }
         (None, None) if request.has_port => (Wish::Auto, None),
         (None, None) => {
@@ -143,6 +143,9 @@ fn grant(wish: Wish, asker: Option<Asker>, request: &Request) -> (NonZeroU32, Re
     match (wish, asker) {
         (Wish::Number(number), Some(asker)) => (number, Reason::Asked(asker)),
         (Wish::Max, Some(asker)) => (at_least_one(most), Reason::Max { asker, cpus }),
+        (Wish::Fewer(number), Some(asker)) => {
+            (at_least_one(most.saturating_sub(number.get())), Reason::Max { asker, cpus })
+        }
         (_, asker) => {
             let allowed =
                 memory.workers().map_or(u32::MAX, |workers| u32::try_from(workers).unwrap_or(u32::MAX));
@@ -161,14 +164,6 @@ fn too_many(instances: NonZeroU32, reason: &Reason, cpus: Cpus) -> Option<Warnin
 
 fn at_least_one(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
-}
-
-fn word(wish: Wish) -> String {
-    match wish {
-        Wish::Number(number) => number.to_string(),
-        Wish::Max => "max".to_owned(),
-        Wish::Auto => "auto".to_owned(),
-    }
 }
 
 fn plural(number: NonZeroU32) -> &'static str {

@@ -15,6 +15,7 @@ use nix::unistd::Pid;
 
 use super::accounts;
 use super::cgroup::{self, Limits};
+use super::interpreter::{self, Found, Head};
 use super::raw::Invocation;
 use super::resolve::{ResolveError, World, resolve};
 use super::settings::Settings;
@@ -22,6 +23,9 @@ use super::sizing::Cpus;
 
 /// Files that container engines leave in a container: Docker, Podman.
 const CONTAINER_SIGNS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
+
+/// No longer `#!` line is accepted by the kernel.
+const HEAD_BYTES: usize = 256;
 
 /// Where the C library looks for programs when PATH is unset.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -88,11 +92,22 @@ impl Sources {
         &self.limits
     }
 
-    /// Whether `path` is a file, seen from the app's directory: that of `--cwd`, else of PMR_CWD, else our own.
+    /// A path as the app sees it: from the directory of `--cwd`, else of PMR_CWD, else our own.
+    fn seen_by_app(&self, cwd: Option<&Path>, path: &Path) -> PathBuf {
+        let variable = self.environment.get(OsStr::new("PMR_CWD")).map(Path::new);
+        self.seen_from(cwd.or(variable).unwrap_or(Path::new(""))).join(path)
+    }
+
+    /// Whether `path` is a file, as the app sees it.
     #[must_use]
     pub fn is_file(&self, cwd: Option<&Path>, path: &Path) -> bool {
-        let variable = self.environment.get(OsStr::new("PMR_CWD")).map(Path::new);
-        self.seen_from(cwd.or(variable).unwrap_or(Path::new(""))).join(path).is_file()
+        self.seen_by_app(cwd, path).is_file()
+    }
+
+    /// What there is at `path`, as the app sees it.
+    #[must_use]
+    pub fn look(&self, cwd: Option<&Path>, path: &Path) -> Found {
+        look(&self.seen_by_app(cwd, path))
     }
 
     /// Whether a directory of PATH has an executable file called `name`.
@@ -117,6 +132,7 @@ impl Sources {
                 on_terminal: self.on_terminal,
                 in_path: &|name| self.in_path(name),
                 is_file: &|cwd, path| self.is_file(cwd, path),
+                head: &|cwd, path| head(&self.seen_by_app(cwd, path)),
                 is_directory: &|path| self.seen_from(path).is_dir(),
                 accounts: accounts::of_this_machine(),
             },
@@ -128,6 +144,26 @@ impl Sources {
         }
         Ok(settings)
     }
+}
+
+/// What there is at `path`.
+pub(crate) fn look(path: &Path) -> Found {
+    if !path.is_file() {
+        return Found::Nothing;
+    }
+    let has_extension = interpreter::candidates(path).is_some() || interpreter::is_configuration(path);
+    let words = || head(path).and_then(|head| interpreter::of_content(&head));
+    let is_node =
+        |words: Vec<String>| words.first().is_some_and(|program| Path::new(program).ends_with("node"));
+    if !has_extension && words().is_some_and(is_node) { Found::NodeScript } else { Found::File }
+}
+
+fn head(path: &Path) -> Option<Head> {
+    let file = File::open(path).ok()?;
+    let executable = file.metadata().ok()?.permissions().mode() & 0o111 != 0;
+    let mut bytes = Vec::with_capacity(HEAD_BYTES);
+    file.take(HEAD_BYTES as u64).read_to_end(&mut bytes).ok()?;
+    Some(Head { bytes, executable })
 }
 
 /// The files of /proc and /sys do not say how long they are. With room for all but the longest from the start, one is read

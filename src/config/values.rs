@@ -1,11 +1,13 @@
 //! Reads the values of single settings: numbers, yes or no, and words out of a list.
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
+use std::time::Duration;
 
 use croner::Cron;
 
-use super::duration::digits;
+use super::duration::{self, digits};
 use super::problem::Accepted;
 use super::settings::{LogFormat, LogLevel};
 use crate::process::Signal;
@@ -20,8 +22,22 @@ pub enum Wish {
     Number(NonZeroU32),
     /// As many as there are CPUs.
     Max,
+    /// So many fewer than there are CPUs.
+    Fewer(NonZeroU32),
     /// As many as CPUs and memory allow.
     Auto,
+}
+
+impl fmt::Display for Wish {
+    /// The word that asks for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Max => f.write_str("max"),
+            Self::Fewer(number) => write!(f, "-{number}"),
+            Self::Auto => f.write_str("auto"),
+        }
+    }
 }
 
 /// Reads `--instances`, PMR_INSTANCES or WEB_CONCURRENCY.
@@ -38,6 +54,35 @@ pub fn instances(text: &str) -> Result<Wish, Accepted> {
             .map(Wish::Number)
             .ok_or(Accepted("a whole number from 1 to 1024, `auto` or `max`")),
     }
+}
+
+/// Reads `--instances` or PMR_INSTANCES, which also know pm2's words: `0` for the CPUs, `-1` for one fewer.
+///
+/// # Errors
+/// What is accepted.
+pub fn wish(text: &str) -> Result<Wish, Accepted> {
+    const ACCEPTED: Accepted =
+        Accepted("a whole number from 1 to 1024, `auto`, `max` or 0 (the CPUs), or `-1` (one fewer)");
+    let fewer = || {
+        text.strip_prefix('-')
+            .and_then(whole_number)
+            .filter(|number| *number <= u64::from(MOST_INSTANCES))
+            .and_then(|number| u32::try_from(number).ok())
+    };
+    match text {
+        "0" => Ok(Wish::Max),
+        _ => instances(text).or_else(|_| fewer().and_then(NonZeroU32::new).map(Wish::Fewer).ok_or(ACCEPTED)),
+    }
+}
+
+/// Reads `--delay`, which unlike other times is in seconds where it has no unit, as in pm2.
+///
+/// # Errors
+/// What is accepted.
+pub fn seconds(text: &str) -> Result<Duration, Accepted> {
+    let bare = whole_number(text).map(|_| format!("{text}s"));
+    let accepted = Accepted("a duration such as `5` (seconds), `500ms` or `2m`, up to `8760h`");
+    duration::parse(bare.as_deref().unwrap_or(text)).map_err(|_| accepted)
 }
 
 /// Reads PORT.

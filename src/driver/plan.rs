@@ -63,6 +63,8 @@ pub struct Surroundings {
     pub planner: Planner,
     /// The least of our own lines that are told: `info`.
     pub log_level: String,
+    /// Whether the runtime ends once all apps are over, where it runs in the foreground.
+    pub auto_exit: bool,
 }
 
 impl fmt::Debug for Surroundings {

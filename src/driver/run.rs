@@ -39,7 +39,7 @@ pub struct Driver {
     pub(super) shared: Rc<Shared>,
     pub(super) apps: BTreeMap<AppId, App>,
     pub(super) next_app: AppId,
-    /// Whether the runtime ends once all apps are over. In the foreground it always does.
+    /// Whether the runtime ends once all apps are over. In the foreground it does so, unless told otherwise.
     pub(super) ending: bool,
     /// Those who have asked for the end, and when.
     pub(super) killers: Vec<(oneshot::Sender<Verdict>, Uptime)>,
@@ -299,7 +299,8 @@ impl Driver {
     pub(super) fn settle(&mut self) -> Option<u8> {
         self.note_ends();
         self.arrange();
-        let foreground = self.shared.surroundings.mode == Mode::Foreground;
+        let surroundings = &self.shared.surroundings;
+        let foreground = surroundings.mode == Mode::Foreground && surroundings.auto_exit;
         let is_over = self.apps.values().all(|app| app.status.is_some());
         if !is_over || !(self.ending || foreground) {
             self.tell_ends();

@@ -72,7 +72,7 @@ fn what_cannot_be_started_is_told_and_no_runtime_is_left_for_it() {
     let home = Home::new();
     for (words, part) in [
         (["start", "nowhere.js"].as_slice(), "cannot run `nowhere.js`: no such file"),
-        (&["start", "server.js", "-i", "0"], "`--instances`: found `0`, accepted: "),
+        (&["start", "server.js", "-i", "x"], "`--instances`: found `x`, accepted: "),
         (&["start", "server.js", "--nme", "x"], "did you mean `--name`?"),
     ] {
         let told = home.pmr(1, words);

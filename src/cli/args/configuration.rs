@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 
-use super::{Options, Read, Request, USAGE, UsageError, matches};
-use crate::config::interpreter;
+use super::foreign::FOREIGN;
+use super::{OfFile, Options, Read, Request, USAGE, UsageError, matches, remarks};
+use crate::config::interpreter::{self, Found, Look};
 use crate::ecosystem::declaration::select::{Choice, FileRequest};
 use crate::ecosystem::files::USUAL;
 
@@ -17,13 +18,8 @@ struct Line {
     #[command(flatten)]
     options: Options,
 
-    /// Only these apps of the file
-    #[arg(long, value_name = "APP,APP")]
-    only: Option<String>,
-
-    /// Lay the variables of `env_NAME` over those of `env`
-    #[arg(long = "env", value_name = "NAME")]
-    environment: Option<String>,
+    #[command(flatten)]
+    of_file: OfFile,
 
     /// How many of each app, and none of the others
     #[arg(short = 'm', long, value_name = "APP=N,APP=N", conflicts_with = "instances")]
@@ -42,14 +38,10 @@ struct Line {
 
 /// Reads `argv`, which is without `start`, if it names a configuration file. After `start` no file needs to be named where
 /// one has a usual name.
-pub(super) fn line(
-    argv: &[OsString],
-    start: bool,
-    is_file: &dyn Fn(Option<&Path>, &Path) -> bool,
-) -> Option<Result<Request, UsageError>> {
+pub(super) fn line(argv: &[OsString], start: bool, look: &Look<'_>) -> Option<Result<Request, UsageError>> {
     let is_configuration = |word: &OsString| interpreter::is_configuration(Path::new(word));
     // Wherever the apps run, the file is seen from here.
-    let exists = |word: &OsString| is_file(Some(Path::new("")), Path::new(word));
+    let exists = |word: &OsString| look(Some(Path::new("")), Path::new(word)) != Found::Nothing;
     let found = match matches(Line::command(), argv) {
         Ok(Read::Line(found)) => found,
         Ok(Read::Asked(request)) => return Some(Ok(request)),
@@ -76,12 +68,13 @@ fn request(file: PathBuf, line: Line, matches: &ArgMatches) -> Result<Request, U
         return Err(UsageError::WordsWithConfiguration { word, file });
     }
     let choice = Choice {
-        only: line.only,
-        environment: line.environment,
+        only: line.of_file.only,
+        environment: line.of_file.environment,
         formation: line.formation,
         env_files: line.env_files,
     };
-    Ok(Request::Configuration(Box::new(FileRequest { file, choice, options: own_options(matches) })))
+    let remarks = remarks(&line.options.foreign, &line.options.web);
+    Ok(Request::Configuration(Box::new(FileRequest { file, choice, options: own_options(matches), remarks })))
 }
 
 fn after_file(error: UsageError) -> UsageError {
@@ -101,7 +94,7 @@ fn own_options(matches: &ArgMatches) -> Vec<OsString> {
     });
     let mut words = Vec::new();
     for argument in typed {
-        let Some(name) = argument.get_long() else { continue };
+        let Some(name) = argument.get_long().filter(|name| has_effect(name)) else { continue };
         if matches!(argument.get_action(), ArgAction::SetTrue) {
             words.push(OsString::from(format!("--{name}")));
         } else if let Some(value) = matches.get_raw(argument.get_id().as_str()).and_then(Iterator::last) {
@@ -111,6 +104,11 @@ fn own_options(matches: &ArgMatches) -> Vec<OsString> {
         }
     }
     words
+}
+
+/// Those that have none are told of once, not for each app.
+fn has_effect(name: &str) -> bool {
+    !matches!(name, "web" | "no-daemon") && FOREIGN.iter().all(|foreign| foreign.long != name)
 }
 
 #[cfg(test)]

@@ -8,13 +8,15 @@ use super::*;
 use crate::config::setting;
 
 /// The files that there are.
-const FILES: [&str; 5] = ["server.js", "app.ts", "run.sh", "my.config.js", "apps.toml"];
+const FILES: [&str; 6] = ["server.js", "app.ts", "run.sh", "my.config.js", "apps.toml", "./api/package.json"];
 
 fn parse_words(words: &[&str]) -> Result<Request, UsageError> {
     let argv = std::iter::once("pmr-runtime").chain(words.iter().copied()).map(OsString::from);
     parse(argv, &|cwd, file| match cwd.and_then(Path::to_str) {
-        None | Some("") => FILES.iter().any(|known| Path::new(known) == file),
-        Some(directory) => directory == "/srv" && file == Path::new("there.js"),
+        None | Some("") if file == Path::new("bin/www") => Found::NodeScript,
+        None | Some("") if FILES.iter().any(|known| Path::new(known) == file) => Found::File,
+        Some("/srv") if file == Path::new("there.js") => Found::File,
+        _ => Found::Nothing,
     })
 }
 
@@ -76,10 +78,10 @@ fn two_dashes_end_our_options() {
 fn bytes_that_are_no_text_reach_the_app() {
     let strange = OsString::from_vec(vec![0xff, b'-', 0xfe]);
     let argv = ["pmr-runtime".into(), "node".into(), strange.clone()];
-    let Ok(Request::Run(invocation)) = parse(argv, &|_, _| false) else { panic!("it is a command") };
+    let Ok(Request::Run(invocation)) = parse(argv, &|_, _| Found::Nothing) else { panic!("it is a command") };
     assert_eq!(invocation.arguments, std::slice::from_ref(&strange));
     let Ok(Request::Run(invocation)) =
-        parse(["x".into(), "--name".into(), strange.clone(), strange.clone()], &|_, _| false)
+        parse(["x".into(), "--name".into(), strange.clone(), strange.clone()], &|_, _| Found::Nothing)
     else {
         panic!("it is a command")
     };
@@ -112,6 +114,53 @@ fn after_a_file_two_dashes_give_the_rest_to_the_app() {
 }
 
 #[test]
+fn what_pm2s_users_run_is_read_as_they_mean_it() {
+    for (line, app) in [
+        ("bin/www -i 2 --name api", "bin/www"),
+        ("bin/www -i 2 -- --port 3", "bin/www --port 3"),
+        ("./api -i 2 -- --port 3", "./api --port 3"),
+        ("npm -i 2 --name api -- start", "npm start"),
+        ("yarn -n api -i 2 -- run x", "yarn run x"),
+    ] {
+        assert_eq!(command(line), app, "{line}");
+        assert_eq!(invocation(line).flags.instances, Some("2".into()), "{line}");
+    }
+    for line in
+        ["bin/www serve -i 2", "bin/www --bogus", "npm -- start", "npm run x -i 2", "api -i 2", "sh -c x"]
+    {
+        assert_eq!(command(line), line);
+        assert_eq!(invocation(line).flags, Flags::default(), "{line}");
+    }
+}
+
+#[test]
+fn what_has_no_effect_is_told_with_the_reason() {
+    let remarks = |line: &str| invocation(line).flags.remarks.join("\n");
+    insta::assert_snapshot!(remarks("server.js --secret s3cret --v8 --web 9615 --env production --no-vizion"), @"
+    `--secret` has no effect: pm2's paid service is not there; `pmr monit` shows what happens
+    `--v8` has no effect: pm2's paid service is not there; `pmr monit` shows what happens
+    `--no-vizion` has no effect: the git checkout is read only when `pmr show` asks
+    `--web` has no effect: there is no web page; `pmr monit`, and the routes of the control socket, show what happens
+    `--env` has no effect: it chooses among what a configuration file declares
+    ");
+    insta::assert_snapshot!(remarks("--web 80 node app.js"), @"`--web` has no effect: there is no web page; `pmr monit`, and the routes of the control socket, show what happens");
+    insta::assert_snapshot!(remarks("./server --name api"), @"`--name` stands after the command, so it is a word of `./server`; our own options stand before it");
+    assert_eq!(command("--web 80 node app.js --web 81"), "node app.js --web 81");
+    assert_eq!(remarks("pmr -c x -- y"), "");
+}
+
+#[test]
+fn every_foreign_option_is_accepted_and_told_once() {
+    for foreign in foreign::FOREIGN {
+        let value = if foreign.value == foreign::Value::Yes { " value" } else { "" };
+        let long = invocation(&format!("server.js --{}{value}", foreign.long)).flags.remarks;
+        assert_eq!(long, [format!("`--{}` has no effect: {}", foreign.long, foreign.why)]);
+        let short = foreign.short.map(|short| invocation(&format!("-{short}{value} node")).flags.remarks);
+        assert!(short.is_none_or(|remarks| remarks == long), "{}", foreign.long);
+    }
+}
+
+#[test]
 fn a_file_is_looked_up_from_the_directory_of_the_app() {
     assert_eq!(invocation("--cwd /srv there.js -i 4").flags.instances, Some("4".into()));
     assert_eq!(command("--cwd /srv server.js -i 4"), "server.js -i 4");
@@ -130,7 +179,7 @@ fn every_option_arrives_in_its_own_field() {
         --share 12 --balance 13 --stall-after 14 --on-hup 15 --log-level 16 --watchdog 17 --health 18 --health-interval 19 \
         --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 --standby 24 \
         --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 --uid 29 --gid 30 --no-treekill --shutdown-with-message \
-        --output 31 --error 32 --log 33 --pid 34 --merge-logs --disable-logs --log-type 35 --log-date-format 36 --time node";
+        --output 31 --error 32 --log 33 --pid 34 --merge-logs --disable-logs --log-type 35 --log-date-format 36 --time --no-auto-exit --delay 37 node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"), @r#"
     Flags {
@@ -178,6 +227,9 @@ fn every_option_arrives_in_its_own_field() {
         standby: Some("24"),
         reload_strategy: Some("25"),
         log_level: Some("16"),
+        no_auto_exit: true,
+        delay: Some("37"),
+        remarks: [],
     }
     "#);
 }
@@ -207,7 +259,7 @@ fn help_and_version_are_asked_for_before_the_command_or_after_a_file() {
 fn no_command_is_answered_with_the_help_text() {
     assert_eq!(parse_words(&[]), Err(UsageError::NoCommand { help: help() }));
     assert_eq!(parse_words(&["-i", "2"]), Err(UsageError::NoCommand { help: help() }));
-    assert_eq!(parse([], &|_, _| true), Err(UsageError::NoCommand { help: help() }));
+    assert_eq!(parse([], &|_, _| Found::File), Err(UsageError::NoCommand { help: help() }));
 }
 
 #[test]
@@ -216,7 +268,7 @@ fn mistakes_are_said_in_words() {
         "--bogus node",
         "--bogus server.js",
         "--instance 3 node",
-        "-x node",
+        "-z node",
         "--name",
         "--wait-ready=yes node",
         "server.js --port 3",
@@ -233,7 +285,7 @@ fn mistakes_are_said_in_words() {
         format!("{line}\n    {error}{hint}")
     })
     .to_vec();
-    insta::assert_snapshot!(shown.join("\n"), @r"
+    insta::assert_snapshot!(shown.join("\n"), @"
     --bogus node
         unknown option `--bogus`
         `pmr-runtime --help` lists our own options; those of the app stand after its command
@@ -243,8 +295,8 @@ fn mistakes_are_said_in_words() {
     --instance 3 node
         unknown option `--instance`
         did you mean `--instances`?
-    -x node
-        unknown option `-x`
+    -z node
+        unknown option `-z`
         `pmr-runtime --help` lists our own options; those of the app stand after its command
     --name
         `--name <NAME>` needs a value
@@ -351,8 +403,11 @@ fn every_option_names_its_twin_and_takes_its_name_from_the_table() {
     }
     // pm2's words for the values of `--log-format`.
     let shortcuts = ["raw", "json", "formatted"];
+    let foreign = foreign::FOREIGN.iter().map(|foreign| foreign.long);
+    let others: Vec<_> = foreign.chain(["no-daemon", "web", "only", "env"]).chain(shortcuts).collect();
+    let own = flags.iter().filter(|arg| arg.get_long().is_some_and(|long| !others.contains(&long)));
+    assert_eq!(own.count(), setting::ALL.len());
     assert!(shortcuts.iter().all(|name| flags.iter().any(|flag| flag.get_long() == Some(name))));
-    assert_eq!(flags.len(), setting::ALL.len() + shortcuts.len());
 }
 
 #[test]
@@ -366,6 +421,9 @@ fn every_option_is_explained_in_the_docs_with_its_twin() {
     }
     for flag in CommandLine::command().get_arguments().filter(|arg| !arg.is_positional()) {
         let long = flag.get_long().unwrap();
+        if foreign::FOREIGN.iter().any(|foreign| foreign.long == long) {
+            continue;
+        }
         assert!(docs.contains(&format!("`--{long}")), "docs/configuration.md does not name `--{long}`");
     }
 }
@@ -381,11 +439,13 @@ proptest! {
         after: Vec<Vec<u8>>,
     ) {
         let words = |words: &[Vec<u8>]| words.iter().cloned().map(OsString::from_vec).collect::<Vec<_>>();
-        let is_file = |_: Option<&Path>, file: &Path| file == Path::new("server.js");
-        let _ = parse(std::iter::once("pmr-runtime".into()).chain(words(&before)), &is_file);
+        let look = |_: Option<&Path>, file: &Path| {
+            if file == Path::new("server.js") { Found::File } else { Found::Nothing }
+        };
+        let _ = parse(std::iter::once("pmr-runtime".into()).chain(words(&before)), &look);
 
         let argv = ["pmr-runtime".into(), "node".into()].into_iter().chain(words(&after));
-        let Ok(Request::Run(invocation)) = parse(argv, &is_file) else { panic!("it is a command") };
+        let Ok(Request::Run(invocation)) = parse(argv, &look) else { panic!("it is a command") };
         prop_assert_eq!(invocation.arguments, words(&after));
     }
 }

@@ -2,6 +2,8 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::foreign::FOREIGN;
+
 /// Words that follow no rule of the grammar.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
@@ -79,11 +81,10 @@ impl From<clap::Error> for UsageError {
         };
         let option = text(ContextKind::InvalidArg);
         match (error.kind(), option) {
-            (ErrorKind::UnknownArgument, Some(option)) => {
-                // An app's own `--port` is no typing error of pm2's `--format`.
-                let nearest = text(ContextKind::SuggestedArg).filter(|nearest| nearest != "--format");
-                Self::UnknownOption { option, nearest }
-            }
+            (ErrorKind::UnknownArgument, Some(option)) => Self::UnknownOption {
+                option,
+                nearest: text(ContextKind::SuggestedArg).filter(|option| is_ours(option)),
+            },
             (ErrorKind::InvalidValue, Some(option)) => Self::NoValue { option },
             (ErrorKind::TooManyValues, Some(option)) => {
                 Self::UnwantedValue { option, value: text(ContextKind::InvalidValue).unwrap_or_default() }
@@ -91,6 +92,12 @@ impl From<clap::Error> for UsageError {
             _ => Self::Other(first_line(&error.to_string())),
         }
     }
+}
+
+/// Whoever mistypes an option means one that does something.
+fn is_ours(option: &str) -> bool {
+    // Nor is an app's own `--port` one of pm2's `--format`.
+    option != "--format" && FOREIGN.iter().all(|foreign| option.strip_prefix("--") != Some(foreign.long))
 }
 
 fn first_line(text: &str) -> String {

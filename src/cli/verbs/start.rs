@@ -12,7 +12,7 @@ use crate::api::routes;
 use crate::api::types::{AppView, Grammar, StartRequest};
 use crate::cli::args::{self, Request};
 use crate::cli::declared::{self, Apps};
-use crate::config::sources::Sources;
+use crate::config::sources::{Sources, look};
 use crate::control::call::Call;
 use crate::control::client::Client;
 
@@ -36,12 +36,12 @@ pub(super) async fn start(session: &Session, start: Start) -> Result<u8, VerbErr
 
 /// The apps of a configuration file, if the words name one.
 fn declared_apps(session: &Session, words: &[OsString]) -> Result<Option<Apps>, VerbError> {
-    let is_file = |cwd: Option<&Path>, file: &Path| {
-        session.directory.join(cwd.unwrap_or(Path::new(""))).join(file).is_file()
+    let look = |cwd: Option<&Path>, file: &Path| {
+        look(&session.directory.join(cwd.unwrap_or(Path::new(""))).join(file))
     };
     let argv = ["pmr-runtime", "start"].into_iter().map(OsString::from).chain(words.iter().cloned());
     // What is wrong with other words is for the runtime to say.
-    let Ok(Request::Configuration(request)) = args::parse(argv, &is_file) else { return Ok(None) };
+    let Ok(Request::Configuration(request)) = args::parse(argv, &look) else { return Ok(None) };
     let apps = declared::apps(&request, &Sources::of_this_process(), &session.directory)?;
     for remark in &apps.remarks {
         session.output.tell(&format!("warning: {remark}\n"));

@@ -28,7 +28,7 @@ pub(super) fn validate(session: &Session, wanted: Validate) -> Result<u8, VerbEr
         formation: wanted.formation,
         env_files: Vec::new(),
     };
-    let request = FileRequest { file, choice, options: Vec::new() };
+    let request = FileRequest { file, choice, options: Vec::new(), remarks: Vec::new() };
     let launches = declared::launches(&request, &Sources::of_this_process(), &session.directory)?;
     for remark in &launches.remarks {
         session.output.tell(&format!("warning: {remark}\n"));

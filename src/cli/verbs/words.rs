@@ -1,7 +1,8 @@
 //! Which words are verbs. It depends on the name that we were called by. Pure.
 //!
 //! Called `pmr`, every first word is a verb. Called anything else, a first word that is a verb is one, save `start`, which
-//! stays in the foreground unless `--daemon` is among our own options; what follows `--` never is.
+//! stays in the foreground unless `--daemon` is among our own options; `pmr start` does with `--no-daemon`. What follows `--` never
+//! is a verb.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -85,6 +86,12 @@ pub(super) fn verb_line(argv: &[OsString]) -> Option<Line> {
     let called =
         if Path::new(name).file_name() == Some(OsStr::new("pmr")) { Called::Pmr } else { Called::Runtime };
     let words = match called {
+        // As with pm2, the apps then run in the foreground.
+        Called::Pmr
+            if first == Some(OsStr::new("start")) && ours(words).any(|word| word == "--no-daemon") =>
+        {
+            return None;
+        }
         Called::Pmr => words.to_vec(),
         Called::Runtime if first == Some(OsStr::new("start")) => without_daemon(words)?,
         Called::Runtime => {
@@ -97,11 +104,15 @@ pub(super) fn verb_line(argv: &[OsString]) -> Option<Line> {
 
 /// `start --daemon …` without that option, which is ours wherever it stands before `--`.
 fn without_daemon(words: &[OsString]) -> Option<Vec<OsString>> {
-    let ours = words.iter().take_while(|word| *word != "--");
-    let at = ours.clone().position(|word| word == "--daemon")?;
+    let at = ours(words).position(|word| word == "--daemon")?;
     let mut words = words.to_vec();
     words.remove(at);
     Some(words)
+}
+
+/// The words before `--`.
+fn ours(words: &[OsString]) -> impl Iterator<Item = &OsString> {
+    words.iter().take_while(|word| *word != "--")
 }
 
 #[cfg(test)]
@@ -152,6 +163,9 @@ mod tests {
         assert_eq!(line("pmr-runtime start x.js -- --daemon"), None);
         let expected = Some((Called::Runtime, "start -i 2 x.js -- a".to_owned()));
         assert_eq!(line("pmr-runtime start -i 2 --daemon x.js -- a"), expected);
+        assert_eq!(line("pmr start -i 2 x.js --no-daemon -- a"), None);
+        let of_the_app = Some((Called::Pmr, "start x.js -- --no-daemon".to_owned()));
+        assert_eq!(line("pmr start x.js -- --no-daemon"), of_the_app);
     }
 
     #[test]

@@ -14,6 +14,11 @@ pub(super) struct Command {
     pub(super) arguments: Vec<OsString>,
 }
 
+/// Whether PATH is searched for `word`.
+fn is_name(word: &OsStr) -> bool {
+    !word.as_encoded_bytes().contains(&b'/')
+}
+
 /// What a shell does not take as it stands, at least at some places (POSIX, Shell Command Language, 2.2).
 const MEANS_SOMETHING_TO_A_SHELL: &[char] = &[
     '|', '&', ';', '<', '>', '(', ')', '$', '`', '\\', '"', '\'', '*', '?', '[', ']', '#', '~', '=', '%',
@@ -53,7 +58,7 @@ impl Command {
             return Err(ResolveError::ConfigurationFile(file.display().to_string()));
         }
         let Some(candidates) = interpreter::candidates(file) else {
-            return Ok(Self { program: command, arguments });
+            return Ok(Self::without_extension(command, arguments, exists, directory, world));
         };
         if exists {
             let program = interpreter::choose(file, candidates, world.in_path)?.into();
@@ -64,6 +69,30 @@ impl Command {
             return Ok(Self { program: command, arguments });
         }
         Err(ResolveError::NoSuchFile(file.display().to_string()))
+    }
+
+    /// A program; or a file or directory that pm2 would find before it looked into PATH, where no program has that name.
+    fn without_extension(
+        command: OsString,
+        arguments: Vec<OsString>,
+        exists: bool,
+        directory: Option<&Path>,
+        world: &World<'_>,
+    ) -> Self {
+        let path = Path::new(&command);
+        let is_package = || interpreter::has_package(path, &|file| (world.is_file)(directory, file));
+        if !exists && !is_package() || is_name(&command) && (world.in_path)(&command) {
+            return Self { program: command, arguments };
+        }
+        let words = if exists {
+            (world.head)(directory, path).and_then(|head| interpreter::of_content(&head))
+        } else {
+            Some(vec!["node".to_owned()])
+        };
+        // Without a slash, it would be looked for in PATH alone.
+        let file = if is_name(&command) { Path::new(".").join(path).into_os_string() } else { command };
+        let mut all = words.into_iter().flatten().map(OsString::from).chain([file]).chain(arguments);
+        Self { program: all.next().unwrap_or_default(), arguments: all.collect() }
     }
 
     /// A whole command in one word, which pm2 takes as well and gives to a shell. Where it is but words, no shell needs to stand

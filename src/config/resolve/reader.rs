@@ -10,13 +10,15 @@ use crate::config::setting::{self, Setting};
 pub(super) struct Reader {
     problems: Vec<Problem>,
     origins: BTreeMap<&'static str, Origin>,
+    /// Variables that stand in for ours, by the names of ours.
+    stand_ins: BTreeMap<&'static str, &'static str>,
 }
 
 impl Reader {
     /// Starts with `problems` that are known already.
-    pub(super) fn new(problems: Vec<Problem>) -> Self {
+    pub(super) fn new(problems: Vec<Problem>, stand_ins: BTreeMap<&'static str, &'static str>) -> Self {
         let origins = setting::ALL.iter().map(|setting| (setting.name, Origin::Default)).collect();
-        Self { problems, origins }
+        Self { problems, origins, stand_ins }
     }
 
     /// All problems, and where each setting got its value.
@@ -92,8 +94,8 @@ impl Reader {
         judge: impl Fn(&OsStr) -> Result<T, Refusal>,
     ) -> Option<T> {
         let flag = flag.as_deref().map(|value| (Origin::Flag(setting.flag), value));
-        let variable =
-            variable.as_deref().map(|value| (Origin::Variable(setting.variable), OsStr::new(value)));
+        let name = self.stand_ins.get(setting.variable).copied().unwrap_or(setting.variable);
+        let variable = variable.as_deref().map(|value| (Origin::Variable(name), OsStr::new(value)));
         // From the weakest to the strongest, so that the last one stays; all are judged.
         let mut chosen = None;
         for (origin, value) in variable.into_iter().chain(flag) {

@@ -45,7 +45,22 @@ fn world(environment: BTreeMap<OsString, OsString>) -> World<'static> {
         on_terminal: false,
         in_path: &|name| ["node", "tool.sh"].iter().any(|known| OsStr::new(known) == name),
         is_file: &|_, file| {
-            ["server.js", "app.rb", "ecosystem.config.js"].iter().any(|known| Path::new(known) == file)
+            [
+                "server.js",
+                "app.rb",
+                "ecosystem.config.js",
+                "bin/www",
+                "server",
+                "node",
+                "./api/index.js",
+                "api/index.js",
+            ]
+            .iter()
+            .any(|known| Path::new(known) == file)
+        },
+        head: &|_, file| match file.to_str()? {
+            "bin/www" => Some(Head { bytes: b"#!/usr/bin/env node\n".to_vec(), executable: true }),
+            _ => Some(Head { bytes: b"\x7fELF".to_vec(), executable: true }),
         },
         is_directory: &|directory| directory == Path::new("/srv"),
         accounts: accounts(0),
@@ -227,8 +242,7 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
     insta::assert_snapshot!(problems(&WRONG, flags), @r"
     `PORT`: found `99999`, accepted: a port from 1 to 65535
     `PMR_STANDBY`: found `some`, accepted: a whole number from 0 to 1024
-    `PMR_INSTANCES`: found `many`, accepted: a whole number from 1 to 1024, `auto` or `max`
-    `--instances`: found `-1`, accepted: a whole number from 1 to 1024, `auto` or `max`
+    `PMR_INSTANCES`: found `many`, accepted: a whole number from 1 to 1024, `auto`, `max` or 0 (the CPUs), or `-1` (one fewer)
     `WEB_MEMORY`: found `512M`, accepted: a whole number of megabytes from 1 up
     `MEMORY_AVAILABLE`: found `0`, accepted: a whole number of megabytes from 1 up
     `WEB_CONCURRENCY`: found `abc`, accepted: a whole number from 1 to 1024, `auto` or `max`
@@ -288,6 +302,21 @@ fn a_file_gets_its_interpreter_and_gives_the_name() {
     assert_eq!(app.name, "server");
     let tool = resolve_in(&[], nothing_but(&["tool.sh", "x"])).unwrap().app;
     assert_eq!(tool.command.program, "tool.sh", "it is in PATH and no file here");
+}
+
+#[test]
+fn what_pm2_would_find_before_it_looked_into_path_is_run() {
+    let words = |word: &str| {
+        let app = resolve_in(&[], nothing_but(&[word, "x"])).unwrap().app;
+        let words: Vec<_> = std::iter::once(app.command.program).chain(app.command.arguments).collect();
+        words.join(" ".as_ref()).into_string().unwrap()
+    };
+    assert_eq!(words("bin/www"), "node bin/www x");
+    assert_eq!(words("server"), "./server x", "it is not in PATH");
+    assert_eq!(words("node"), "node x", "it is in PATH");
+    assert_eq!(words("./api"), "node ./api x");
+    assert_eq!(words("api"), "node ./api x");
+    assert_eq!(words("missing"), "missing x");
 }
 
 #[test]

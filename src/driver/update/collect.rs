@@ -45,6 +45,7 @@ impl Driver {
             advised: shared.advised.borrow().clone(),
             oom_kills_seen: shared.oom.borrow().seen(),
             log_level: shared.surroundings.log_level.clone(),
+            auto_exit: shared.surroundings.auto_exit,
             outputs: outputs_state(at_rest, &Of::Runtime, &shared.outputs)?.ok_or(io::ErrorKind::NotFound)?,
             guard,
             control: control.map(|descriptor| ControlState { descriptor, place }),

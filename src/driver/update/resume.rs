@@ -71,6 +71,12 @@ impl Inherited {
         Ok(Self { state, from })
     }
 
+    /// Whether the runtime ends once all apps are over, where it runs in the foreground.
+    #[must_use]
+    pub fn auto_exit(&self) -> bool {
+        self.state.auto_exit
+    }
+
     /// The least of our own lines that are told.
     #[must_use]
     pub fn log_level(&self) -> &str {

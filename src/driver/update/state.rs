@@ -51,6 +51,9 @@ pub(super) struct RuntimeState {
     pub(super) advised: Vec<String>,
     pub(super) oom_kills_seen: u64,
     pub(super) log_level: String,
+    /// Absent in states of programs that always ended then.
+    #[serde(default = "yes")]
+    pub(super) auto_exit: bool,
     pub(super) outputs: OutputsOf,
     pub(super) guard: Option<i32>,
     pub(super) control: Option<ControlState>,
@@ -208,6 +211,10 @@ fn lost(given: &Value, kept: &Value) -> Option<String> {
         _ if given == kept => None,
         _ => Some(String::new()),
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 //! `None` means that the key was not given. What becomes of each is said in `keys`.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde_json::Value;
+
+use crate::config::values::Wish;
 
 /// Variables as they are declared; one without a value is taken out of the environment.
 pub type Variables = BTreeMap<String, Option<String>>;
@@ -25,7 +26,7 @@ pub struct AppDeclaration {
     pub namespace: Option<String>,
     pub append_env_to_name: Option<bool>,
 
-    pub instances: Option<Instances>,
+    pub instances: Option<Wish>,
     pub exec_mode: Option<ExecMode>,
     pub instance_var: Option<String>,
     pub increment_var: Option<String>,
@@ -89,16 +90,6 @@ pub struct AppDeclaration {
     pub group: Option<Identity>,
     pub source_map_support: Option<bool>,
     pub disable_source_map_support: Option<bool>,
-}
-
-/// How many instances are declared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Instances {
-    Number(NonZeroU32),
-    /// So many fewer than there are CPUs, but at least one.
-    FewerThanCpus(u32),
-    Max,
-    Auto,
 }
 
 /// pm2's two modes.

@@ -5,10 +5,11 @@ use std::ffi::OsStr;
 
 use serde_json::Value;
 
-use super::app::{AppDeclaration, Instances};
+use super::app::AppDeclaration;
 use super::environment::Environment;
 use super::problem::{FileProblem, Place, nearest};
 use super::value;
+use crate::config::values::Wish;
 
 /// The variable in place of the option.
 const VARIABLE: &str = "PMR_FORMATION";
@@ -22,8 +23,8 @@ pub struct Formation {
     /// The option, or its variable.
     asked_by: &'static str,
     /// By name; none, where the app is not to run.
-    named: BTreeMap<String, Option<Instances>>,
-    all: Option<Instances>,
+    named: BTreeMap<String, Option<Wish>>,
+    all: Option<Wish>,
 }
 
 impl Formation {
@@ -90,7 +91,7 @@ impl Formation {
 
     /// How many of this app; none, where it is not to run.
     #[must_use]
-    pub fn instances_of(&self, name: &str) -> Option<Instances> {
+    pub fn instances_of(&self, name: &str) -> Option<Wish> {
         self.named.get(name).copied().unwrap_or(self.all)
     }
 
@@ -107,15 +108,15 @@ mod tests {
 
     use super::*;
 
-    fn number(number: u32) -> Option<Instances> {
-        NonZeroU32::new(number).map(Instances::Number)
+    fn number(number: u32) -> Option<Wish> {
+        NonZeroU32::new(number).map(Wish::Number)
     }
 
     #[test]
     fn who_is_neither_named_nor_meant_by_all_does_not_run() {
         let formation = Formation::parse(FLAG, "web=2, worker=0,clock=auto").unwrap();
         assert_eq!(formation.instances_of("web"), number(2));
-        assert_eq!(formation.instances_of("clock"), Some(Instances::Auto));
+        assert_eq!(formation.instances_of("clock"), Some(Wish::Auto));
         assert_eq!(formation.instances_of("worker"), None);
         assert_eq!(formation.instances_of("other"), None);
         let all = Formation::parse(FLAG, "all=1,worker=0").unwrap();

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::app::{AppDeclaration, ExecMode, Filter, Identity, Instances, LogFile, Selection, Variables};
+use super::app::{AppDeclaration, ExecMode, Filter, Identity, LogFile, Selection, Variables};
 use crate::config::problem::Accepted;
 use crate::config::setting::Setting;
+use crate::config::values::Wish;
 
 /// A key of an app's declaration.
 pub struct Key {
@@ -52,7 +53,7 @@ pub enum Slot {
     /// A number of workers that are held in reserve.
     Standby(Place<u32>),
     Port(Place<u16>),
-    Instances(Place<Instances>),
+    Instances(Place<Wish>),
     ExecMode(Place<ExecMode>),
     Signal(Place<String>),
     /// Words of a command line, as one text or as a list.

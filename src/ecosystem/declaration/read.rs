@@ -38,6 +38,9 @@ pub struct Document {
 
 const FORMS: Accepted = Accepted("a list of apps, an object with `apps`, or one app with its `script`");
 
+const A_PACKAGE: &str = "this is the file of a package, which declares no apps: `pmr-runtime .` runs its `main`, and \
+                         `pmr-runtime npm start` its start script";
+
 /// Reads the document of `file`.
 ///
 /// # Errors
@@ -67,6 +70,12 @@ impl Reading {
                 }
             }
             Value::Object(object) if object.keys().any(|name| is_script(name)) => self.app(0, object),
+            Value::Object(object)
+                if object.contains_key("scripts") || object.contains_key("dependencies") =>
+            {
+                self.problems
+                    .push(FileProblem::Other { place: self.place.clone(), what: A_PACKAGE.to_owned() });
+            }
             Value::Object(_) => self.absent(self.place.clone(), "neither `apps` nor `script`", FORMS),
             other => self.problems.push(FileProblem::unacceptable(self.place.clone(), other, FORMS)),
         }

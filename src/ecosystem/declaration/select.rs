@@ -60,6 +60,8 @@ pub struct FileRequest {
     pub choice: Choice,
     /// Our own options, each in one word with its value: `--instances=4`. They apply to all apps that are chosen.
     pub options: Vec<OsString>,
+    /// What people should know of options that have no effect.
+    pub remarks: Vec<String>,
 }
 
 /// The apps that `only` names, in the order of the file; all, where it is absent.

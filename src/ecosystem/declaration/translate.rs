@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,7 +29,6 @@ pub type ReadFile<'a> = dyn Fn(Option<&Path>, &Path) -> io::Result<String> + 'a;
 /// What has to be known of the surroundings.
 pub struct World<'a> {
     pub environment: &'a Environment,
-    pub cpus: NonZeroU32,
     /// Our own options as they were given on the command line, each in one word with its value: `--instances=4`.
     pub options: &'a [OsString],
     /// Whether PATH has an executable of this name.
@@ -253,7 +251,7 @@ impl Translation<'_> {
             app.share = Some("intercept".to_owned());
         }
         let of_the_app = KEYS.iter().filter_map(|key| match key.fate {
-            Fate::Option(setting) => Some((setting, option(key, setting, &mut app, self.world.cpus)?)),
+            Fate::Option(setting) => Some((setting, option(key, setting, &mut app)?)),
             Fate::Resolved | Fate::Later | Fate::NoEffect(_) => None,
         });
         // Not the number that the machine or the platform suggests: the app may not be made for several.
@@ -334,12 +332,12 @@ fn executed_itself(script: &str) -> Vec<OsString> {
 }
 
 /// The option in one word, if the app has a value for it that is not the default of all apps.
-fn option(key: &Key, setting: Setting, app: &mut AppDeclaration, cpus: NonZeroU32) -> Option<String> {
+fn option(key: &Key, setting: Setting, app: &mut AppDeclaration) -> Option<String> {
     let value = match key.slot {
         Slot::Text(place) | Slot::Checked(_, place) | Slot::Signal(place) => place(app).clone()?,
         Slot::Time(_, place) => time((*place(app))?),
         Slot::Count(place) | Slot::Standby(place) => (*place(app))?.to_string(),
-        Slot::Instances(place) => (*place(app))?.words(cpus),
+        Slot::Instances(place) => (*place(app))?.to_string(),
         Slot::Cron(place) => place(app).clone()??,
         Slot::Identity(place) => match place(app).as_ref()? {
             Identity::Number(number) => number.to_string(),

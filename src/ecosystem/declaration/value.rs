@@ -2,17 +2,16 @@
 //!
 //! Where an option of ours has the type, its own parser judges, so that a file and a command line accept the same.
 
-use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::app::{ExecMode, Filter, Identity, Instances, LogFile, Selection, Variables};
+use super::app::{ExecMode, Filter, Identity, LogFile, Selection, Variables};
 use super::key::{Check, Shape, Span};
 use super::text::NOT_DATA;
 use crate::config::problem::Accepted;
-use crate::config::values::{MOST_INSTANCES, Wish};
+use crate::config::values::Wish;
 use crate::config::{duration, health, values};
 
 type Read<T> = Result<T, Accepted>;
@@ -83,37 +82,12 @@ pub(super) fn port(value: &Value) -> Read<u16> {
     values::port(&plain(value).unwrap_or_default())
 }
 
-pub(super) fn instances(value: &Value) -> Read<Instances> {
+pub(super) fn instances(value: &Value) -> Read<Wish> {
     const ACCEPTED: Accepted = Accepted(
         "a whole number up to 1024, `max` or 0 for the CPUs, a negative one for so many fewer, or `auto`",
     );
     let text = plain(value).ok_or(ACCEPTED)?;
-    if text == "0" {
-        return Ok(Instances::Max);
-    }
-    if let Some(fewer) = text.strip_prefix('-') {
-        let fewer = values::count(fewer).ok().filter(|fewer| *fewer <= MOST_INSTANCES);
-        return fewer.map(Instances::FewerThanCpus).ok_or(ACCEPTED);
-    }
-    match values::instances(&text) {
-        Ok(Wish::Number(number)) => Ok(Instances::Number(number)),
-        Ok(Wish::Max) => Ok(Instances::Max),
-        Ok(Wish::Auto) => Ok(Instances::Auto),
-        Err(_) => Err(ACCEPTED),
-    }
-}
-
-impl Instances {
-    /// The words of `--instances`.
-    #[must_use]
-    pub fn words(self, cpus: NonZeroU32) -> String {
-        match self {
-            Self::Number(number) => number.to_string(),
-            Self::FewerThanCpus(fewer) => cpus.get().saturating_sub(fewer).max(1).to_string(),
-            Self::Max => "max".to_owned(),
-            Self::Auto => "auto".to_owned(),
-        }
-    }
+    values::wish(&text).map_err(|_| ACCEPTED)
 }
 
 pub(super) fn exec_mode(value: &Value) -> Read<ExecMode> {
@@ -325,17 +299,16 @@ mod tests {
 
     #[test]
     fn instances_are_pm2s_and_ours() {
-        let four = NonZeroU32::new(4).unwrap();
         for (value, words) in [
             (json!(3), "3"),
             (json!("3"), "3"),
             (json!(0), "max"),
             (json!("max"), "max"),
             (json!("auto"), "auto"),
-            (json!(-1), "3"),
-            (json!("-9"), "1"),
+            (json!(-1), "-1"),
+            (json!("-9"), "-9"),
         ] {
-            assert_eq!(instances(&value).unwrap().words(four), words, "{value}");
+            assert_eq!(instances(&value).unwrap().to_string(), words, "{value}");
         }
         for value in
             [json!(1.5), json!("many"), json!(1025), json!(-1025), json!("--1"), json!("-0"), json!(null)]

@@ -6,7 +6,8 @@ use super::*;
 fn parse_line(line: &str) -> Result<Request, UsageError> {
     let words = std::iter::once("pmr-runtime").chain(line.split_whitespace()).map(OsString::from);
     parse(words, &|_, file| {
-        ["ecosystem.config.js", "app.json", "server.js"].iter().any(|known| file == *known)
+        let known = ["ecosystem.config.js", "app.json", "server.js"].iter().any(|known| file == *known);
+        if known { Found::File } else { Found::Nothing }
     })
 }
 

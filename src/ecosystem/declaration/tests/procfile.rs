@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::num::NonZeroU32;
 
 use super::super::read::{Document, Kind, read};
 use super::super::select::Choice;
@@ -20,7 +19,6 @@ fn launches(text: &str, choice: &Choice, variables: &[(&str, &str)]) -> Result<L
         variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let world = World {
         environment: &environment,
-        cpus: NonZeroU32::MIN,
         options: &[],
         in_path: &|_| true,
         is_file: &|_, _| false,

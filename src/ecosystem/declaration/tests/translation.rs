@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::num::NonZeroU32;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -15,6 +14,7 @@ use super::super::read::read;
 use super::super::select::Choice;
 use super::super::translate::{Launches, World, translate};
 use crate::cli::args::{Request, parse};
+use crate::config::interpreter::Found;
 
 #[derive(Default)]
 struct Around {
@@ -31,7 +31,6 @@ impl Around {
         let options: Vec<OsString> = self.options.iter().map(OsString::from).collect();
         let world = World {
             environment: &environment,
-            cpus: NonZeroU32::new(4).unwrap(),
             options: &options,
             in_path: &|name| name == "node" || name == "python3",
             is_file: &|_, path| [Path::new("a.js"), Path::new("run.sh"), Path::new("a b.js")].contains(&path),
@@ -101,7 +100,7 @@ fn every_key_that_is_an_option_becomes_one() {
     assert_eq!(launch.settings, wanted.collect::<Vec<_>>(), "give `full` a value for each key");
     insta::assert_snapshot!(words(full()));
     let argv = ["pmr-runtime".into()].into_iter().chain(launch.words);
-    let Ok(Request::Run(invocation)) = parse(argv, &|_, _| true) else {
+    let Ok(Request::Run(invocation)) = parse(argv, &|_, _| Found::File) else {
         panic!("not read as a command line")
     };
     assert_eq!(invocation.command, "a.js");
