@@ -119,7 +119,7 @@ fn gunicorn_with_its_own_master() {
 fn npm_start() {
     let port = free_port();
     let directory = fixture("npm/package.json").parent().unwrap().to_owned();
-    let launch = Launch::new(["npm", "start"]).port(port).workers(4).directory(directory);
+    let launch = Launch::new(["--no-resolve", "npm", "start"]).port(port).workers(4).directory(directory);
     let mut runtime = launch.spawn();
     http_pids(&runtime, 4, port);
     runtime.stops();

@@ -103,7 +103,7 @@ fn node_behind_a_shell_finishes_its_answers() {
 #[test]
 fn node_started_by_npm_finishes_its_answers() {
     let directory = fixture("npm/package.json").parent().unwrap().to_owned();
-    drains(Launch::new(["npm", "start"]).directory(directory).env("APP_SIGTERM", "close"));
+    drains(Launch::new(["--no-resolve", "npm", "start"]).directory(directory).env("APP_SIGTERM", "close"));
 }
 
 /// Bare Node ends when its last timer is cleared. The cluster channel must not keep it.

@@ -121,7 +121,8 @@ fn a_server_behind_a_shell_goes_on_over_updates_and_its_guard_too() {
 
 #[test]
 fn npm_start_goes_on_over_updates() {
-    let launch = Launch::new(["npm", "start"]).directory(fixture("npm/package.json").parent().unwrap());
+    let launch = Launch::new(["--no-resolve", "npm", "start"])
+        .directory(fixture("npm/package.json").parent().unwrap());
     five_updates_lose_nothing(launch, 2, true);
 }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use pmr_runtime::config::cgroup::CpuQuota;
 use pmr_runtime::config::interpreter::Head;
+use pmr_runtime::config::package::Files;
 use pmr_runtime::config::problem::{Origin, Problem, Warning};
 use pmr_runtime::config::raw::{Flags, Invocation};
 use pmr_runtime::config::resolve::{Account, Accounts, ResolveError, World, resolve};
@@ -100,8 +101,9 @@ impl Given {
             match name {
                 b"no-autorestart" => self.invocation.flags.no_autorestart = true,
                 b"wait-ready" => self.invocation.flags.wait_ready = true,
-            b"shutdown-with-message" => self.invocation.flags.shutdown_with_message = true,
-            b"no-treekill" => self.invocation.flags.no_treekill = true,
+                b"shutdown-with-message" => self.invocation.flags.shutdown_with_message = true,
+                b"no-resolve" => self.invocation.flags.no_resolve = true,
+                b"no-treekill" => self.invocation.flags.no_treekill = true,
                 b"start" => self.invocation.start = true,
                 b"command" => self.invocation.command = value,
                 b"argument" => self.invocation.arguments.push(value),
@@ -162,6 +164,7 @@ impl Given {
     }
 
     fn resolve(self) -> Result<Settings, ResolveError> {
+        let script = self.environment.get(OsStr::new("PACKAGE")).cloned().unwrap_or_default();
         let world = World {
             environment: self.environment,
             affinity: self.affinity,
@@ -180,6 +183,17 @@ impl Given {
                 user: &|text| (text == "www").then_some(Account { user: 33, group: 33 }),
                 group: &|name| (name == "www").then_some(33),
                 groups: &|_, first| vec![first],
+            },
+            here: &|| "/srv".into(),
+            files: Files {
+                // A script that is chosen by the input as well.
+                read: &|path| match path.to_str()? {
+                    "/srv/package.json" => Some(script.as_bytes().to_vec()),
+                    "/npm/package.json" => Some(br#"{"name": "npm", "version": "11.2.0"}"#.to_vec()),
+                    _ => None,
+                },
+                real: &|path| Some(path.to_owned()),
+                find: &|_, name| (name == "node" || name == "npm").then(|| Path::new("/npm/bin").join(name)),
             },
         };
         resolve(self.invocation, world)
@@ -238,6 +252,7 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::KILL_STALLED, flags.kill_stalled.is_some()),
         (setting::MAX_MEMORY_RESTART, flags.max_memory_restart.is_some()),
         (setting::CWD, flags.cwd.is_some()),
+        (setting::RESOLVE, flags.no_resolve),
         (setting::UID, flags.uid.is_some()),
         (setting::GID, flags.gid.is_some()),
         (setting::LOG_FORMAT, flags.log_format.is_some()),

@@ -79,6 +79,10 @@ pub struct AppView {
     pub status: Status,
     /// The program and its words.
     pub command: Vec<String>,
+    /// What was asked for and what is run in its place, where that is a script of package.json: `npm start → node server.js`.
+    /// Where the package manager runs it after all, why.
+    #[serde(default)]
+    pub resolved: Option<String>,
     /// The file that is run, where the command names one.
     pub script: Option<String>,
     pub directory: String,

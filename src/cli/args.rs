@@ -124,6 +124,10 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     cwd: Option<OsString>,
 
+    /// Run scripts of package.json by npm, yarn, ... [env: PMR_RESOLVE=false]
+    #[arg(long, hide = true)]
+    no_resolve: bool,
+
     /// User to run workers as [env: PMR_UID] [default: ours]
     #[arg(long, value_name = "USER", allow_hyphen_values = true)]
     uid: Option<OsString>,
@@ -495,6 +499,7 @@ impl From<Options> for Flags {
             kill_stalled: options.kill_stalled,
             max_memory_restart: options.max_memory_restart,
             cwd: options.cwd,
+            no_resolve: options.no_resolve,
             uid: options.uid,
             gid: options.gid,
             log_format: shortcut.map(OsString::from).or(options.log_format),

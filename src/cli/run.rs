@@ -20,8 +20,8 @@ use super::surroundings;
 use super::verbs;
 use crate::config::sources::Sources;
 use crate::control::Server;
+use crate::driver::Driver;
 use crate::driver::handle::handle;
-use crate::driver::{Driver, Plan};
 use crate::exit::{self, Error};
 use crate::logs::{Closed, Outputs};
 use crate::sys::filter::Filter;
@@ -149,7 +149,7 @@ async fn supervise(
         let _all_written = outputs.0.finish(LAST_ANSWERS).await;
         return Ok(exit::OK);
     }
-    apps.iter().for_each(|(_, plan)| tell(plan));
+    apps.iter().for_each(|(_, plan)| plan.tell());
     let home = match &job {
         Job::Apps(_) => None,
         Job::Daemon(home) => Some(home.clone()),
@@ -178,16 +178,6 @@ pub(super) async fn run_to_its_end(driver: Driver, server: Option<Server>) -> Re
         server.finish(LAST_ANSWERS).await;
     }
     status
-}
-
-/// The start line and everything that a person should know before the first worker starts.
-fn tell(plan: &Plan) {
-    for warning in &plan.warnings {
-        tracing::warn!("{warning}");
-    }
-    if !plan.app.is_init() {
-        tracing::info!(app = plan.app.name, share = %plan.way, "starting {}", plan.sizing);
-    }
 }
 
 fn level(job: &Job) -> LevelFilter {

@@ -50,6 +50,7 @@ pub struct Environment {
     pub pmr_kill_stalled: Option<String>,
     pub pmr_max_memory_restart: Option<String>,
     pub pmr_cwd: Option<String>,
+    pub pmr_resolve: Option<String>,
     pub pmr_uid: Option<String>,
     pub pmr_gid: Option<String>,
     pub pmr_log_format: Option<String>,
@@ -75,7 +76,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 53] = [
+const KNOWN: [&str; 54] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -108,6 +109,7 @@ const KNOWN: [&str; 53] = [
     "PMR_KILL_STALLED",
     "PMR_MAX_MEMORY_RESTART",
     "PMR_CWD",
+    "PMR_RESOLVE",
     "PMR_UID",
     "PMR_GID",
     "PMR_LOG_FORMAT",

@@ -32,6 +32,7 @@ pub struct Flags {
     pub kill_stalled: Option<OsString>,
     pub max_memory_restart: Option<OsString>,
     pub cwd: Option<OsString>,
+    pub no_resolve: bool,
     pub uid: Option<OsString>,
     pub gid: Option<OsString>,
     pub log_format: Option<OsString>,

@@ -7,23 +7,26 @@ mod app;
 mod command;
 mod health;
 mod identity;
+mod launch;
 mod logs;
 mod reader;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use app::{AppOptions, Place};
 use command::Command;
 pub(crate) use command::needs_shell;
 pub use identity::{Account, Accounts};
+use launch::Launch;
 use reader::Reader;
 
 use super::cgroup::CpuQuota;
 use super::env::{self, Environment};
 use super::interpreter::{Head, NoInterpreter};
+use super::package::Files;
 use super::problem::{Problem, Warning};
 use super::raw::{Flags, Invocation};
 use super::setting;
@@ -53,6 +56,9 @@ pub struct World<'a> {
     /// Whether there is such a directory.
     pub is_directory: &'a dyn Fn(&Path) -> bool,
     pub accounts: Accounts<'a>,
+    /// Our own directory, or that of the one who asks. Absolute.
+    pub here: &'a dyn Fn() -> PathBuf,
+    pub files: Files<'a>,
 }
 
 /// Why nothing can be started.
@@ -102,12 +108,15 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     }
 
     let command = Command::find(invocation, options.directory(), &world)?;
+    let resolves = options.resolves();
+    let launch = Launch::of(command, &options, &world);
+    let resolution = launch.resolution.clone();
     let (sizing, cpus) = (sizing::size(&request), request.cpus.count());
     warnings.extend(sizing.warning.clone());
     let default_format = if world.on_terminal { LogFormat::Text } else { LogFormat::Raw };
     let place = Place { instances: sizing.instances, standby, cpus, port, environment: world.environment };
     Ok(Settings {
-        app: options.into_spec(command, place),
+        app: options.into_spec(launch, place),
         sizing,
         cpus,
         log_format: log_format.unwrap_or(default_format),
@@ -121,6 +130,8 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         port,
         origins,
         warnings,
+        resolves,
+        resolution,
     })
 }
 

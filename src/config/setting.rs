@@ -44,6 +44,7 @@ pub const KILL_STALLED: Setting = setting("kill-stalled", "--kill-stalled", "PMR
 pub const MAX_MEMORY_RESTART: Setting =
     setting("max-memory-restart", "--max-memory-restart", "PMR_MAX_MEMORY_RESTART");
 pub const CWD: Setting = setting("cwd", "--cwd", "PMR_CWD");
+pub const RESOLVE: Setting = setting("resolve", "--no-resolve", "PMR_RESOLVE");
 pub const UID: Setting = setting("uid", "--uid", "PMR_UID");
 pub const GID: Setting = setting("gid", "--gid", "PMR_GID");
 pub const LOG_FORMAT: Setting = setting("log-format", "--log-format", "PMR_LOG_FORMAT");
@@ -83,7 +84,7 @@ pub const LOG_SETTINGS: [Setting; 9] =
     [OUTPUT, ERROR, LOG, PID, MERGE_LOGS, DISABLE_LOGS, LOG_TYPE, LOG_DATE_FORMAT, TIME];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 46] = [
+pub const ALL: [Setting; 47] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -109,6 +110,7 @@ pub const ALL: [Setting; 46] = [
     KILL_STALLED,
     MAX_MEMORY_RESTART,
     CWD,
+    RESOLVE,
     UID,
     GID,
     LOG_FORMAT,

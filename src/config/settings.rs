@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::package::Resolution;
 use super::problem::{Origin, Warning};
 use super::sizing::Sizing;
 use super::{duration, health, logs, setting, values};
@@ -67,6 +68,10 @@ pub struct Settings {
     /// Where each option got its value, by the option's name without dashes: `instances`, `kill-timeout`.
     pub origins: BTreeMap<&'static str, Origin>,
     pub warnings: Vec<Warning>,
+    /// Whether scripts of package.json are run without their package manager.
+    pub resolves: bool,
+    /// What came of it, where the command names such a script.
+    pub resolution: Option<Resolution>,
 }
 
 impl LogFormat {
@@ -121,6 +126,7 @@ impl Settings {
             _ if name == setting::CWD.name => {
                 app.command.directory.as_ref().map_or_else(String::new, |path| path.display().to_string())
             }
+            _ if name == setting::RESOLVE.name => self.resolves.to_string(),
             _ if name == setting::UID.name => number(app.command.identity.as_ref().and_then(|it| it.user)),
             _ if name == setting::GID.name => number(app.command.identity.as_ref().map(|it| it.group)),
             _ if setting::LOG_SETTINGS.iter().any(|setting| setting.name == name) => {

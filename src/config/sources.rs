@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 use super::accounts;
 use super::cgroup::{self, Limits};
 use super::interpreter::{self, Found, Head};
+use super::package::Files;
 use super::raw::Invocation;
 use super::resolve::{ResolveError, World, resolve};
 use super::settings::Settings;
@@ -26,6 +27,8 @@ const CONTAINER_SIGNS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 
 /// No longer `#!` line is accepted by the kernel.
 const HEAD_BYTES: usize = 256;
+/// Far more than a package.json has.
+const MOST_OF_A_FILE: u64 = 1 << 20;
 
 /// Where the C library looks for programs when PATH is unset.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -78,6 +81,12 @@ impl Sources {
     /// A path as the one who named it sees it.
     fn seen_from(&self, path: &Path) -> PathBuf {
         self.directory.as_deref().unwrap_or(Path::new("")).join(path)
+    }
+
+    /// The directory of the one who asks; the root where ours was removed under us.
+    fn here(&self) -> PathBuf {
+        let ours = || std::env::current_dir().unwrap_or_else(|_removed| PathBuf::from("/"));
+        self.directory.clone().unwrap_or_else(ours)
     }
 
     /// The environment as we were given it.
@@ -135,6 +144,12 @@ impl Sources {
                 head: &|cwd, path| head(&self.seen_by_app(cwd, path)),
                 is_directory: &|path| self.seen_from(path).is_dir(),
                 accounts: accounts::of_this_machine(),
+                here: &|| self.here(),
+                files: Files {
+                    read: &read_beginning,
+                    real: &|path| path.canonicalize().ok(),
+                    find: &|path, name| find_in_path(Some(path), name),
+                },
             },
         )?;
         if self.directory.is_some() {
@@ -164,6 +179,17 @@ fn head(path: &Path) -> Option<Head> {
     let mut bytes = Vec::with_capacity(HEAD_BYTES);
     file.take(HEAD_BYTES as u64).read_to_end(&mut bytes).ok()?;
     Some(Head { bytes, executable })
+}
+
+/// What is no file, or cannot be read, is not there.
+fn read_beginning(path: &Path) -> Option<Vec<u8>> {
+    // Looked at first, lest a pipe be waited for.
+    if !path.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut content = Vec::new();
+    File::open(path).ok()?.take(MOST_OF_A_FILE).read_to_end(&mut content).ok()?;
+    Some(content)
 }
 
 /// The files of /proc and /sys do not say how long they are. With room for all but the longest from the start, one is read

@@ -16,6 +16,7 @@ pub(super) fn app(app_id: u32, name: &str, instances: u32) -> AppView {
         version: Some("1.2.3".to_owned()),
         status: Status::Online,
         command: vec!["node".to_owned(), "server.js".to_owned()],
+        resolved: None,
         script: Some("/srv/server.js".to_owned()),
         directory: "/srv".to_owned(),
         interpreter: Some(InterpreterView { program: "node".to_owned(), path: None, version: None }),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::api::types::{Mode, Problem, SettingView, StartRequest};
+use crate::config::package::Resolution;
 use crate::handover::agent::Agent;
 use crate::handover::choose::Way;
 use crate::spec::{AppSpec, Company, Numbered};
@@ -29,6 +30,9 @@ pub struct Plan {
     pub needs_guard: bool,
     /// Whether workers write to our own standard output and error.
     pub inherit_output: bool,
+    /// What came of a command that names a script of package.json.
+    #[serde(default)]
+    pub resolution: Option<Resolution>,
     /// The file that the command runs, if it names one.
     pub script: Option<String>,
     /// Each setting and where it came from, for people.
@@ -37,6 +41,27 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// How many instances, and why: the start line's text.
     pub sizing: String,
+}
+
+impl Plan {
+    /// Tells everything that a person should know before the first worker starts, and the start line.
+    pub fn tell(&self) {
+        for warning in &self.warnings {
+            tracing::warn!("{warning}");
+        }
+        if self.app.is_init() {
+            return;
+        }
+        let runs = match &self.resolution {
+            Some(kept @ Resolution::Kept { .. }) => {
+                tracing::info!("{kept}");
+                None
+            }
+            Some(direct @ Resolution::Direct(_)) => Some(tracing::field::display(direct)),
+            None => None,
+        };
+        tracing::info!(app = self.app.name, share = %self.way, runs, "starting {}", self.sizing);
+    }
 }
 
 /// Makes a plan of what was asked for, or says all that is wrong with it. The words are read, the files looked for and the

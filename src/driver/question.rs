@@ -63,8 +63,7 @@ impl Driver {
             Ok(plan) => plan,
             Err(problem) => return drop(reply.send(Err(problem))),
         };
-        plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        tracing::info!(app = plan.app.name.as_str(), share = %plan.way, "starting {}", plan.sizing);
+        plan.tell();
         if let Err(error) = self.add(request, plan, Some(reply)) {
             tracing::error!(%error, "the app was not added: cannot open its log files");
         }

@@ -62,6 +62,7 @@ impl App {
             version: None,
             status: whole(summary(&instances), snapshot.health.as_ref()),
             command: words.map(|word| word.to_string_lossy().into_owned()).collect(),
+            resolved: plan.resolution.as_ref().map(ToString::to_string),
             script: plan.script.clone(),
             directory: command.directory.as_ref().map_or_else(
                 || self.shared.surroundings.directory.clone(),

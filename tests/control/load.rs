@@ -89,7 +89,10 @@ fn node_loses_no_request() {
 #[test]
 fn npm_start_loses_no_request() {
     let directory = fixture("npm/package.json").parent().unwrap().to_owned();
-    loses_nothing(Launch::new(["npm", "start"]).directory(directory), &[KEPT_ALIVE, NEW_EACH_TIME]);
+    loses_nothing(
+        Launch::new(["--no-resolve", "npm", "start"]).directory(directory),
+        &[KEPT_ALIVE, NEW_EACH_TIME],
+    );
 }
 
 /// It speaks HTTP/1.0, which keeps nothing alive.

@@ -22,13 +22,15 @@ fn tools() -> PathBuf {
     }
 }
 
-/// An interpreter or server of the tests: `node18`, `node20`, `node22`, `node24`, `bun`, `deno`, `python`,
-/// `uvicorn`, `gunicorn`.
+/// A program of the tests: `node18`, `node20`, `node22`, `node24`, `bun`, `deno`, `yarn`, `pnpm`, `python`, `uvicorn`,
+/// `gunicorn`.
 #[track_caller]
 pub(crate) fn tool(name: &str) -> PathBuf {
     let path = match name {
         "bun" => "bun/bun".to_owned(),
         "deno" => "deno/deno".to_owned(),
+        "yarn" => "yarn/bin/yarn".to_owned(),
+        "pnpm" => "pnpm/bin/pnpm.cjs".to_owned(),
         "python" | "uvicorn" | "gunicorn" => format!("venv/bin/{name}"),
         node => format!("{node}/bin/node"),
     };

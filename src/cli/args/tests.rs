@@ -179,7 +179,7 @@ fn every_option_arrives_in_its_own_field() {
         --share 12 --balance 13 --stall-after 14 --on-hup 15 --log-level 16 --watchdog 17 --health 18 --health-interval 19 \
         --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 --standby 24 \
         --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 --uid 29 --gid 30 --no-treekill --shutdown-with-message \
-        --output 31 --error 32 --log 33 --pid 34 --merge-logs --disable-logs --log-type 35 --log-date-format 36 --time --no-auto-exit --delay 37 node";
+        --output 31 --error 32 --log 33 --pid 34 --merge-logs --disable-logs --log-type 35 --log-date-format 36 --time --no-auto-exit --delay 37 --no-resolve node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"), @r#"
     Flags {
@@ -208,6 +208,7 @@ fn every_option_arrives_in_its_own_field() {
         kill_stalled: Some("23"),
         max_memory_restart: Some("27"),
         cwd: Some("10"),
+        no_resolve: true,
         uid: Some("29"),
         gid: Some("30"),
         log_format: Some("11"),

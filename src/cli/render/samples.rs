@@ -67,6 +67,7 @@ pub(in crate::cli) fn app(app_id: u32, name: &str) -> AppView {
         version: Some("1.4.2".to_owned()),
         status: Status::Online,
         command: vec!["node".to_owned(), "server.js".to_owned(), "--title=my app".to_owned()],
+        resolved: None,
         script: Some("/app/server.js".to_owned()),
         directory: "/app".to_owned(),
         interpreter: Some(InterpreterView {

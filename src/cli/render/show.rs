@@ -53,6 +53,7 @@ fn about(app: &AppView) -> Vec<(&'static str, Option<String>)> {
         ("namespace", Some(app.namespace.clone())),
         ("version", app.version.clone()),
         ("command", Some(command(&app.command))),
+        ("resolved", app.resolved.clone()),
         ("script", app.script.clone()),
         ("directory", Some(app.directory.clone())),
         (

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::World;
-use super::command::Command;
 use super::health;
 use super::identity;
+use super::launch::Launch;
 use super::logs;
 use super::reader::Reader;
 use crate::config::env::Environment;
@@ -42,6 +42,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(15);
 pub(super) struct AppOptions {
     name: Option<String>,
     directory: Option<PathBuf>,
+    resolves: bool,
     identity: Option<Identity>,
     restart: RestartPolicy,
     stop: StopPolicy,
@@ -71,6 +72,8 @@ impl AppOptions {
             let path = PathBuf::from(value);
             if (world.is_directory)(&path) { Ok(path) } else { Err(Accepted("an existing directory")) }
         };
+        let no_resolve = flags.no_resolve.then(|| "false".into());
+        let resolves = reader.text(setting::RESOLVE, &no_resolve, &env.pmr_resolve, values::yes_or_no);
         let wait_ready = flags.wait_ready.then(|| "true".into());
         let said = reader.text(setting::WAIT_READY, &wait_ready, &env.pmr_wait_ready, values::yes_or_no);
         let timeout = reader.text(
@@ -91,6 +94,7 @@ impl AppOptions {
         Self {
             name: reader.text(setting::NAME, &flags.name, &env.pmr_name, values::name),
             directory: reader.bytes(setting::CWD, &flags.cwd, &env.pmr_cwd, directory),
+            resolves: resolves.unwrap_or(true),
             identity: identity::read(reader, flags, env, world),
             restart: restart(reader, flags, env),
             stop: stop(reader, flags, env),
@@ -110,16 +114,23 @@ impl AppOptions {
         self.directory.as_deref()
     }
 
-    /// The app that runs `command` with these options.
-    pub(super) fn into_spec(self, command: Command, place: Place) -> AppSpec {
+    /// Whether scripts of package.json are run without their package manager.
+    pub(super) fn resolves(&self) -> bool {
+        self.resolves
+    }
+
+    /// The app that is started by `launch` with these options.
+    pub(super) fn into_spec(self, launch: Launch, place: Place) -> AppSpec {
+        let mut environment = place.environment;
+        environment.extend(launch.variables);
         AppSpec {
-            name: self.name.unwrap_or_else(|| command.name()),
+            name: self.name.unwrap_or(launch.name),
             command: CommandSpec {
-                program: command.program,
-                arguments: command.arguments,
-                directory: self.directory,
+                program: launch.command.program,
+                arguments: launch.command.arguments,
+                directory: launch.directory,
                 identity: self.identity,
-                environment: place.environment,
+                environment,
             },
             instances: place.instances,
             start_limit: place.cpus,

@@ -64,6 +64,24 @@ fn world(environment: BTreeMap<OsString, OsString>) -> World<'static> {
         },
         is_directory: &|directory| directory == Path::new("/srv"),
         accounts: accounts(0),
+        here: &|| "/srv".into(),
+        files: Files {
+            read: &|path| {
+                let package = || br#"{"scripts": {"start": "node web.js"}}"#.to_vec();
+                let of_npm = || br#"{"name": "npm", "version": "11.2.0"}"#.to_vec();
+                match path.to_str()? {
+                    "/srv/package.json" => Some(package()),
+                    "/npm/package.json" => Some(of_npm()),
+                    _ => None,
+                }
+            },
+            real: &|path| Some(path.to_owned()),
+            find: &|_, name| match name.to_str()? {
+                "node" => Some("/usr/bin/node".into()),
+                "npm" => Some("/npm/bin/npm-cli.js".into()),
+                _ => None,
+            },
+        },
     }
 }
 
@@ -451,4 +469,34 @@ fn nobody_who_is_not_known_and_as_another_than_root_nobody_else() {
     `PMR_UID`: found `www`, accepted: who the runtime itself is: only root can run workers as another
     `PMR_GID`: found `7`, accepted: who the runtime itself is: only root can run workers as another
     ");
+}
+
+#[test]
+fn a_script_of_a_package_is_run_without_its_package_manager() {
+    let settings = resolve_in(&[("PATH", "/bin")], nothing_but(&["npm", "start", "--", "x"])).unwrap();
+    let app = &settings.app;
+    assert_eq!((app.name.as_str(), app.command.program.to_str()), ("npm", Some("node")), "the name stays");
+    assert_eq!(app.command.arguments, ["web.js", "x"]);
+    assert_eq!(app.command.directory, None, "it is our own");
+    assert_eq!(app.command.environment[OsStr::new("npm_lifecycle_event")], "start");
+    assert_eq!(settings.resolution.unwrap().to_string(), "npm start -- x → node web.js x");
+    assert_eq!(settings.origins["resolve"], Origin::Default);
+    let line = nothing_but(&["npm start"]);
+    assert_eq!(resolve_in(&[], line).unwrap().app.command.arguments, ["web.js"]);
+}
+
+#[test]
+fn a_script_is_left_to_its_package_manager_where_that_is_asked_for_or_needed() {
+    let flags = Flags { no_resolve: true, ..Flags::default() };
+    let npm = nothing_but(&["npm", "start"]);
+    let by_flag = resolve_in(&[], Invocation { flags, ..npm.clone() }).unwrap();
+    let by_variable = resolve_in(&[("PMR_RESOLVE", "false")], npm).unwrap();
+    for settings in [by_flag, by_variable] {
+        assert_eq!((settings.app.command.program.to_str(), &settings.resolution), (Some("npm"), &None));
+        assert_eq!(settings.value_of("resolve"), "false");
+    }
+    let settings = resolve_in(&[], nothing_but(&["npm", "start", "--port", "1"])).unwrap();
+    assert_eq!(settings.app.command.program, "npm");
+    let why = "npm start --port 1, as it stands: `--port` is an option of npm";
+    assert_eq!(settings.resolution.unwrap().to_string(), why);
 }

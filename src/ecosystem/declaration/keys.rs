@@ -74,6 +74,8 @@ pub static KEYS: &[Key] = &[
         "words between interpreter and script"),
     key("cwd", &[], Slot::Text(|app| &mut app.cwd), Fate::Option(setting::CWD), "the current directory",
         "directory to run in; `script` and `env_file` are seen from there"),
+    key("resolve", &[], Slot::YesNo(|app| &mut app.resolve), Fate::Option(setting::RESOLVE), "true",
+        "whether a script of package.json (`npm start`) is run without the package manager"),
     key("name", &[], Slot::Checked(NAME, |app| &mut app.name), Fate::Option(setting::NAME), "the script's",
         "name of the app"),
     key("namespace", &[], Slot::Text(|app| &mut app.namespace), Fate::Later, "default",

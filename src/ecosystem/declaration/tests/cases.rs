@@ -45,6 +45,7 @@ const CASES: &[(&str, &str)] = &[
     ("kill_timeout", r#"[1600, "25s", "1600ms", 0, -1, "25 seconds", null, {}]"#),
     ("kill_signal", r#"["SIGINT", "TERM", 15, "15", "SIGNONE", 0, true]"#),
     ("treekill", r#"[true, "off"]"#),
+    ("resolve", r#"[false, "no"]"#),
     ("shutdown_with_message", r#"[true, "true", "please"]"#),
     ("wait_ready", r#"[true, "false", 1, "1"]"#),
     ("listen_timeout", r#"[8000, "8s", 0, "0s"]"#),

@@ -22,6 +22,7 @@ pub(crate) fn app(app_id: u32, name: &str, ids: &[u32]) -> AppView {
         version: Some("1.2.3".to_owned()),
         status: if ids.is_empty() { Status::Stopped } else { Status::Online },
         command: vec!["node".to_owned(), "server.js".to_owned()],
+        resolved: None,
         script: Some("/app/server.js".to_owned()),
         directory: "/app".to_owned(),
         interpreter: None,
