@@ -16,9 +16,11 @@ use crate::process::{ExitReason, Signal};
 pub mod bytes;
 mod health;
 mod logs;
+mod watch;
 
 pub use health::{CheckPace, EventLoop, HealthCheck, HealthPolicy, Peer, Probe};
 pub use logs::{LineForm, LogPlace, LogPolicy, LogReach, Merging, numbered};
+pub use watch::WatchPolicy;
 
 /// One app of the runtime. Counts up from 0 in the order in which apps were added, and is never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,6 +91,9 @@ pub struct AppSpec {
     pub health: HealthPolicy,
     #[serde(default)]
     pub logs: LogPolicy,
+    /// Files whose changes lead to a reload.
+    #[serde(default)]
+    pub watch: Option<WatchPolicy>,
     pub on_hup: OnHup,
     /// How many workers are kept booted beyond the instances, each held where it is about to listen.
     #[serde(default)]
@@ -110,6 +115,7 @@ impl AppSpec {
         self.company == Company::None
             && self.restart.after_exit == AfterExit::Stay
             && self.restart.cron.is_none()
+            && self.watch.is_none()
             && self.instances.get() == 1
     }
 }

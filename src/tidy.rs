@@ -26,6 +26,11 @@ const PURE: &[&str] = &[
     "config/resolve/identity.rs",
     "config/health.rs",
     "config/logs.rs",
+    "config/watch.rs",
+    "config/resolve/watch.rs",
+    "changes/names.rs",
+    "changes/rules.rs",
+    "spec/watch.rs",
     "config/resolve/logs.rs",
     "config/package/",
     "logs/lines.rs",
@@ -75,6 +80,10 @@ const LAYERS: &[(&str, u8)] = &[
     ("config/health", 1),
     ("config/logs", 1),
     ("config/package", 1),
+    ("config/watch", 1),
+    ("changes/names", 1),
+    ("changes/rules", 1),
+    ("changes", 2),
     ("config/sizing", 1),
     ("logs/lines", 1),
     ("logs/format", 1),
@@ -117,11 +126,12 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// Beyond the layers: who must not know whom.
-const STRANGERS: [(&str, &str); 6] = [
+const STRANGERS: [(&str, &str); 7] = [
     ("listener", "supervisor"),
     ("handover", "supervisor"),
     ("health", "supervisor"),
     ("logs", "supervisor"),
+    ("changes", "supervisor"),
     ("metrics", "driver"),
     ("tui", "driver"),
 ];

@@ -52,6 +52,7 @@ enum Step {
     Checked { worker: u8, well: bool },
     ChecksLost,
     Measured { worker: u8, bytes: u8 },
+    Change,
     Reload,
     Scale { up: bool },
     Signal { number: u8 },
@@ -125,6 +126,7 @@ fn happening(step: Step) -> Happening {
         }
         Step::ChecksLost => Happening::ChecksLost,
         Step::Measured { worker, bytes } => Happening::Measured(of(worker), u64::from(bytes)),
+        Step::Change => Happening::Change,
         Step::Reload => Happening::Signal(Signal::HUP),
         Step::Scale { up } => Happening::Signal(if up { Signal::TTIN } else { Signal::TTOU }),
         // Like a stop, it is what all ends with.

@@ -51,6 +51,8 @@ enum What {
     Drained,
     Signalled { number: u8 },
     Commanded { order: Order, spec: Option<Shape> },
+    Changed,
+    Prepared { is_usable: bool },
     OutputClosed,
     Deadline,
 }
@@ -111,6 +113,8 @@ fn event(worker: WorkerId, what: What) -> Event {
             let ticket = Ticket(u64::from(worker.0));
             Event::Commanded { ticket, command: order.command(spec.map(Shape::spec)) }
         }
+        What::Changed => Event::Changed { path: String::new(), files: 1 },
+        What::Prepared { is_usable } => Event::Prepared { is_usable },
         What::OutputClosed => Event::OutputClosed,
         What::Deadline => Event::Deadline,
     }

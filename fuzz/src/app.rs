@@ -9,7 +9,7 @@ use pmr_runtime::process::{ExitReason, Signal};
 use pmr_runtime::spec::{
     AfterExit, AppSpec, Asking, BalancePolicy, CheckPace, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy,
     InstanceId, LogPolicy, OnHup, Probe, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
-    StopPolicy,
+    StopPolicy, WatchPolicy,
 };
 use pmr_runtime::supervisor::{Command, Scope};
 
@@ -27,6 +27,12 @@ pub struct Shape {
 }
 
 impl Shape {
+    fn watch(self) -> Option<WatchPolicy> {
+        let delay = Duration::from_millis([0, 200][usize::from(self.standby >> 6 & 1)]);
+        let policy = WatchPolicy { paths: Vec::new(), ignore: Vec::new(), delay, polling: None };
+        (self.standby & 1 << 7 != 0).then_some(policy)
+    }
+
     /// The app.
     #[must_use]
     pub fn spec(self) -> AppSpec {
@@ -67,6 +73,7 @@ impl Shape {
             health: self.health(),
             standby: u32::from(self.standby % 3),
             logs: LogPolicy::default(),
+            watch: self.watch(),
             reload_strategy: strategy(flag(6)),
             on_hup: if flag(4) { OnHup::Forward } else { OnHup::Reload },
             share: Share::Auto,

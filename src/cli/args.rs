@@ -200,6 +200,22 @@ pub struct Options {
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     stall_after: Option<OsString>,
 
+    /// Reload when files change [env: PMR_WATCH] [default: false]
+    #[arg(long, value_name = "PATHS", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    watch: Option<OsString>,
+
+    /// What is not watched [env: PMR_IGNORE_WATCH] [default: none]
+    #[arg(long, hide = true, value_name = "PATTERNS")]
+    ignore_watch: Option<OsString>,
+
+    /// Quiet before a reload [env: PMR_WATCH_DELAY] [default: 200ms]
+    #[arg(long, hide = true, value_name = "T", allow_hyphen_values = true)]
+    watch_delay: Option<OsString>,
+
+    /// Look for changes so often [env: PMR_WATCH_POLL] [default: off]
+    #[arg(long, hide = true, value_name = "T", allow_hyphen_values = true)]
+    watch_poll: Option<OsString>,
+
     /// What SIGHUP does [env: PMR_ON_HUP] [default: reload]
     #[arg(long, value_name = "reload|forward")]
     on_hup: Option<OsString>,
@@ -515,6 +531,10 @@ impl From<Options> for Flags {
             share: options.share,
             balance: options.balance,
             stall_after: options.stall_after,
+            watch: options.watch,
+            ignore_watch: options.ignore_watch,
+            watch_delay: options.watch_delay,
+            watch_poll: options.watch_poll,
             on_hup: options.on_hup,
             standby: options.standby,
             reload_strategy: options.reload_strategy,

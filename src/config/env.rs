@@ -66,6 +66,10 @@ pub struct Environment {
     pub pmr_share: Option<String>,
     pub pmr_balance: Option<String>,
     pub pmr_stall_after: Option<String>,
+    pub pmr_watch: Option<String>,
+    pub pmr_ignore_watch: Option<String>,
+    pub pmr_watch_delay: Option<String>,
+    pub pmr_watch_poll: Option<String>,
     pub pmr_on_hup: Option<String>,
     pub pmr_standby: Option<String>,
     pub pmr_reload_strategy: Option<String>,
@@ -76,7 +80,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 54] = [
+const KNOWN: [&str; 58] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -125,6 +129,10 @@ const KNOWN: [&str; 54] = [
     "PMR_SHARE",
     "PMR_BALANCE",
     "PMR_STALL_AFTER",
+    "PMR_WATCH",
+    "PMR_IGNORE_WATCH",
+    "PMR_WATCH_DELAY",
+    "PMR_WATCH_POLL",
     "PMR_ON_HUP",
     "PMR_STANDBY",
     "PMR_RELOAD_STRATEGY",

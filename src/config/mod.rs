@@ -21,3 +21,4 @@ pub mod settings;
 pub mod sizing;
 pub mod sources;
 pub mod values;
+pub mod watch;

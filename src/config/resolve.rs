@@ -10,6 +10,7 @@ mod identity;
 mod launch;
 mod logs;
 mod reader;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -60,6 +60,10 @@ pub const TIME: Setting = setting("time", "--time", "PMR_TIME");
 pub const SHARE: Setting = setting("share", "--share", "PMR_SHARE");
 pub const BALANCE: Setting = setting("balance", "--balance", "PMR_BALANCE");
 pub const STALL_AFTER: Setting = setting("stall-after", "--stall-after", "PMR_STALL_AFTER");
+pub const WATCH: Setting = setting("watch", "--watch", "PMR_WATCH");
+pub const IGNORE_WATCH: Setting = setting("ignore-watch", "--ignore-watch", "PMR_IGNORE_WATCH");
+pub const WATCH_DELAY: Setting = setting("watch-delay", "--watch-delay", "PMR_WATCH_DELAY");
+pub const WATCH_POLL: Setting = setting("watch-poll", "--watch-poll", "PMR_WATCH_POLL");
 pub const ON_HUP: Setting = setting("on-hup", "--on-hup", "PMR_ON_HUP");
 pub const STANDBY: Setting = setting("standby", "--standby", "PMR_STANDBY");
 pub const RELOAD_STRATEGY: Setting = setting("reload-strategy", "--reload-strategy", "PMR_RELOAD_STRATEGY");
@@ -83,8 +87,11 @@ pub const HEALTH_SETTINGS: [Setting; 8] = [
 pub const LOG_SETTINGS: [Setting; 9] =
     [OUTPUT, ERROR, LOG, PID, MERGE_LOGS, DISABLE_LOGS, LOG_TYPE, LOG_DATE_FORMAT, TIME];
 
+/// Those that say which files are watched.
+pub const WATCH_SETTINGS: [Setting; 4] = [WATCH, IGNORE_WATCH, WATCH_DELAY, WATCH_POLL];
+
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 47] = [
+pub const ALL: [Setting; 51] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -126,6 +133,10 @@ pub const ALL: [Setting; 47] = [
     SHARE,
     BALANCE,
     STALL_AFTER,
+    WATCH,
+    IGNORE_WATCH,
+    WATCH_DELAY,
+    WATCH_POLL,
     ON_HUP,
     STANDBY,
     RELOAD_STRATEGY,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::package::Resolution;
 use super::problem::{Origin, Warning};
 use super::sizing::Sizing;
-use super::{duration, health, logs, setting, values};
+use super::{duration, health, logs, setting, values, watch};
 use crate::spec::{AfterExit, AppSpec, Asking, OnHup, Reach, ReadySign, ReloadStrategy, RestartDelay, Share};
 
 /// How the lines of the workers reach our output.
@@ -131,6 +131,9 @@ impl Settings {
             _ if name == setting::GID.name => number(app.command.identity.as_ref().map(|it| it.group)),
             _ if setting::LOG_SETTINGS.iter().any(|setting| setting.name == name) => {
                 logs::value_of(&app.logs, name)
+            }
+            _ if setting::WATCH_SETTINGS.iter().any(|setting| setting.name == name) => {
+                watch::value_of(app.watch.as_ref(), name)
             }
             _ if name == setting::LOG_FORMAT.name => self.log_format.as_str().to_owned(),
             _ if name == setting::SHARE.name => share_word(app.share).to_owned(),

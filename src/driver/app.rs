@@ -14,6 +14,7 @@ use super::order::Pending;
 use super::plan::Plan;
 use super::shared::Shared;
 use super::tell::{Telling, Whose};
+use super::watch::Watch;
 use super::workers::Workers;
 use crate::api::types::StartRequest;
 use crate::handover::cluster::SharedData;
@@ -32,6 +33,8 @@ pub(super) struct App {
     pub(super) outputs: Rc<Outputs>,
     /// Where else, if the app's options say so.
     pub(super) log_files: LogFiles,
+    /// Its files.
+    pub(super) watch: Watch,
     /// What was asked for, so that it can be planned anew.
     pub(super) definition: StartRequest,
     pub(super) created_at_ms: u64,
@@ -93,6 +96,7 @@ impl App {
             shared: Rc::clone(shared),
             outputs,
             log_files: LogFiles::default(),
+            watch: Watch::default(),
             definition,
             created_at_ms: clock::epoch_ms(),
             listeners: Listeners::new(instances).balanced(plan.app.balance),

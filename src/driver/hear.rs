@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::advice::{self, Advice};
 use super::app::App;
+use crate::changes::Change;
 use crate::handover::cluster::{Errno, FromWorker, Listening, Query, ServerId, ServersLeft, Wanted};
 use crate::handover::intercept::Fact;
 use crate::listener::{Address, Blocking, Handed, ListenError, OnlyV6};
@@ -22,6 +23,8 @@ pub(super) enum Asked {
         subject: Subject,
         result: Result<(), String>,
     },
+    /// Files of the app have changed.
+    Changed(Change),
     /// The memory of the app's workers was measured.
     Measured {
         sizes: Vec<(WorkerId, u64)>,
@@ -33,6 +36,7 @@ impl App {
         match asked {
             Asked::Question(question) => self.on_question(worker, question),
             Asked::Over => self.workers.end_interception(worker),
+            Asked::Changed(change) => self.on_changed(change.clone()),
             Asked::Measured { sizes } => self.on_measured(sizes.clone()),
             Asked::Checked { subject, result } => self.on_checked(*subject, result.clone()),
         }

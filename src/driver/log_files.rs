@@ -60,6 +60,16 @@ impl Plan {
         own.into_iter().chain(&logs.both).map(|path| self.file(path, id, apart)).collect()
     }
 
+    /// All that options name, as one instance alone would have them.
+    pub(super) fn named_files(&self) -> Vec<PathBuf> {
+        let LogPolicy { output, error, both, pid, .. } = &self.app.logs;
+        let places = [output, error].into_iter().filter_map(|place| match place {
+            LogPlace::File(path) => Some(path),
+            LogPlace::Usual | LogPlace::Nowhere => None,
+        });
+        places.chain(both).chain(pid).map(|path| self.file(path, "", false)).collect()
+    }
+
     fn pid_file(&self, id: &str) -> Option<PathBuf> {
         self.app.logs.pid.as_ref().map(|path| self.file(path, id, true))
     }

@@ -42,6 +42,7 @@ mod tell;
 mod terminal;
 mod update;
 mod view;
+mod watch;
 mod watch_logs;
 mod words;
 mod workers;

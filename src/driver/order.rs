@@ -303,6 +303,7 @@ impl App {
         };
         if let Some(plan) = plan {
             self.arrange_look(&plan);
+            self.arrange_watch(&plan);
             self.adopt_plan(generation, plan);
         }
         if let Some(pending) = ticket.and_then(|ticket| self.pending.get_mut(&ticket))

@@ -20,7 +20,7 @@ const SHUTDOWN: &str = "\"shutdown\"";
 impl App {
     /// Does all that is to be done, in order. A spawn is answered before anything else happens.
     pub(super) fn perform(&mut self) {
-        let (mut listening, mut schedule) = (Vec::new(), None);
+        let (mut listening, mut schedule, mut is_to_prepare) = (Vec::new(), None, false);
         while let Some(action) = self.todo.pop_front() {
             match action {
                 Action::Spawn { worker, instance, generation, parking } => {
@@ -40,6 +40,7 @@ impl App {
                 Action::Check { subject, generation, probe } => self.begin_check(subject, generation, probe),
                 Action::EndCheck { subject } => self.end_check(subject),
                 Action::Ping { worker } => self.ping(worker),
+                Action::Prepare => is_to_prepare = true,
                 Action::Schedule { pattern, mark } => schedule = Some((pattern, mark)),
                 Action::Measure { workers } => self.measure(&workers),
                 Action::Report { worker, cause } => self.report(worker, cause),
@@ -53,6 +54,10 @@ impl App {
         }
         if let Some((pattern, mark)) = schedule {
             let answer = self.schedule(&pattern, mark);
+            self.feed(answer);
+        }
+        if is_to_prepare {
+            let answer = self.prepare();
             self.feed(answer);
         }
     }

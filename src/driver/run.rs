@@ -186,6 +186,8 @@ impl Driver {
             Some(reply) => app.start_and_report(reply),
             None => app.perform(),
         }
+        let plan = app.plan();
+        app.arrange_watch(&plan);
         if needs_guard {
             let groups: Vec<_> = self.groups().collect();
             self.shared.start_guard(&groups);

@@ -77,7 +77,7 @@ impl App {
             balance: self.listeners.balance().way.as_str().to_owned(),
             exec_mode: if shares && instances.len() > 1 { ExecMode::Cluster } else { ExecMode::Fork },
             user: self.shared.surroundings.user.clone(),
-            watching: false,
+            watching: plan.app.watch.is_some(),
             created_at_ms: self.created_at_ms,
             generation: snapshot.generation.0,
             reloading: snapshot.reloading.map(|generation| generation.0),

@@ -145,7 +145,9 @@ pub(super) fn words(notice: &Notice) -> Option<Said> {
         Notice::Exited { instance, pid, reason, killer, lived, next, .. } => {
             exited((*reason, *killer), *lived, *next).of(*instance).pid(*pid)
         }
-        Notice::SpawnFailed { .. } | Notice::Failed { .. } => of_instance(notice)?,
+        Notice::SpawnFailed { .. } | Notice::Failed { .. } | Notice::AwaitsChanges { .. } => {
+            of_instance(notice)?
+        }
         Notice::Unhealthy { .. }
         | Notice::Healthy { .. }
         | Notice::Stalled { .. }
@@ -153,6 +155,7 @@ pub(super) fn words(notice: &Notice) -> Option<Said> {
         | Notice::ReplacementDeferred { .. }
         | Notice::ReplacementFailed { .. } => of_health(notice)?,
         Notice::TimeHasCome { .. }
+        | Notice::FilesChanged { .. }
         | Notice::ReloadBegun { .. }
         | Notice::ReloadRefused
         | Notice::ReloadDone { .. }
@@ -301,6 +304,10 @@ fn of_instance(notice: &Notice) -> Option<Said> {
             Some(Said::new(Level::ERROR, "spawn_failed", text).of(*instance))
         }
         // A single failure, such as a program that is not there, has said it all.
+        Notice::AwaitsChanges { instance } => {
+            let text = "it is tried again when its files change";
+            Some(Said::new(Level::INFO, "awaits_changes", text).of(*instance))
+        }
         Notice::Failed { starts: 1, .. } => None,
         Notice::Failed { instance, starts } => {
             let text = format!("instance failed: {starts} unstable starts in a row, giving it up");
@@ -367,8 +374,20 @@ fn of_health(notice: &Notice) -> Option<Said> {
     Some(said)
 }
 
+/// One file may be told of several times in a row, so only whether there were more is sure.
+fn changed(path: &str, files: u32) -> String {
+    match (path, files) {
+        ("", _) => "files have changed".to_owned(),
+        (path, 1) => format!("`{path}` has changed"),
+        (path, _) => format!("`{path}` has changed, and more"),
+    }
+}
+
 fn of_reload(notice: &Notice) -> Option<Said> {
     let mut said = match notice {
+        Notice::FilesChanged { path, files } => {
+            Said::new(Level::INFO, "files_changed", changed(path, *files))
+        }
         Notice::TimeHasCome { pattern } => {
             let text = format!("it is time to begin anew: `--cron-restart` is `{pattern}`");
             Said::new(Level::INFO, "time_has_come", text)

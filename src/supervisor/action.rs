@@ -47,6 +47,8 @@ pub enum Action {
     /// Say whether a time of the cron pattern has come since the mark, and when to ask again, by [`super::Event::Scheduled`], once
     /// all else is done.
     Schedule { pattern: String, mark: Option<u64> },
+    /// Files have changed: read everything anew for a reload, and answer with [`super::Event::Prepared`], once all else is done.
+    Prepare,
     /// Measure the memory of these workers and all that descends from them, and answer with [`super::Event::Measured`].
     Measure { workers: Vec<WorkerId> },
     /// Save what can be found out about a worker that has stalled, before it is asked to end.
@@ -186,6 +188,11 @@ pub enum Notice {
     TimeHasCome {
         pattern: String,
     },
+    /// So many files have changed, this one first, where it is known; the app is reloaded.
+    FilesChanged {
+        path: String,
+        files: u32,
+    },
     /// A worker has more memory than it may, and is replaced.
     TooLarge {
         worker: WorkerId,
@@ -210,6 +217,10 @@ pub enum Notice {
     Failed {
         instance: InstanceId,
         starts: u32,
+    },
+    /// Files are watched: the instance that was given up is tried again when they change.
+    AwaitsChanges {
+        instance: InstanceId,
     },
     Stopping {
         reason: StopReason,
@@ -291,12 +302,14 @@ impl Notice {
             | Self::ReplacementDeferred { instance, .. }
             | Self::ReplacementFailed { instance, .. }
             | Self::Failed { instance, .. }
+            | Self::AwaitsChanges { instance }
             | Self::ReloadCalledOff { instance, .. }
             | Self::CheckFailed { instance, .. } => Some(*instance),
             Self::Unhealthy { whose, .. } | Self::Healthy { whose } => whose.map(|(instance, _)| instance),
             Self::Stopping { .. }
             | Self::StoppingNow { .. }
             | Self::TimeHasCome { .. }
+            | Self::FilesChanged { .. }
             | Self::ReloadBegun { .. }
             | Self::ReloadRefused
             | Self::NothingToPark

@@ -51,6 +51,10 @@ pub enum Event {
     ChecksLost,
     /// The answer to [`super::Action::Schedule`].
     Scheduled(Scheduled),
+    /// So many of the app's files have changed, this one first; its name may be unknown.
+    Changed { path: String, files: u32 },
+    /// The answer to [`super::Action::Prepare`]: whether the app can run as it is now.
+    Prepared { is_usable: bool },
     /// The answer to [`super::Action::Measure`]: how many bytes of memory the workers have, those that could be measured.
     Measured { sizes: Vec<(WorkerId, u64)> },
     /// The worker's first process ended and was reaped. `survivors` says whether its process group has others left;

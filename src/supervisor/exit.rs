@@ -50,6 +50,7 @@ impl Supervisor {
             // Whoever sits at the terminal wanted it to end.
             None if exit.killer == Killer::Keyboard => {
                 self.forget_the_time();
+                self.forget_changes();
                 self.instances[index].enter(now, State::Stopped);
                 Next::Nothing
             }
@@ -118,6 +119,9 @@ impl Supervisor {
         if next == Next::GiveUp {
             let (instance, starts) = (instance.id, instance.history.unstable().max(1));
             self.notice(Notice::Failed { instance, starts });
+            if self.awaits_changes() {
+                self.notice(Notice::AwaitsChanges { instance });
+            }
         }
     }
 

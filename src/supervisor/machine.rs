@@ -4,6 +4,7 @@
 //! What single events do is in the other files of this module, as further `impl Supervisor` blocks.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,7 @@ use super::operate::Awaited;
 use super::reload::Reload;
 use super::standby::Standbys;
 use super::stop::Stop;
+use super::watch::{Changes, Interest};
 use crate::spec::{
     AfterExit, AppSpec, Generation, HealthPolicy, InstanceId, OnHup, ReadinessPolicy, ReloadStrategy,
     RestartPolicy, StopPolicy, WorkerId,
@@ -59,6 +61,11 @@ pub struct Supervisor {
     /// Where there is a pattern.
     #[serde(default)]
     pub(super) timetable: Option<Timetable>,
+    /// Those of files that no reload has taken up yet.
+    #[serde(default)]
+    pub(super) changes: Option<Changes>,
+    #[serde(default)]
+    pub(super) interest: Interest,
     /// The instances last told of by [`Action::Serve`]; at first all of them.
     serving: Vec<InstanceId>,
     pub(super) out: Vec<Action>,
@@ -80,6 +87,9 @@ pub(super) struct Policy {
     pub(super) standby: usize,
     #[serde(default)]
     pub(super) strategy: ReloadStrategy,
+    /// How long nothing must have changed, where files are watched.
+    #[serde(default)]
+    pub(super) watch: Option<Duration>,
 }
 
 /// How much of a supervisor is wanted.
@@ -139,6 +149,8 @@ impl Supervisor {
             app_checks: None,
             looks: None,
             timetable: None,
+            changes: None,
+            interest: Interest::default(),
             serving: ids,
             out: Vec::new(),
         };
@@ -165,6 +177,8 @@ impl Supervisor {
             Event::Checked { subject, result } => self.handle_checked(now, subject, result),
             Event::ChecksLost => self.handle_checks_lost(now),
             Event::Scheduled(scheduled) => self.handle_scheduled(now, scheduled),
+            Event::Changed { path, files } => self.handle_changed(now, path, files),
+            Event::Prepared { is_usable } => self.handle_prepared(now, is_usable),
             Event::Measured { sizes } => self.handle_measured(now, &sizes),
             Event::Exited { worker, reason, killer, survivors } => {
                 self.handle_exited(now, worker, Exit { reason, killer, survivors });
@@ -264,17 +278,17 @@ impl Supervisor {
 
     /// How it all ended, if it has.
     fn outcome(&self) -> Option<(Verdict, u8)> {
-        let awaits_its_time = self.awaits_its_time();
+        let (awaits_its_time, awaits_changes) = (self.awaits_its_time(), self.awaits_changes());
         let comes_back = |state: &State| match state {
             State::Held => true,
-            State::Stopped => awaits_its_time,
+            State::Stopped => awaits_its_time || awaits_changes,
+            State::Failed => awaits_changes,
             State::Waiting
             | State::Spawning(_)
             | State::Starting(_)
             | State::Ready(_)
             | State::Backoff { .. }
-            | State::Restarting
-            | State::Failed => false,
+            | State::Restarting => false,
         };
         let goes_on = |instance: &Instance| instance.is_active() || comes_back(instance.state());
         if !self.departures.is_empty() || self.reload.is_some() || self.instances.iter().any(goes_on) {
@@ -365,6 +379,7 @@ impl Policy {
                 AfterExit::Stay => 0, // Nobody is ever replaced.
             },
             strategy: spec.reload_strategy,
+            watch: spec.watch.as_ref().filter(|_| !spec.is_init()).map(|watch| watch.delay),
         }
     }
 }

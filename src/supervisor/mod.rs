@@ -15,7 +15,7 @@
 //! | `attend` | what is heard of them, and what is asked |
 //! | `memory` | looks at the memory of workers for which there is a limit |
 //! | `replace` | the replacement of workers that stall, or are too large |
-//! | `cron` | reloads by the clock |
+//! | `cron`, `watch` | reloads by the clock, and when files change |
 //! | `departure`, `drain` | workers on their way out: left to finish, asked, killed |
 //! | `signal`, `operate` | what signals and orders ask for |
 //! | `stop`, `reload`, `fleet`, `scale` | how that is done |
@@ -55,6 +55,7 @@ mod stop;
 mod tests;
 mod timer;
 mod vitals;
+mod watch;
 mod watchdog;
 mod worker;
 

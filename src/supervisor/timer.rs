@@ -22,6 +22,7 @@ impl Supervisor {
             .chain(checks)
             .chain(self.look_at())
             .chain(self.time_at())
+            .chain(self.changes_at())
             .chain(self.departures.next_deadline())
             .min()
     }
@@ -49,6 +50,7 @@ impl Supervisor {
         self.review_health(now);
         self.review_memory(now);
         self.review_timetable(now);
+        self.review_changes(now);
         self.end_drains(now);
         let killed = self.departures.pass_deadlines(now, &mut self.out);
         if let Phase::Stopping(stop) = &mut self.phase

@@ -179,60 +179,19 @@ fn every_option_arrives_in_its_own_field() {
         --share 12 --balance 13 --stall-after 14 --on-hup 15 --log-level 16 --watchdog 17 --health 18 --health-interval 19 \
         --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 --standby 24 \
         --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 --uid 29 --gid 30 --no-treekill --shutdown-with-message \
-        --output 31 --error 32 --log 33 --pid 34 --merge-logs --disable-logs --log-type 35 --log-date-format 36 --time --no-auto-exit --delay 37 --no-resolve node";
+        --output 31 --error 32 --log 33 --pid 34 --merge-logs --disable-logs --log-type 35 --log-date-format 36 --time --no-auto-exit --delay 37 \
+        --watch=41 --ignore-watch 38 --watch-delay 39 --watch-poll 40 --no-resolve node";
     let flags = format!("{:#?}", invocation(values).flags);
-    insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"), @r#"
-    Flags {
-        instances: Some("1"),
-        name: Some("2"),
-        drain_timeout: Some("0"),
-        kill_timeout: Some("3"),
-        kill_signal: Some("4"),
-        no_treekill: true,
-        shutdown_with_message: true,
-        no_autorestart: true,
-        stop_exit_codes: Some("26"),
-        cron_restart: Some("28"),
-        max_restarts: Some("5"),
-        min_uptime: Some("6"),
-        restart_delay: Some("7"),
-        exp_backoff_restart_delay: Some("8"),
-        wait_ready: true,
-        listen_timeout: Some("9"),
-        watchdog: Some("17"),
-        health: Some("18"),
-        health_interval: Some("19"),
-        health_timeout: Some("20"),
-        health_retries: Some("21"),
-        health_start_period: Some("22"),
-        kill_stalled: Some("23"),
-        max_memory_restart: Some("27"),
-        cwd: Some("10"),
-        no_resolve: true,
-        uid: Some("29"),
-        gid: Some("30"),
-        log_format: Some("11"),
-        output: Some("31"),
-        error: Some("32"),
-        log: Some("33"),
-        pid: Some("34"),
-        merge_logs: true,
-        disable_logs: true,
-        log_type: Some("35"),
-        log_date_format: Some("36"),
-        time: true,
-        share: Some("12"),
-        balance: Some("13"),
-        stall_after: Some("14"),
-        on_hup: Some("15"),
-        standby: Some("24"),
-        reload_strategy: Some("25"),
-        log_level: Some("16"),
-        no_auto_exit: true,
-        delay: Some("37"),
-        remarks: [],
-    }
-    "#);
+    insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"));
+}
+
+#[test]
+fn what_is_watched_stands_behind_an_equals_sign() {
+    let watch = |line: &str| invocation(line).flags.watch;
+    assert_eq!(watch("--watch node"), Some("true".into()));
+    assert_eq!(watch("--watch=src,lib node"), Some("src,lib".into()));
+    assert_eq!(watch("server.js --watch -i 2"), Some("true".into()));
+    assert_eq!(watch("node --watch"), None);
 }
 
 #[test]
@@ -366,6 +325,7 @@ fn the_help_text_fits_a_screen() {
           --balance <shared|even|sticky>   Who gets a new connection [env: PMR_BALANCE] [default: shared]
           --stall-after <T>                Avoid who accepts nothing for so long [env: PMR_STALL_AFTER] [default:
                                            100ms]
+          --watch[=<PATHS>]                Reload when files change [env: PMR_WATCH] [default: false]
           --on-hup <reload|forward>        What SIGHUP does [env: PMR_ON_HUP] [default: reload]
           --standby <N>                    Workers kept in reserve [env: PMR_STANDBY] [default: 0]
           --reload-strategy <STRATEGY>     How to reload [env: PMR_RELOAD_STRATEGY] [default: rolling]
@@ -384,7 +344,7 @@ fn the_help_text_fits_a_screen() {
       web: pmr-runtime node server.js            in a Procfile
       ENTRYPOINT ["pmr-runtime"]                 in a Dockerfile, with CMD ["node", "server.js"]
     "#);
-    assert!(help.lines().count() <= 53, "{} lines", help.lines().count());
+    assert!(help.lines().count() <= 54, "{} lines", help.lines().count());
     let narrow = CommandLine::command().term_width(100).render_help().to_string();
     assert!(narrow.lines().count() <= 70, "{} lines: {narrow}", narrow.lines().count());
 }

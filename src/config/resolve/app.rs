@@ -12,6 +12,7 @@ use super::identity;
 use super::launch::Launch;
 use super::logs;
 use super::reader::Reader;
+use super::watch;
 use crate::config::env::Environment;
 use crate::config::problem::Accepted;
 use crate::config::raw::Flags;
@@ -19,7 +20,7 @@ use crate::config::{duration, setting, values};
 use crate::spec::{
     AfterExit, AppSpec, Asking, BalancePolicy, CommandSpec, Company, HealthPolicy, Identity, ListeningHeard,
     LogPolicy, OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
-    StopPolicy,
+    StopPolicy, WatchPolicy,
 };
 
 /// Long enough for almost any answer; what takes longer is mostly a stream, which has no end to wait for. When all stops it
@@ -50,6 +51,7 @@ pub(super) struct AppOptions {
     listen_timeout: Duration,
     health: HealthPolicy,
     logs: LogPolicy,
+    watch: Option<WatchPolicy>,
     on_hup: OnHup,
     reload_strategy: ReloadStrategy,
     share: Share,
@@ -102,6 +104,7 @@ impl AppOptions {
             listen_timeout: timeout.unwrap_or(LISTEN_TIMEOUT),
             health,
             logs: logs::read(reader, flags, env),
+            watch: watch::read(reader, flags, env),
             on_hup: on_hup.unwrap_or(OnHup::Reload),
             reload_strategy: strategy.unwrap_or_default(),
             share: share.unwrap_or(Share::Auto),
@@ -139,6 +142,7 @@ impl AppOptions {
             readiness: ReadinessPolicy { sign: self.ready, timeout: self.listen_timeout, port: place.port },
             health: self.health,
             logs: self.logs,
+            watch: self.watch,
             on_hup: self.on_hup,
             standby: place.standby,
             reload_strategy: self.reload_strategy,

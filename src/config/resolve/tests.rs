@@ -7,7 +7,7 @@ use super::*;
 use crate::config::problem::{Origin, Warning};
 use crate::spec::{
     AfterExit, AppSpec, Asking, Balance, BalancePolicy, Identity, LineForm, ListeningHeard, LogPlace,
-    LogPolicy, LogReach, Merging, OnHup, Reach, ReadySign, ReloadStrategy, RestartDelay, Share,
+    LogPolicy, LogReach, Merging, OnHup, Reach, ReadySign, ReloadStrategy, RestartDelay, Share, WatchPolicy,
 };
 
 fn nothing_but(command: &[&str]) -> Invocation {
@@ -150,14 +150,6 @@ fn every_option_reaches_the_app() {
             ("PMR_WAIT_READY", "on"),
             ("PMR_LISTEN_TIMEOUT", "5s"),
             ("PMR_CWD", "/srv"),
-            ("PMR_OUTPUT", "out.log"),
-            ("PMR_ERROR", "NULL"),
-            ("PMR_LOG", "/var/log/all.log"),
-            ("PMR_PID", "web.pid"),
-            ("PMR_MERGE_LOGS", "yes"),
-            ("PMR_DISABLE_LOGS", "1"),
-            ("PMR_LOG_TYPE", "json"),
-            ("PMR_TIME", "true"),
             ("PMR_SHARE", "none"),
             ("PMR_BALANCE", "sticky"),
             ("PMR_STALL_AFTER", "250"),
@@ -170,19 +162,6 @@ fn every_option_reaches_the_app() {
     );
     assert_eq!(app.stop.signal, Some(crate::process::Signal::INT));
     assert_eq!((app.stop.reach, app.stop.asking), (Reach::First, Asking::Message));
-    assert_eq!(
-        app.logs,
-        LogPolicy {
-            output: LogPlace::File("out.log".into()),
-            error: LogPlace::Nowhere,
-            both: Some("/var/log/all.log".into()),
-            pid: Some("web.pid".into()),
-            merging: Merging::Together,
-            reach: LogReach::Askers,
-            form: LineForm::Json,
-            date: Some("YYYY-MM-DDTHH:mm:ss".to_owned()),
-        }
-    );
     assert_eq!(app.restart.after_exit, AfterExit::Stay);
     assert_eq!((&app.restart.stop_codes[..], app.restart.cron.as_deref()), (&[0, 42][..], Some("0 3 * * *")));
     assert_eq!(app.restart.max_unstable, 3);
@@ -196,6 +175,44 @@ fn every_option_reaches_the_app() {
     assert_eq!(app.balance, BalancePolicy { way: Balance::Sticky, stall_after: Duration::from_millis(250) });
     assert_eq!((app.standby, app.reload_strategy), (1, ReloadStrategy::Fleet));
     assert_eq!(app.instances.get(), 1, "1 GiB holds two workers of 512 MB, and one is on standby");
+}
+
+#[test]
+fn the_options_of_logs_and_of_watching_reach_the_app() {
+    let app = app(
+        &[
+            ("PMR_WATCH", "src,views"),
+            ("PMR_IGNORE_WATCH", "*.{log,tmp},dist"),
+            ("PMR_WATCH_DELAY", "1s"),
+            ("PMR_WATCH_POLL", "2s"),
+            ("PMR_OUTPUT", "out.log"),
+            ("PMR_ERROR", "NULL"),
+            ("PMR_LOG", "/var/log/all.log"),
+            ("PMR_PID", "web.pid"),
+            ("PMR_MERGE_LOGS", "yes"),
+            ("PMR_DISABLE_LOGS", "1"),
+            ("PMR_LOG_TYPE", "json"),
+            ("PMR_TIME", "true"),
+        ],
+        Flags::default(),
+    );
+    assert_eq!(
+        app.logs,
+        LogPolicy {
+            output: LogPlace::File("out.log".into()),
+            error: LogPlace::Nowhere,
+            both: Some("/var/log/all.log".into()),
+            pid: Some("web.pid".into()),
+            merging: Merging::Together,
+            reach: LogReach::Askers,
+            form: LineForm::Json,
+            date: Some("YYYY-MM-DDTHH:mm:ss".to_owned()),
+        }
+    );
+    let second = Duration::from_secs(1);
+    let (paths, ignore) =
+        (vec!["src".into(), "views".into()], vec!["*.{log,tmp}".to_owned(), "dist".to_owned()]);
+    assert_eq!(app.watch, Some(WatchPolicy { paths, ignore, delay: second, polling: Some(second * 2) }));
 }
 
 #[test]

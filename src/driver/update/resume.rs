@@ -28,6 +28,7 @@ use crate::driver::rescue::Given;
 use crate::driver::run::{Driver, Past};
 use crate::driver::shared::{Shared, own_log, rotated};
 use crate::driver::tell::Whose;
+use crate::driver::watch::Watch;
 use crate::driver::words::updated;
 use crate::driver::workers::{Worker, Workers};
 use crate::handover::cluster::ClusterLink;
@@ -244,6 +245,7 @@ impl App {
             shared: Rc::clone(shared),
             outputs: open.of_apps.remove(&id).unwrap_or_else(|| Rc::clone(&open.own)),
             log_files: open.files.remove(&id).unwrap_or_default(),
+            watch: Watch::default(),
             definition: state.definition,
             created_at_ms: state.created_at_ms,
             plans: plans.collect(),
@@ -267,7 +269,9 @@ impl App {
             unnoted_status: None,
             removed: false,
         };
-        app.arrange_look(&app.plan());
+        let plan = app.plan();
+        app.arrange_look(&plan);
+        app.arrange_watch(&plan);
         for (worker, remains) in state.remains {
             app.workers.leave_remains(worker, remains);
         }

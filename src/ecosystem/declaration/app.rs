@@ -57,6 +57,7 @@ pub struct AppDeclaration {
     pub ignore_watch: Option<Vec<String>>,
     pub watch_delay: Option<Duration>,
     pub watch_options: Option<Value>,
+    pub watch_poll: Option<Duration>,
 
     pub drain_timeout: Option<Duration>,
     pub kill_timeout: Option<Duration>,

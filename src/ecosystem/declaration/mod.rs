@@ -34,6 +34,7 @@ pub mod stack;
 pub mod text;
 pub mod translate;
 pub mod value;
+mod watch_options;
 mod yaml;
 
 #[cfg(test)]

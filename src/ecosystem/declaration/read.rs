@@ -12,6 +12,7 @@ use super::key::{Fate, Key, Slot};
 use super::keys::{self, KEYS, NAMED_ENV, TOP, TopKey, TopSlot};
 use super::problem::{FileProblem, Place, Remark, nearest};
 use super::value;
+use super::watch_options;
 use crate::config::problem::Accepted;
 use crate::config::setting::Setting;
 use crate::config::values;
@@ -167,6 +168,10 @@ impl Reading {
                 let nearest = nearest(name, KEYS.iter().flat_map(Key::names));
                 self.problems.push(FileProblem::Unknown { place: at, nearest });
             }
+        }
+        for (option, why) in watch_options::without_effect(&app) {
+            let place = place.key(&format!("watch_options.{option}"));
+            self.document.remarks.push(Remark::NoEffect { place, why: why.to_owned() });
         }
         if !seen.contains_key("script") {
             self.problems.push(FileProblem::Missing { place: place.key("script") });

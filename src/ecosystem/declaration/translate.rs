@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::app::{AppDeclaration, ExecMode, Identity, LogFile};
+use super::app::{AppDeclaration, ExecMode, Identity, LogFile, Selection};
 use super::dotenv;
 use super::environment::{self, Changes, Environment};
 use super::key::{Fate, Key, Slot};
@@ -19,6 +19,7 @@ use super::read::Document;
 use super::roster::{Chosen, Roster};
 use super::select::Choice;
 use super::value::split;
+use super::watch_options;
 use crate::config::logs::NO_LOG_FILE;
 use crate::config::setting::{self, Setting};
 use crate::config::{duration, interpreter, values};
@@ -246,6 +247,7 @@ impl Translation<'_> {
         if app.exp_backoff_restart_delay.is_some() {
             app.restart_delay = None;
         }
+        watch_options::apply(&mut app);
         // Node's cluster protocol would make workers of what shall be independent processes.
         if app.exec_mode == Some(ExecMode::Fork) && app.instances.is_some() && app.share.is_none() {
             app.share = Some("intercept".to_owned());
@@ -348,6 +350,12 @@ fn option(key: &Key, setting: Setting, app: &mut AppDeclaration) -> Option<Strin
             LogFile::Off => NO_LOG_FILE.to_owned(),
             LogFile::Usual => return None,
         },
+        Slot::Selection(place) => match place(app).as_ref()? {
+            Selection::Nothing => return None,
+            Selection::All => "true".to_owned(),
+            Selection::These(paths) => paths.join(","),
+        },
+        Slot::List(place) => Some(place(app).as_ref()?.join(",")).filter(|list| !list.is_empty())?,
         Slot::Bytes(place) => values::render_bytes((*place(app))?),
         Slot::ExitCodes(place) => {
             Some(values::render_exit_codes(place(app).as_deref()?)).filter(|codes| !codes.is_empty())?

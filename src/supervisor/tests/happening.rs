@@ -23,6 +23,8 @@ pub(super) enum Happening {
     /// A check that is under way ends.
     Checked(usize, Health),
     ChecksLost,
+    /// A file changes.
+    Change,
     /// A look shows so many bytes of memory.
     Measured(usize, u64),
     Signal(Signal),
@@ -78,6 +80,7 @@ impl World {
                 }
             }
             Happening::ChecksLost => self.lose_checks(),
+            Happening::Change => self.change("a.js"),
             Happening::Measured(n, bytes) => self.befall(n, |world, worker| world.measured(worker, bytes)),
             Happening::Signal(signal) => self.signal(signal),
             Happening::Order(command) if self.exits.is_empty() => self.order(command),

@@ -16,5 +16,6 @@ mod scale;
 mod standby;
 mod start;
 mod stop;
+mod watch;
 mod words;
 mod world;

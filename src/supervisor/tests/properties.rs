@@ -10,7 +10,7 @@ use super::world::{World, secs, spec};
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{
     AfterExit, AppSpec, CheckPace, EventLoop, HealthCheck, HealthPolicy, InstanceId, ListeningHeard, OnHup,
-    Peer, Probe, Reach, ReadySign, ReloadStrategy, RestartDelay, WorkerId,
+    Peer, Probe, Reach, ReadySign, ReloadStrategy, RestartDelay, WatchPolicy, WorkerId,
 };
 use crate::supervisor::{
     Action, Beat, Command, Event, Health, Killer, Listen, Scope, SpawnFailure, StateName, Subject,
@@ -78,6 +78,7 @@ fn happenings(signal_numbers: &'static [i32]) -> impl Strategy<Value = Happening
         3 => (any::<usize>(), prop::sample::select(vec![Health::Healthy, Health::Unhealthy]))
             .prop_map(|(n, health)| Happening::Checked(n, health)),
         1 => Just(Happening::ChecksLost),
+        2 => Just(Happening::Change),
         2 => (any::<usize>(), 0..200_u64).prop_map(|(n, bytes)| Happening::Measured(n, bytes)),
         6 => signals(signal_numbers).prop_map(Happening::Signal),
         3 => orders().prop_map(Happening::Order),
@@ -120,6 +121,13 @@ fn watched() -> impl Strategy<Value = HealthPolicy> {
     prop::sample::select(vec![nothing, pulse, watchdog, limited])
 }
 
+/// Which files are watched, if any.
+fn files() -> impl Strategy<Value = Option<WatchPolicy>> {
+    let delays = prop::sample::select(vec![Duration::ZERO, Duration::from_millis(200), secs(60)]);
+    let policy = delays.prop_map(|delay| WatchPolicy { paths: vec![], ignore: vec![], delay, polling: None });
+    prop::option::weighted(0.3, policy)
+}
+
 const WITHOUT_STOPS: &[i32] = &[1, 1, 1, 10, 17, 18, 20, 21, 21, 22, 22, 28];
 const ALL: &[i32] = &[1, 1, 1, 2, 3, 10, 15, 17, 21, 22, 22];
 
@@ -145,7 +153,7 @@ prop_compose! {
         said in prop::bool::weighted(0.3),
         ready_timeout in prop::sample::select(vec![0, 3, 30]),
         port in prop::sample::select(vec![None, Some(5000)]),
-        forward in prop::bool::weighted(0.1),
+        (forward, watch) in (prop::bool::weighted(0.1), files()),
         (standby, strategy) in (prop::sample::select(vec![0, 0, 1, 2]), strategies()),
     ) -> AppSpec {
         let mut spec = spec(instances);
@@ -166,7 +174,7 @@ prop_compose! {
         spec.health = health;
         spec.readiness.timeout = secs(ready_timeout);
         spec.readiness.port = port;
-        (spec.standby, spec.reload_strategy) = (standby, strategy);
+        (spec.standby, spec.reload_strategy, spec.watch) = (standby, strategy, watch);
         spec.on_hup = if forward { OnHup::Forward } else { OnHup::Reload };
         spec
     }
@@ -231,6 +239,7 @@ proptest! {
         prop_assert!(snapshot.instances.iter().all(|view| settled(view.state)), "{:?}", snapshot);
         prop_assert_eq!(snapshot.reloading, None);
         prop_assert!(world.all_answered(), "{:?}", world.supervisor);
+        prop_assert!(world.supervisor.changes.is_none(), "a change that nobody takes up");
     }
 }
 
@@ -285,6 +294,8 @@ fn events() -> impl Strategy<Value = Event> {
             result: if is_well { Ok(()) } else { Err(String::new()) },
         }),
         1 => Just(Event::ChecksLost),
+        2 => Just(Event::Changed { path: String::new(), files: 1 }),
+        2 => any::<bool>().prop_map(|is_usable| Event::Prepared { is_usable }),
         1 => (worker(), 0..200_u64).prop_map(|(worker, bytes)| Event::Measured { sizes: vec![(worker, bytes)] }),
         2 => worker().prop_map(|worker| Event::Parked { worker }),
         3 => (worker(), reasons(), survivors()).prop_map(|(worker, reason, survivors)| Event::Exited {

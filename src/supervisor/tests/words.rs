@@ -41,6 +41,7 @@ pub(super) fn words(action: &Action) -> String {
             let ids: Vec<_> = workers.iter().map(|id| format!("w{id}")).collect();
             format!("measure {}", ids.join(" "))
         }
+        Action::Prepare => "prepare".to_owned(),
         Action::Ping { worker } => format!("ping w{worker}"),
         Action::Report { worker, cause } => format!("report w{worker} {cause:?}"),
         Action::Exit { status } => format!("exit {status}"),
@@ -75,6 +76,7 @@ fn notice_words(notice: &Notice) -> String {
         }
         Notice::Healthy { whose } => format!("healthy {}", whose_words(*whose)),
         Notice::Stalled { worker, cause, span, .. } => format!("stalled w{worker} {cause:?} {span:?}"),
+        Notice::FilesChanged { path, files } => changed_words(path, *files),
         Notice::TimeHasCome { pattern } => format!("time has come {pattern}"),
         Notice::TooLarge { worker, bytes, limit, .. } => format!("too large w{worker} {bytes} > {limit}"),
         Notice::ReplacementDeferred { instance, row, delay } => {
@@ -83,14 +85,9 @@ fn notice_words(notice: &Notice) -> String {
         Notice::ReplacementFailed { instance, why, delay } => {
             format!("replacement failed #{instance} {} {delay:?}", why_words(why))
         }
+        Notice::AwaitsChanges { instance } => format!("awaits changes #{instance}"),
         Notice::Failed { instance, starts } => format!("failed #{instance} {starts}"),
-        Notice::Stopping { reason: StopReason::Signal(signal), workers } => {
-            format!("stopping {signal} {workers}")
-        }
-        Notice::Stopping { reason: StopReason::OutputClosed, workers } => {
-            format!("stopping output {workers}")
-        }
-        Notice::Stopping { reason: StopReason::Removed, workers } => format!("removing {workers}"),
+        Notice::Stopping { reason, workers } => stop_words(*reason, *workers),
         Notice::StoppingNow { signal } => format!("stopping now {signal}"),
         Notice::ReloadBegun { generation, instances } => format!("reload g{generation} of {instances}"),
         Notice::ReloadRefused => "reload refused".to_owned(),
@@ -106,6 +103,19 @@ fn notice_words(notice: &Notice) -> String {
         Notice::Scaled { from, to } => format!("scaled {from} {to}"),
         Notice::ScaleRefused { at } => format!("scale refused {at}"),
         Notice::Ended { verdict, status } => format!("ended {verdict:?} {status}"),
+    }
+}
+
+fn changed_words(path: &str, files: u32) -> String {
+    let more = if files > 1 { format!(" and {} more", files - 1) } else { String::new() };
+    format!("changed {path}{more}")
+}
+
+fn stop_words(reason: StopReason, workers: usize) -> String {
+    match reason {
+        StopReason::Signal(signal) => format!("stopping {signal} {workers}"),
+        StopReason::OutputClosed => format!("stopping output {workers}"),
+        StopReason::Removed => format!("removing {workers}"),
     }
 }
 

@@ -55,6 +55,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
         readiness: ReadinessPolicy { sign: ReadySign::Listening, timeout: secs(30), port: Some(5000) },
         health: HealthPolicy::default(),
         logs: LogPolicy::default(),
+        watch: None,
         on_hup: OnHup::Reload,
         balance: crate::spec::BalancePolicy::default(),
         standby: 0,
@@ -136,6 +137,10 @@ pub(super) struct World {
     pub(super) is_watched: bool,
     /// The supervisor waits for the time of day.
     asked_for_time: Option<Option<u64>>,
+    /// It waits to hear whether the app can run as it is now.
+    is_asked_to_prepare: bool,
+    /// Whether it can.
+    pub(super) is_usable: bool,
 }
 
 impl Process {
@@ -176,6 +181,8 @@ impl World {
             ending: BTreeSet::new(),
             is_watched: spec.health != HealthPolicy::default() || spec.restart.cron.is_some(),
             asked_for_time: None,
+            is_asked_to_prepare: false,
+            is_usable: true,
         };
         world.perform(actions);
         world
@@ -249,6 +256,9 @@ impl World {
         if let Some(mark) = self.asked_for_time.take() {
             self.schedule(mark);
         }
+        if std::mem::take(&mut self.is_asked_to_prepare) {
+            self.tell(Event::Prepared { is_usable: self.is_usable });
+        }
     }
 
     /// What must hold once all is done that an event asks for: nobody waits while a standby could take the place.
@@ -296,6 +306,10 @@ impl World {
                 assert!(process.ready && !process.asked, "w{worker} does not serve");
             }
             Action::Schedule { mark, .. } => self.asked_for_time = Some(mark),
+            Action::Prepare => {
+                assert!(!self.stopping, "a reload while all stops");
+                self.is_asked_to_prepare = true;
+            }
             Action::Measure { workers } => {
                 assert!(!workers.is_empty());
                 for worker in workers {
@@ -547,6 +561,11 @@ impl World {
     /// A look at the memory has shown this of a worker.
     pub(super) fn measured(&mut self, worker: u32, bytes: u64) {
         self.tell(Event::Measured { sizes: vec![(WorkerId(worker), bytes)] });
+    }
+
+    /// A file changes.
+    pub(super) fn change(&mut self, path: &str) {
+        self.tell(Event::Changed { path: path.to_owned(), files: 1 });
     }
 
     pub(super) fn lose_checks(&mut self) {

@@ -1,0 +1,103 @@
+//! Names that are passed over by themselves: what nobody means who watches an app's files.
+//!
+//! Pure.
+
+use std::path::{Path, PathBuf};
+
+/// Whether files or directories of this name are passed over: hidden ones, installed packages, and what editors leave for
+/// the blink of an eye.
+#[must_use]
+pub fn is_passed_over(name: &str) -> bool {
+    const ENDINGS: [&str; 7] = ["~", ".swp", ".swo", ".swx", ".tmp", "___jb_tmp___", "___jb_old___"];
+    let is_emacs_save = name.starts_with('#') && name.ends_with('#');
+    // Vim writes and removes a file of this name, to see whether it may.
+    let is_vim_trial = name == "4913";
+    let is_named = ["node_modules", "__pycache__"].contains(&name);
+    name.starts_with('.')
+        || is_named
+        || is_emacs_save
+        || is_vim_trial
+        || ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// What the runtime writes itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Own {
+    /// Log files and files with process ids, each perhaps with the number of an instance before its extension, or, once it
+    /// was rotated, a number behind it.
+    pub files: Vec<PathBuf>,
+    /// With all that is in them.
+    pub directories: Vec<PathBuf>,
+}
+
+impl Own {
+    /// Whether the path is one of these.
+    #[must_use]
+    pub fn has(&self, path: &Path) -> bool {
+        self.directories.iter().any(|directory| path == directory)
+            || self.files.iter().any(|file| is_form_of(path, file))
+    }
+}
+
+fn is_form_of(path: &Path, file: &Path) -> bool {
+    if path.parent() != file.parent() {
+        return false;
+    }
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let (Some(name), Some(own)) = (name(path), name(file)) else { return false };
+    let (stem, extension) = match own.rfind('.').filter(|at| *at > 0) {
+        Some(at) => own.split_at(at),
+        None => (&*own, ""),
+    };
+    let Some(rest) = name.strip_prefix(stem) else { return false };
+    let rest =
+        rest.strip_prefix('-').map_or(rest, |number| number.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let Some(rest) = rest.strip_prefix(extension) else { return false };
+    rest.is_empty()
+        || rest.strip_prefix('.').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_and_passing_files_are_passed_over_and_sources_are_not() {
+        for name in
+            [".git", ".env", "node_modules", "a.js~", ".a.js.swp", "#a.js#", ".#a.js", "4913", "x.tmp"]
+        {
+            assert!(is_passed_over(name), "{name}");
+        }
+        for name in ["a.js", "modules", "4914", "swp", "#a", "tmp", "views", "a.js___jb"] {
+            assert!(!is_passed_over(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn our_own_files_are_known_by_number_and_rotation() {
+        let own = Own {
+            files: vec!["/app/logs/out.log".into(), "/app/web".into(), "/app/.log".into()],
+            directories: vec!["/app/home".into()],
+        };
+        for path in [
+            "/app/logs/out.log",
+            "/app/logs/out-3.log",
+            "/app/logs/out-12.log.4",
+            "/app/logs/out.log.1",
+            "/app/web-0",
+            "/app/home",
+        ] {
+            assert!(own.has(Path::new(path)), "{path}");
+        }
+        for path in [
+            "/app/logs/out.js",
+            "/app/logs/out-a.log",
+            "/app/out.log",
+            "/app/web.js",
+            "/app/logs/out.log.x",
+            "/app/homes",
+        ] {
+            assert!(!own.has(Path::new(path)), "{path}");
+        }
+    }
+}
