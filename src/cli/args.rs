@@ -120,6 +120,18 @@ pub struct Options {
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     max_memory_restart: Option<OsString>,
 
+    /// What runs the script [env: PMR_INTERPRETER] [default: by extension]
+    #[arg(long, hide = true, value_name = "PROGRAM|none")]
+    interpreter: Option<OsString>,
+
+    /// Words before the script [env: PMR_INTERPRETER_ARGS] [default: none]
+    #[arg(long, alias = "node-args", hide = true, value_name = "WORDS", allow_hyphen_values = true)]
+    interpreter_args: Option<OsString>,
+
+    /// Stack traces with lines of sources [env: PMR_SOURCE_MAP_SUPPORT=true]
+    #[arg(long, hide = true)]
+    source_map_support: bool,
+
     /// Directory to run in [env: PMR_CWD] [default: the current one]
     #[arg(long, value_name = "DIR")]
     cwd: Option<OsString>,
@@ -514,6 +526,9 @@ impl From<Options> for Flags {
             health_start_period: options.health_start_period,
             kill_stalled: options.kill_stalled,
             max_memory_restart: options.max_memory_restart,
+            interpreter: options.interpreter,
+            interpreter_args: options.interpreter_args,
+            source_map_support: options.source_map_support,
             cwd: options.cwd,
             no_resolve: options.no_resolve,
             uid: options.uid,

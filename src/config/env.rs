@@ -49,6 +49,9 @@ pub struct Environment {
     pub pmr_health_start_period: Option<String>,
     pub pmr_kill_stalled: Option<String>,
     pub pmr_max_memory_restart: Option<String>,
+    pub pmr_interpreter: Option<String>,
+    pub pmr_interpreter_args: Option<String>,
+    pub pmr_source_map_support: Option<String>,
     pub pmr_cwd: Option<String>,
     pub pmr_resolve: Option<String>,
     pub pmr_uid: Option<String>,
@@ -80,7 +83,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 58] = [
+const KNOWN: [&str; 61] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -112,6 +115,9 @@ const KNOWN: [&str; 58] = [
     "PMR_HEALTH_START_PERIOD",
     "PMR_KILL_STALLED",
     "PMR_MAX_MEMORY_RESTART",
+    "PMR_INTERPRETER",
+    "PMR_INTERPRETER_ARGS",
+    "PMR_SOURCE_MAP_SUPPORT",
     "PMR_CWD",
     "PMR_RESOLVE",
     "PMR_UID",

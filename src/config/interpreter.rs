@@ -42,6 +42,13 @@ pub fn candidates(file: &Path) -> Option<&'static [&'static str]> {
     TABLE.iter().find(|(extensions, _)| extensions.contains(&extension)).map(|(_, names)| *names)
 }
 
+/// Whether this is an interpreter itself, by whatever path.
+#[must_use]
+pub fn is_interpreter(program: &Path) -> bool {
+    let name = program.file_name().unwrap_or_default();
+    TABLE.iter().any(|(_, names)| names.iter().any(|known| name == *known))
+}
+
 /// The interpreter to run `file` with: the first of `candidates` that `in_path` has.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ pub mod health;
 pub mod interpreter;
 pub mod logs;
 pub mod name;
+pub mod node;
 pub mod package;
 pub mod pm2;
 pub mod problem;

@@ -7,6 +7,7 @@ mod app;
 mod command;
 mod health;
 mod identity;
+mod interpret;
 mod launch;
 mod logs;
 mod reader;
@@ -21,6 +22,7 @@ use app::{AppOptions, Place};
 use command::Command;
 pub(crate) use command::needs_shell;
 pub use identity::{Account, Accounts};
+use interpret::Interpretation;
 use launch::Launch;
 use reader::Reader;
 
@@ -103,12 +105,14 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let auto_exit =
         reader.text(setting::AUTO_EXIT, &no_auto_exit, &environment.pmr_auto_exit, values::yes_or_no);
     let delay = reader.text(setting::DELAY, &flags.delay, &environment.pmr_delay, values::seconds);
+    let interpretation = Interpretation::read(&mut reader, flags, &environment);
     let (problems, origins) = reader.finish();
     if !problems.is_empty() {
         return Err(ResolveError::Problems(problems));
     }
 
-    let command = Command::find(invocation, options.directory(), &world)?;
+    let (interpreter, interpreter_args) = (interpretation.program.clone(), interpretation.arguments.clone());
+    let command = command_of(invocation, interpretation, &options, &world, &mut warnings)?;
     let resolves = options.resolves();
     let launch = Launch::of(command, &options, &world);
     let resolution = launch.resolution.clone();
@@ -128,12 +132,32 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         container: world.container
             || environment.dyno.is_some()
             || environment.kubernetes_service_host.is_some(),
+        interpreter,
+        interpreter_args,
         port,
         origins,
         warnings,
         resolves,
         resolution,
     })
+}
+
+/// What to execute, by the interpreter that is asked for, or by the words alone.
+fn command_of(
+    invocation: Invocation,
+    interpretation: Interpretation,
+    options: &AppOptions,
+    world: &World<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Command, ResolveError> {
+    if !interpretation.is_none() {
+        if let Some(command) = interpretation.command(&invocation, options.directory(), world)? {
+            return Ok(command);
+        }
+        let remark = "`--interpreter-args` has no effect: the command names no script that an interpreter runs";
+        warnings.push(Warning::Said(remark.to_owned()));
+    }
+    Command::find(invocation, options.directory(), world)
 }
 
 fn sizing_request(reader: &mut Reader, flags: &Flags, env: &Environment, world: &World<'_>) -> Request {

@@ -43,6 +43,11 @@ pub const HEALTH_START_PERIOD: Setting =
 pub const KILL_STALLED: Setting = setting("kill-stalled", "--kill-stalled", "PMR_KILL_STALLED");
 pub const MAX_MEMORY_RESTART: Setting =
     setting("max-memory-restart", "--max-memory-restart", "PMR_MAX_MEMORY_RESTART");
+pub const INTERPRETER: Setting = setting("interpreter", "--interpreter", "PMR_INTERPRETER");
+pub const INTERPRETER_ARGS: Setting =
+    setting("interpreter-args", "--interpreter-args", "PMR_INTERPRETER_ARGS");
+pub const SOURCE_MAP_SUPPORT: Setting =
+    setting("source-map-support", "--source-map-support", "PMR_SOURCE_MAP_SUPPORT");
 pub const CWD: Setting = setting("cwd", "--cwd", "PMR_CWD");
 pub const RESOLVE: Setting = setting("resolve", "--no-resolve", "PMR_RESOLVE");
 pub const UID: Setting = setting("uid", "--uid", "PMR_UID");
@@ -91,7 +96,7 @@ pub const LOG_SETTINGS: [Setting; 9] =
 pub const WATCH_SETTINGS: [Setting; 4] = [WATCH, IGNORE_WATCH, WATCH_DELAY, WATCH_POLL];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 51] = [
+pub const ALL: [Setting; 54] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -116,6 +121,9 @@ pub const ALL: [Setting; 51] = [
     HEALTH_START_PERIOD,
     KILL_STALLED,
     MAX_MEMORY_RESTART,
+    INTERPRETER,
+    INTERPRETER_ARGS,
+    SOURCE_MAP_SUPPORT,
     CWD,
     RESOLVE,
     UID,

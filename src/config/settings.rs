@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::package::Resolution;
 use super::problem::{Origin, Warning};
 use super::sizing::Sizing;
-use super::{duration, health, logs, setting, values, watch};
+use super::{duration, health, logs, node, setting, values, watch};
 use crate::spec::{AfterExit, AppSpec, Asking, OnHup, Reach, ReadySign, ReloadStrategy, RestartDelay, Share};
 
 /// How the lines of the workers reach our output.
@@ -63,6 +63,10 @@ pub struct Settings {
     pub timestamps: bool,
     /// Whether we run in a container or a dyno, where only connections from outside matter.
     pub container: bool,
+    /// What shall run the script, where that was asked for.
+    pub interpreter: Option<String>,
+    /// Words between the interpreter and the script.
+    pub interpreter_args: Vec<String>,
     /// PORT, where it is set.
     pub port: Option<u16>,
     /// Where each option got its value, by the option's name without dashes: `instances`, `kill-timeout`.
@@ -123,6 +127,11 @@ impl Settings {
             _ if setting::HEALTH_SETTINGS.iter().any(|setting| setting.name == name) => {
                 health::value_of(&app.health, name)
             }
+            _ if name == setting::SOURCE_MAP_SUPPORT.name => {
+                node::has_source_maps(&app.command.environment).to_string()
+            }
+            _ if name == setting::INTERPRETER.name => self.interpreter.clone().unwrap_or_default(),
+            _ if name == setting::INTERPRETER_ARGS.name => self.interpreter_args.join(" "),
             _ if name == setting::CWD.name => {
                 app.command.directory.as_ref().map_or_else(String::new, |path| path.display().to_string())
             }

@@ -16,7 +16,7 @@ use super::watch;
 use crate::config::env::Environment;
 use crate::config::problem::Accepted;
 use crate::config::raw::Flags;
-use crate::config::{duration, setting, values};
+use crate::config::{duration, node, setting, values};
 use crate::spec::{
     AfterExit, AppSpec, Asking, BalancePolicy, CommandSpec, Company, HealthPolicy, Identity, ListeningHeard,
     LogPolicy, OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
@@ -44,6 +44,7 @@ pub(super) struct AppOptions {
     name: Option<String>,
     directory: Option<PathBuf>,
     resolves: bool,
+    source_maps: bool,
     identity: Option<Identity>,
     restart: RestartPolicy,
     stop: StopPolicy,
@@ -84,6 +85,9 @@ impl AppOptions {
             &env.pmr_listen_timeout,
             duration::parse_positive,
         );
+        let wished = flags.source_map_support.then(|| "true".into());
+        let source_maps =
+            reader.text(setting::SOURCE_MAP_SUPPORT, &wished, &env.pmr_source_map_support, values::yes_or_no);
         let health = health::read(reader, flags, env);
         let on_hup = reader.text(setting::ON_HUP, &flags.on_hup, &env.pmr_on_hup, values::on_hup);
         let strategy = reader.text(
@@ -97,6 +101,7 @@ impl AppOptions {
             name: reader.text(setting::NAME, &flags.name, &env.pmr_name, values::name),
             directory: reader.bytes(setting::CWD, &flags.cwd, &env.pmr_cwd, directory),
             resolves: resolves.unwrap_or(true),
+            source_maps: source_maps.unwrap_or(false),
             identity: identity::read(reader, flags, env, world),
             restart: restart(reader, flags, env),
             stop: stop(reader, flags, env),
@@ -126,6 +131,9 @@ impl AppOptions {
     pub(super) fn into_spec(self, launch: Launch, place: Place) -> AppSpec {
         let mut environment = place.environment;
         environment.extend(launch.variables);
+        if self.source_maps {
+            node::enable_source_maps(&mut environment);
+        }
         AppSpec {
             name: self.name.unwrap_or(launch.name),
             command: CommandSpec {

@@ -216,6 +216,44 @@ fn the_options_of_logs_and_of_watching_reach_the_app() {
 }
 
 #[test]
+fn a_person_may_name_the_interpreter_and_words_before_the_script() {
+    let command = |words: &[&str], interpreter: Option<&str>, args: &str| {
+        let flags = Flags {
+            interpreter: interpreter.map(Into::into),
+            interpreter_args: Some(args.into()).filter(|_| !args.is_empty()),
+            ..Flags::default()
+        };
+        let settings = resolve_in(&[], Invocation { flags, ..nothing_but(words) }).unwrap();
+        let AppSpec { command, .. } = settings.app;
+        let words: Vec<_> = std::iter::once(command.program).chain(command.arguments).collect();
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        (words.join(" "), settings.warnings.len())
+    };
+    let plain = |text: &str| (text.to_owned(), 0);
+    assert_eq!(command(&["server.js", "x"], Some("bun"), ""), plain("bun server.js x"));
+    assert_eq!(command(&["server.js"], None, "--a '--b c'"), plain("node --a --b c server.js"));
+    assert_eq!(command(&["server"], Some("/opt/node"), "-r x"), plain("/opt/node -r x server"));
+    assert_eq!(command(&["server.js", "x"], Some("none"), ""), plain("./server.js x"));
+    assert_eq!(command(&["node", "server.js"], None, "--inspect"), plain("node --inspect server.js"));
+    assert_eq!(command(&["tool.sh", "x"], None, "--inspect"), ("tool.sh x".to_owned(), 1));
+    let error = |flags| resolve_in(&[], Invocation { flags, ..nothing_but(&["tool.sh"]) }).unwrap_err();
+    let gone = error(Flags { interpreter: Some("bun".into()), ..Flags::default() });
+    assert_eq!(gone.to_string(), "cannot run `tool.sh`: no such file");
+    let version = error(Flags { interpreter: Some("node@18".into()), ..Flags::default() });
+    assert!(matches!(version, ResolveError::Problems(_)), "{version:?}");
+}
+
+#[test]
+fn source_maps_are_asked_for_in_nodes_own_variable() {
+    let flags = || Flags { source_map_support: true, ..Flags::default() };
+    let options = |app: AppSpec| app.command.environment.get(OsStr::new("NODE_OPTIONS")).cloned();
+    assert_eq!(options(app(&[], flags())), Some("--enable-source-maps".into()));
+    let both = app(&[("NODE_OPTIONS", "--no-warnings")], flags());
+    assert_eq!(options(both), Some("--no-warnings --enable-source-maps".into()));
+    assert_eq!(options(app(&[], Flags::default())), None);
+}
+
+#[test]
 fn switches_work_from_either_side_and_the_flag_wins() {
     let flags = || Flags { no_autorestart: true, wait_ready: true, ..Flags::default() };
     for variables in [&[][..], &[("PMR_AUTORESTART", "yes"), ("PMR_WAIT_READY", "0")]] {

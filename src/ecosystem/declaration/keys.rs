@@ -188,9 +188,9 @@ pub static KEYS: &[Key] = &[
         "the user to run as, by number or name"),
     key("gid", &["group"], Slot::Identity(|app| &mut app.group), Fate::Option(setting::GID), "the runtime's",
         "the group to run as"),
-    key("source_map_support", &[], Slot::YesNo(|app| &mut app.source_map_support), Fate::Later, "false",
-        "whether stack traces name the lines of the sources"),
-    key("disable_source_map_support", &[], Slot::YesNo(|app| &mut app.disable_source_map_support), Fate::Later, "false",
+    key("source_map_support", &[], Slot::YesNo(|app| &mut app.source_map_support), Fate::Option(setting::SOURCE_MAP_SUPPORT), "false",
+        "whether stack traces of Node name the lines of the sources"),
+    key("disable_source_map_support", &[], Slot::YesNo(|app| &mut app.disable_source_map_support), Fate::Resolved, "false",
         "the opposite"),
     unused("kill_retry_time", Shape::Milliseconds, AT_ONCE),
     unused("vizion", Shape::YesNo, GIT),
@@ -310,10 +310,14 @@ mod tests {
         };
         // As in pm2, no file has these.
         let of_the_command_line = |wanted: &&Setting| [setting::AUTO_EXIT, setting::DELAY].contains(wanted);
+        // These make up the command.
+        let of_the_command =
+            |wanted: &Setting| [setting::INTERPRETER, setting::INTERPRETER_ARGS].contains(wanted);
         let of_an_app = |wanted: &Setting| KEYS.iter().any(|key| key.fate == Fate::Option(*wanted));
         let missing: Vec<_> = setting::ALL
             .iter()
             .filter(|setting| !at_the_top(setting) && !of_an_app(setting) && !of_the_command_line(setting))
+            .filter(|setting| !of_the_command(setting))
             .map(|setting| setting.name)
             .collect();
         assert!(missing.is_empty(), "add a line to KEYS and a field to AppDeclaration for: {missing:?}");

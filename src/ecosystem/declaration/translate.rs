@@ -248,6 +248,9 @@ impl Translation<'_> {
             app.restart_delay = None;
         }
         watch_options::apply(&mut app);
+        if app.disable_source_map_support == Some(true) {
+            app.source_map_support = None;
+        }
         // Node's cluster protocol would make workers of what shall be independent processes.
         if app.exec_mode == Some(ExecMode::Fork) && app.instances.is_some() && app.share.is_none() {
             app.share = Some("intercept".to_owned());
@@ -298,6 +301,9 @@ impl Translation<'_> {
 
     fn interpreter(&self) -> Result<Option<Interpreter>, FileProblem> {
         let app = self.app;
+        if self.given(setting::INTERPRETER).is_some() {
+            return Ok(None);
+        }
         match app.interpreter.as_deref() {
             Some(NO_INTERPRETER) => Ok(Some(Interpreter::None)),
             Some(name) if name.contains('@') => Err(FileProblem::Unacceptable {

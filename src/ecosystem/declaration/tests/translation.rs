@@ -75,7 +75,7 @@ fn of_logs() -> Value {
     json!({
         "out_file": "out.log", "error": "NULL", "log": "logs/all", "pid_file": "web.pid", "disable_logs": true,
         "merge_logs": true, "log_type": "json", "log_date_format": "YYYY-MM-DD HH:mm Z", "time": true,
-        "watch": ["src", "views"], "ignore_watch": "dist", "watch_delay": 1000,
+        "source_map_support": true, "watch": ["src", "views"], "ignore_watch": "dist", "watch_delay": 1000,
         "watch_options": { "ignored": ["*.md"], "usePolling": true, "interval": 500 },
     })
 }
