@@ -2,7 +2,9 @@
 //!
 //! Pure.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Whether files or directories of this name are passed over: hidden ones, installed packages, and what editors leave for
 /// the blink of an eye.
@@ -20,20 +22,45 @@ pub fn is_passed_over(name: &str) -> bool {
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// What the runtime writes itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Own {
+/// What the runtime writes itself, for whichever of its apps: one app's file must not have another one reloaded.
+#[derive(Debug, Clone, Default)]
+pub struct Own(Arc<Mutex<Paths>>);
+
+#[derive(Debug, Default)]
+struct Paths {
     /// Log files and files with process ids, each perhaps with the number of an instance before its extension, or, once it
     /// was rotated, a number behind it.
-    pub files: Vec<PathBuf>,
+    files: BTreeSet<PathBuf>,
     /// With all that is in them.
-    pub directories: Vec<PathBuf>,
+    directories: BTreeSet<PathBuf>,
 }
 
 impl Own {
+    /// Adds what an app has.
+    pub fn add(
+        &self,
+        files: impl IntoIterator<Item = PathBuf>,
+        directories: impl IntoIterator<Item = PathBuf>,
+    ) {
+        let mut paths = self.lock();
+        paths.files.extend(files);
+        paths.directories.extend(directories);
+    }
+
     /// Whether the path is one of these.
     #[must_use]
     pub fn has(&self, path: &Path) -> bool {
+        self.lock().has(path)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Paths> {
+        // Nothing panics while the lock is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Paths {
+    fn has(&self, path: &Path) -> bool {
         self.directories.iter().any(|directory| path == directory)
             || self.files.iter().any(|file| is_form_of(path, file))
     }
@@ -75,10 +102,8 @@ mod tests {
 
     #[test]
     fn our_own_files_are_known_by_number_and_rotation() {
-        let own = Own {
-            files: vec!["/app/logs/out.log".into(), "/app/web".into(), "/app/.log".into()],
-            directories: vec!["/app/home".into()],
-        };
+        let own = Own::default();
+        own.add(["/app/logs/out.log", "/app/web", "/app/.log"].map(PathBuf::from), ["/app/home".into()]);
         for path in [
             "/app/logs/out.log",
             "/app/logs/out-3.log",

@@ -25,11 +25,13 @@ impl Place {
             write(directory.path().join(file));
         }
         let (tell, changes) = channel();
+        let own = Own::default();
+        own.add([directory.path().join("out.log")], []);
         let settings = Settings {
             directory: directory.path().to_owned(),
             paths: paths.iter().map(PathBuf::from).collect(),
             ignore: ignore.iter().map(|pattern| (*pattern).to_owned()).collect(),
-            own: Own { files: vec![directory.path().join("out.log")], directories: Vec::new() },
+            own: own.clone(),
             polling,
         };
         let watcher = Watcher::start(settings, move |change| tell.send(change).is_ok()).unwrap();

@@ -23,6 +23,7 @@ use super::tell::{Events, Teller};
 use super::update::{Tried, Update};
 use super::watch_logs::{self, Followers};
 use crate::api::types::{Mode, Problem, StartRequest, Verdict};
+use crate::changes::Own;
 use crate::logs::{Closed, Outputs, Stream, WorkerLogs};
 use crate::process::{Pid, Signal};
 use crate::spec::{AppId, OnHup, WorkerKey};
@@ -124,6 +125,7 @@ impl Driver {
             next_id: Cell::default(),
             suspending: Cell::default(),
             followers: Followers::default(),
+            own_files: Own::default(),
             socket_directory: RefCell::default(),
         });
         Self {

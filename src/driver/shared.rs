@@ -14,6 +14,7 @@ use super::plan::{Plan, Surroundings};
 use super::tell::{Events, Telling};
 use super::watch_logs::Followers;
 use crate::api::types::Mode;
+use crate::changes::Own;
 use crate::handover::cluster::FromWorker;
 use crate::handover::notify::Said;
 use crate::logs::{self, FileSettings, Format, Outputs, Prefix, StreamSettings};
@@ -46,6 +47,8 @@ pub(super) struct Shared {
     /// Whether a Ctrl-Z waits for us to stop.
     pub(super) suspending: Cell<bool>,
     pub(super) followers: Followers,
+    /// What we write for any app.
+    pub(super) own_files: Own,
     /// Where our control socket lies, if it is a file.
     pub(super) socket_directory: RefCell<Option<PathBuf>>,
 }

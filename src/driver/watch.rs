@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::app::App;
 use super::hear::Asked;
 use super::plan::Plan;
-use crate::changes::{Change, Own, Settings, Watcher};
+use crate::changes::{Change, Settings, Watcher};
 use crate::spec::{WatchPolicy, WorkerId};
 use crate::supervisor::Event;
 
@@ -19,6 +19,7 @@ pub(super) struct Watch {
 impl App {
     /// Watches what the plan says; that may be what is watched already.
     pub(super) fn arrange_watch(&mut self, plan: &Plan) {
+        self.note_own_files(plan);
         let directory = plan.app.command.directory.clone().unwrap_or_default();
         let directory =
             std::path::absolute(&directory).or_else(|_empty| std::env::current_dir()).unwrap_or(directory);
@@ -26,16 +27,16 @@ impl App {
         if wanted == self.watch.watched {
             return;
         }
-        let watcher = wanted.as_ref().and_then(|(policy, directory)| self.watcher(plan, policy, directory));
+        let watcher = wanted.as_ref().and_then(|(policy, directory)| self.watcher(policy, directory));
         self.watch = Watch { watched: wanted, _watcher: watcher };
     }
 
-    fn watcher(&self, plan: &Plan, policy: &WatchPolicy, directory: &Path) -> Option<Watcher> {
+    fn watcher(&self, policy: &WatchPolicy, directory: &Path) -> Option<Watcher> {
         let settings = Settings {
             directory: directory.to_owned(),
             paths: policy.paths.iter().map(PathBuf::from).collect(),
             ignore: policy.ignore.clone(),
-            own: self.own_files(plan),
+            own: self.shared.own_files.clone(),
             polling: policy.polling,
         };
         // Of the whole app: no worker has this number.
@@ -46,14 +47,14 @@ impl App {
             .ok()
     }
 
-    /// What we write ourselves, and may lie among the app's files.
-    fn own_files(&self, plan: &Plan) -> Own {
+    /// Notes what we write ourselves for the app, and may lie among any app's files.
+    fn note_own_files(&self, plan: &Plan) {
         let shared = &self.shared;
         let (out, error) = shared.surroundings.usual_files(plan).unwrap_or_default();
-        let files = plan.named_files().into_iter().chain(out).chain(error).collect();
+        let files = plan.named_files().into_iter().chain(out).chain(error);
         let home = shared.surroundings.home.clone();
-        let directories = home.into_iter().chain(shared.socket_directory.borrow().clone()).collect();
-        Own { files, directories }
+        let directories = home.into_iter().chain(shared.socket_directory.borrow().clone());
+        shared.own_files.add(files, directories);
     }
 
     pub(super) fn on_changed(&mut self, Change { path, files }: Change) {
