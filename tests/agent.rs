@@ -74,6 +74,12 @@ fn it_drains_after_the_apps_handler_was_removed() {
     ends("removed", Some(0), "");
 }
 
+/// It hears of every signal, so that it can tell others, but the app has none of its own, and is drained.
+#[test]
+fn a_handler_that_hides_and_would_end_an_app_without_one_is_not_the_apps() {
+    ends("hidden", Some(0), "told\ntold\nanswered\n");
+}
+
 #[test]
 fn the_second_signal_ends_an_app_that_handles_it_once() {
     ends("once", BY_THE_SIGNAL, "mine\n");

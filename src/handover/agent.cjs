@@ -172,15 +172,16 @@ function watchSignals() {
 // A listener makes Node take the signal over from the kernel. Taken out of the table behind Node's back, it leaves the
 // signal taken over, and libraries that count listeners see none of ours.
 function hold(signal) {
-  if (process.listenerCount(signal) > 0) return;
-  const nothing = () => {};
-  process.on(signal, nothing);
   const table = process._events;
+  if (table[signal] !== undefined) return;
+  process.on(signal, nothing);
   if (table[signal] === nothing) {
     delete table[signal];
     process._eventsCount -= 1;
   }
 }
+
+function nothing() {}
 
 function arrived(signal, rest) {
   const before = delivering;
@@ -190,14 +191,22 @@ function arrived(signal, rest) {
     // An app that listens to messages ends all the same when its work is done.
     channel?.unref();
   }
+  const hidden = isHidden(signal);
+  if (hidden) process.on(signal, nothing);
   try {
     // The app's own handler decides when to close its servers.
-    if (process.emit(signal, ...rest)) return true;
+    if (process.emit(signal, ...rest) && !hidden) return true;
     if (draining === null) drainOrDie(signal);
-    return false;
+    return hidden;
   } finally {
     delivering = before;
   }
+}
+
+// tsx has a handler that it hides from whoever counts, and ends the process in it where it counts no other. So the app has
+// none; and while we drain for it, that one must count ours.
+function isHidden(signal) {
+  return process._events[signal] !== undefined && process.listenerCount(signal) === 0;
 }
 
 // From now on a server that is closed parts with its clients in peace. Node's own `close` would cut off idle connections,
@@ -229,8 +238,7 @@ function drainOrDie(signal) {
 
 // Removing the last listener gives the signal back to the kernel.
 function die() {
-  const nothing = () => {};
-  process.on(draining, nothing);
+  if (!process.listeners(draining).includes(nothing)) process.on(draining, nothing);
   process.removeListener(draining, nothing);
   process.kill(process.pid, draining);
 }
