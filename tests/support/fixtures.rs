@@ -23,7 +23,7 @@ fn tools() -> PathBuf {
 }
 
 /// A program of the tests: `node18`, `node20`, `node22`, `node24`, `bun`, `deno`, `yarn`, `pnpm`, `python`, `uvicorn`,
-/// `gunicorn`.
+/// `gunicorn`; or `frameworks`, a directory of packages and builds.
 #[track_caller]
 pub(crate) fn tool(name: &str) -> PathBuf {
     let path = match name {
@@ -32,6 +32,7 @@ pub(crate) fn tool(name: &str) -> PathBuf {
         "yarn" => "yarn/bin/yarn".to_owned(),
         "pnpm" => "pnpm/bin/pnpm.cjs".to_owned(),
         "python" | "uvicorn" | "gunicorn" => format!("venv/bin/{name}"),
+        "frameworks" => name.to_owned(),
         node => format!("{node}/bin/node"),
     };
     let path = tools().join(path);
