@@ -152,9 +152,13 @@ impl Sources {
                 },
             },
         )?;
+        let command = &mut settings.app.command;
+        if let Some(directory) = &command.directory {
+            tell_directory(&mut command.environment, &self.seen_from(directory));
+        }
         if self.directory.is_some() {
-            let given = settings.app.command.directory.take();
-            settings.app.command.directory =
+            let given = command.directory.take();
+            command.directory =
                 given.map_or_else(|| self.directory.clone(), |given| Some(self.seen_from(&given)));
         }
         Ok(settings)
@@ -190,6 +194,15 @@ fn read_beginning(path: &Path) -> Option<Vec<u8>> {
     let mut content = Vec::new();
     File::open(path).ok()?.take(MOST_OF_A_FILE).read_to_end(&mut content).ok()?;
     Some(content)
+}
+
+/// A shell leaves its own directory in PWD, and there are programs that believe it.
+fn tell_directory(environment: &mut BTreeMap<OsString, OsString>, directory: &Path) {
+    if let Some(told) = environment.get_mut(OsStr::new("PWD"))
+        && let Ok(path) = directory.canonicalize()
+    {
+        *told = path.into();
+    }
 }
 
 /// The files of /proc and /sys do not say how long they are. With room for all but the longest from the start, one is read
@@ -242,6 +255,25 @@ mod tests {
             container: false,
             on_terminal: false,
         }
+    }
+
+    #[test]
+    fn where_a_shell_has_set_pwd_it_names_the_directory_of_the_app() {
+        let directory = tempfile::tempdir().unwrap();
+        let inner = directory.path().canonicalize().unwrap().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let told = |variables: &[(&str, &OsStr)], cwd: Option<&str>| {
+            let sources = Sources { directory: Some(directory.path().to_owned()), ..sources(variables) };
+            let flags = Flags { cwd: cwd.map(Into::into), ..Flags::default() };
+            let (command, arguments) = ("true".into(), Vec::new());
+            let invocation = Invocation { flags, command, arguments, start: false };
+            let settings = sources.resolve(invocation).unwrap();
+            settings.app.command.environment.get(OsStr::new("PWD")).cloned()
+        };
+        let given: &[(&str, &OsStr)] = &[("PWD", OsStr::new("/srv"))];
+        assert_eq!(told(given, Some("./inner")), Some(inner.into()));
+        assert_eq!(told(given, None), Some("/srv".into()));
+        assert_eq!(told(&[], Some("inner")), None);
     }
 
     #[test]
