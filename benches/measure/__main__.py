@@ -15,6 +15,7 @@ import idle
 import kills
 import logs
 import machine
+import managers
 import peers
 import restarts
 import slow_reader
@@ -37,6 +38,7 @@ PARTS = {
     "logs": Part(logs.measure, 0.5, 0.2),
     "slow-reader": Part(slow_reader.measure, 0.2, 0.2),
     "peers": Part(peers.measure, 11, 2),
+    "managers": Part(managers.measure, 2, 1),
     "throughput": Part(throughput.measure, 19, 2),
     "evenness": Part(evenness.measure, 6.5, 1.2),
     "blocked": Part(blocked.measure, 15, 5),
