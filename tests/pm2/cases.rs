@@ -1,8 +1,8 @@
-//! The configuration files that both are given, with the words after them, and when a run is over.
+//! The configuration files and command lines that both are given, and when a run is over.
 
 /// One run under each.
 pub(crate) struct Case {
-    /// A file of tests/fixtures/pm2, and options after it.
+    /// As they follow the name of the program.
     words: &'static [&'static str],
     pub(crate) pm2: End,
     pub(crate) ours: End,
@@ -33,8 +33,11 @@ impl Case {
         self.words
     }
 
-    pub(crate) fn file(&self) -> &'static str {
-        self.words[0]
+    /// What the page calls it: its configuration file, or else the whole line.
+    pub(crate) fn name(&self) -> String {
+        let first = self.words[0];
+        let is_file = first.contains(".config.") || [".json", ".yaml"].iter().any(|end| first.ends_with(end));
+        if is_file { first.to_owned() } else { self.words.join(" ") }
     }
 }
 
@@ -65,6 +68,11 @@ pub(crate) const CASES: &[Case] = &[
     Case { words: &["rejection.json"], pm2: Asked("survived", 1), ours: Itself },
     Case::workers(&["slow.json"], 1),
     Case::workers(&["message.json"], 2),
+    Case::workers(&["teller.js", "-i", "2", "--name", "api", "--", "--port", "1"], 2),
+    Case { words: &["start", "teller.js", "--kill-timeout", "5000"], pm2: Itself, ours: Asked("start", 1) },
+    Case { words: &["teller.js", "--port", "1"], pm2: Asked("start", 1), ours: Itself },
+    Case::workers(&["node teller.js --port 1"], 1),
+    Case::over(&["start", "absent.js"]),
     Case::over(&["broken.config.js"]),
     Case::over(&["absent.json"]),
     Case { words: &["unknown.json"], pm2: Asked("start", 1), ours: Itself },

@@ -1,4 +1,4 @@
-//! The real pm2-runtime and ours run the same configuration files, side by side: the same workers, environments, restarts,
+//! The real pm2-runtime and ours run the same configuration files and command lines, side by side: the same workers, environments, restarts,
 //! stops and exit statuses, but for what `tests/fixtures/pm2/differences.md` lists. That page is whole, and nothing in it is
 //! out of date.
 
@@ -26,7 +26,7 @@ fn pm2_and_ours_differ_in_what_the_page_says_and_in_nothing_else() {
     let table = Table::read();
     let mut found = Findings::default();
     for (case, pm2, ours) in run_all() {
-        found.compare(case.file(), &pm2, &ours);
+        found.compare(&case.name(), &pm2, &ours);
     }
     let unlisted: Vec<String> =
         found.differences.iter().filter(|found| !table.lists(found)).map(Difference::row).collect();

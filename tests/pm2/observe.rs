@@ -54,7 +54,7 @@ pub(crate) fn observe(case: &Case, who: Who) -> Facts {
     let end = if who == Who::Pm2 { case.pm2 } else { case.ours };
     if let End::Asked(what, count) = end {
         let told = || (told(&home).iter().filter(|line| line["what"] == what).count() >= count).then_some(());
-        runtime.until(&format!("{}: {count} times `{what}`", case.file()), told);
+        runtime.until(&format!("{}: {count} times `{what}`", case.name()), told);
         if who == Who::Pm2 {
             until_online(&runtime, &home);
         }

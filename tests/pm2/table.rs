@@ -8,7 +8,7 @@ use crate::observe::is_of_the_surroundings;
 
 /// What stands where there is nothing.
 const NOTHING: &str = "–";
-/// In place of the names of files: any of them.
+/// In place of the names of runs: any of them.
 const ANY: &str = "any";
 
 /// `tests/fixtures/pm2/differences.md`
@@ -17,7 +17,7 @@ pub(crate) struct Table {
     pub(crate) variables: BTreeSet<Variable>,
 }
 
-/// A row of the first table: a difference that is seen with some files, or with any.
+/// A row of the first table: a difference that is seen in some runs, or in any.
 pub(crate) struct Row {
     pub(crate) text: String,
     cases: Vec<String>,
@@ -48,7 +48,7 @@ impl Table {
         for line in include_str!("../fixtures/pm2/differences.md").lines() {
             let cells: Vec<String> = line.split(" | ").map(plain).collect();
             match cells.as_slice() {
-                [files, ..] if files == "file" || files == "variables" || line.starts_with("| ---") => {}
+                [first, ..] if first == "run" || first == "variables" || line.starts_with("| ---") => {}
                 [cases, what, pm2, ours, why] => {
                     assert!(!why.is_empty(), "no reason: {line}");
                     table.rows.push(Row {
@@ -74,7 +74,7 @@ impl Table {
 
     fn check_names(&self) {
         for case in self.rows.iter().flat_map(|row| &row.cases) {
-            assert!(case == ANY || CASES.iter().any(|known| known.file() == case), "no case `{case}`");
+            assert!(case == ANY || CASES.iter().any(|known| known.name() == *case), "no case `{case}`");
         }
     }
 
@@ -97,7 +97,7 @@ impl Row {
         (&self.what, &self.pm2, &self.ours) == (&found.what, &found.pm2, &found.ours)
     }
 
-    /// Whether it was seen with every file that it names.
+    /// Whether it was seen in every run that it names.
     pub(crate) fn holds(&self, found: &BTreeSet<Difference>) -> bool {
         let seen: BTreeSet<&String> =
             found.iter().filter(|found| self.is_about(found)).map(|found| &found.case).collect();
