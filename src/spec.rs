@@ -16,10 +16,12 @@ use crate::process::{ExitReason, Signal};
 pub mod bytes;
 mod health;
 mod logs;
+mod start;
 mod watch;
 
 pub use health::{CheckPace, EventLoop, HealthCheck, HealthPolicy, Peer, Probe};
 pub use logs::{LineForm, LogPlace, LogPolicy, LogReach, Merging, numbered};
+pub use start::{Autostart, Dependency, PreStart, StartPolicy, Until};
 pub use watch::WatchPolicy;
 
 /// One app of the runtime. Counts up from 0 in the order in which apps were added, and is never used again.
@@ -84,6 +86,8 @@ pub struct AppSpec {
     pub instances: NonZeroU32,
     /// How many workers may be starting at the same time.
     pub start_limit: NonZeroU32,
+    #[serde(default)]
+    pub start: StartPolicy,
     pub restart: RestartPolicy,
     pub stop: StopPolicy,
     pub readiness: ReadinessPolicy,
@@ -117,6 +121,7 @@ impl AppSpec {
             && self.restart.cron.is_none()
             && self.watch.is_none()
             && self.instances.get() == 1
+            && self.start.is_immediate()
     }
 }
 

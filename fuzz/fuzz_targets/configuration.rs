@@ -99,6 +99,7 @@ impl Given {
             *flag = Some(value);
         } else {
             match name {
+                b"no-autostart" => self.invocation.flags.no_autostart = true,
                 b"no-autorestart" => self.invocation.flags.no_autorestart = true,
                 b"wait-ready" => self.invocation.flags.wait_ready = true,
                 b"shutdown-with-message" => self.invocation.flags.shutdown_with_message = true,
@@ -134,6 +135,8 @@ impl Given {
             b"drain-timeout" => &mut flags.drain_timeout,
             b"kill-timeout" => &mut flags.kill_timeout,
             b"kill-signal" => &mut flags.kill_signal,
+            b"pre-start" => &mut flags.pre_start,
+            b"pre-start-timeout" => &mut flags.pre_start_timeout,
             b"max-restarts" => &mut flags.max_restarts,
             b"min-uptime" => &mut flags.min_uptime,
             b"restart-delay" => &mut flags.restart_delay,
@@ -240,6 +243,9 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::KILL_SIGNAL, flags.kill_signal.is_some()),
         (setting::TREEKILL, flags.no_treekill),
         (setting::SHUTDOWN_WITH_MESSAGE, flags.shutdown_with_message),
+        (setting::PRE_START, flags.pre_start.is_some()),
+        (setting::PRE_START_TIMEOUT, flags.pre_start_timeout.is_some()),
+        (setting::AUTOSTART, flags.no_autostart),
         (setting::AUTORESTART, flags.no_autorestart),
         (setting::STOP_EXIT_CODES, flags.stop_exit_codes.is_some()),
         (setting::CRON_RESTART, flags.cron_restart.is_some()),

@@ -49,6 +49,7 @@ impl Shape {
                 environment: BTreeMap::new(),
             },
             instances: NonZeroU32::MIN.saturating_add(u32::from(self.instances % 4)),
+            start: pmr_runtime::spec::StartPolicy::default(),
             start_limit: NonZeroU32::MIN.saturating_add(u32::from(self.start_limit % 3)),
             restart: RestartPolicy {
                 after_exit: if flag(0) { AfterExit::Stay } else { AfterExit::Restart },

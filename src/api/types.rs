@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::text::Text;
+use crate::spec::Until;
 
 /// Somebody is there: `GET /v1/ping`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +78,9 @@ pub struct AppView {
     /// Of package.json, pyproject.toml, Cargo.toml.
     pub version: Option<String>,
     pub status: Status,
+    /// Where it was never started: what it waits for, which command runs before, or why it is not started.
+    #[serde(default)]
+    pub before_start: Option<String>,
     /// The program and its words.
     pub command: Vec<String>,
     /// What was asked for and what is run in its place, where that is a script of package.json: `npm start → node server.js`.
@@ -370,6 +374,17 @@ pub struct Declared {
     /// What PORT is to the app.
     #[serde(default)]
     pub port: PortUse,
+    /// Apps that have to be there before it starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<DependencyOf>,
+}
+
+/// An app that another one needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DependencyOf {
+    pub app: String,
+    /// `ready`, `started` or `exited` (with status 0).
+    pub until: Until,
 }
 
 /// What the variable PORT is to an app.

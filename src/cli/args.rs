@@ -52,6 +52,18 @@ pub struct Options {
     #[arg(long, hide = true)]
     shutdown_with_message: bool,
 
+    /// What has to succeed before the first start [env: PMR_PRE_START]
+    #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
+    pre_start: Option<OsString>,
+
+    /// How long it may take [env: PMR_PRE_START_TIMEOUT] [default: 10m]
+    #[arg(long, hide = true, value_name = "T", allow_hyphen_values = true)]
+    pre_start_timeout: Option<OsString>,
+
+    /// Start on order only [env: PMR_AUTOSTART=false]
+    #[arg(long, hide = true)]
+    no_autostart: bool,
+
     /// Never replace a worker that ended [env: PMR_AUTORESTART=false]
     #[arg(long)]
     no_autorestart: bool,
@@ -509,6 +521,9 @@ impl From<Options> for Flags {
             kill_signal: options.kill_signal,
             no_treekill: options.no_treekill,
             shutdown_with_message: options.shutdown_with_message,
+            pre_start: options.pre_start,
+            pre_start_timeout: options.pre_start_timeout,
+            no_autostart: options.no_autostart,
             no_autorestart: options.no_autorestart,
             stop_exit_codes: options.stop_exit_codes,
             cron_restart: options.cron_restart,

@@ -41,7 +41,7 @@ impl Beginning {
     /// # Errors
     /// All that is wrong with the file, or with the first app that cannot be run.
     pub(super) fn of_file(request: &FileRequest, sources: &Sources) -> Result<Self, Error> {
-        let Apps { requests, remarks } = declared::apps(request, sources, &declared::directory())?;
+        let Apps { requests, remarks, .. } = declared::apps(request, sources, &declared::directory())?;
         let settle = |definition: StartRequest| match plan::settle(sources, &definition) {
             Ok(settings) => Ok(First { definition, settings }),
             Err(source) => {

@@ -4,16 +4,20 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::api::text::Text;
-use crate::api::types::{Declared, Environment, Grammar, PortUse, StartRequest};
+use crate::api::types::{Declared, DependencyOf, Environment, Grammar, PortUse, StartRequest};
 use crate::config::sources::{Sources, find_in_path};
 use crate::ecosystem::declaration::select::FileRequest;
 use crate::ecosystem::declaration::translate::{Launch, Launches, World, translate};
 use crate::ecosystem::files::{LoadError, load};
+use crate::spec::Dependency;
 
 /// The apps that a file declares, and what people should know of it.
 #[derive(Debug)]
 pub(super) struct Apps {
+    /// Each behind those that it needs.
     pub(super) requests: Vec<StartRequest>,
+    /// The names of those that are there for others alone.
+    pub(super) taken_along: Vec<String>,
     pub(super) remarks: Vec<String>,
 }
 
@@ -25,7 +29,9 @@ pub(super) fn apps(request: &FileRequest, sources: &Sources, directory: &Path) -
     let launches = launches(request, sources, directory)?;
     let file = request.file.display().to_string();
     let as_request = |launch| start_request(launch, &file, sources, directory);
+    let along = launches.apps.iter().filter(|app| app.is_taken_along);
     Ok(Apps {
+        taken_along: along.map(|app| app.name.clone()).collect(),
         requests: launches.apps.into_iter().map(as_request).collect(),
         remarks: request
             .remarks
@@ -76,6 +82,11 @@ fn start_request(launch: Launch, file: &str, sources: &Sources, directory: &Path
             variables: variables.collect(),
             instance_var: launch.instance_var,
             increment_var: launch.increment_var,
+            depends_on: launch
+                .depends_on
+                .into_iter()
+                .map(|Dependency { app, until }| DependencyOf { app, until })
+                .collect(),
             instances_by: launch.instances_by.map(str::to_owned),
             port: if launch.has_port_of_its_own { PortUse::Free } else { PortUse::Served },
         }),

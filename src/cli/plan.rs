@@ -8,7 +8,7 @@ use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 use super::args::{self, Request};
-use crate::api::types::{Declared, Grammar, PortUse, Problem, SettingView, StartRequest};
+use crate::api::types::{Declared, DependencyOf, Grammar, PortUse, Problem, SettingView, StartRequest};
 use crate::config::interpreter;
 use crate::config::pm2;
 use crate::config::problem::Origin;
@@ -24,8 +24,8 @@ use crate::handover::cluster::recognise::{Recognised, recognise};
 use crate::handover::cluster::spawn::VARIABLES;
 use crate::handover::environment;
 use crate::spec::{
-    AppSpec, Asking, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy, ListeningHeard, Numbered,
-    Reach, ReadySign, ReloadStrategy, Share,
+    AppSpec, Asking, CommandSpec, Company, Dependency, EventLoop, HealthCheck, HealthPolicy, ListeningHeard,
+    Numbered, Reach, ReadySign, ReloadStrategy, Share,
 };
 use crate::sys::filter::Probe;
 use crate::sys::rights;
@@ -127,6 +127,8 @@ fn declared_settings(settings: &Settings, declared: &Declared) -> Settings {
     if declared.settings.iter().any(|name| name == setting::INSTANCES.name) {
         settings.sizing = settings.sizing.said_by(whose(declared, setting::INSTANCES.name));
     }
+    let needs = declared.depends_on.iter().cloned();
+    settings.app.start.after = needs.map(|DependencyOf { app, until }| Dependency { app, until }).collect();
     if declared.port == PortUse::Free {
         settings.port = None;
         settings.app.readiness.port = None;

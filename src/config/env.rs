@@ -32,6 +32,9 @@ pub struct Environment {
     pub pmr_kill_signal: Option<String>,
     pub pmr_treekill: Option<String>,
     pub pmr_shutdown_with_message: Option<String>,
+    pub pmr_pre_start: Option<String>,
+    pub pmr_pre_start_timeout: Option<String>,
+    pub pmr_autostart: Option<String>,
     pub pmr_autorestart: Option<String>,
     pub pmr_stop_exit_codes: Option<String>,
     pub pmr_cron_restart: Option<String>,
@@ -83,7 +86,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 61] = [
+const KNOWN: [&str; 64] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -98,6 +101,9 @@ const KNOWN: [&str; 61] = [
     "PMR_KILL_SIGNAL",
     "PMR_TREEKILL",
     "PMR_SHUTDOWN_WITH_MESSAGE",
+    "PMR_PRE_START",
+    "PMR_PRE_START_TIMEOUT",
+    "PMR_AUTOSTART",
     "PMR_AUTORESTART",
     "PMR_STOP_EXIT_CODES",
     "PMR_CRON_RESTART",

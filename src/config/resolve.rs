@@ -11,6 +11,7 @@ mod interpret;
 mod launch;
 mod logs;
 mod reader;
+mod start;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub use identity::{Account, Accounts};
 use interpret::Interpretation;
 use launch::Launch;
 use reader::Reader;
+use start::StartOptions;
 
 use super::cgroup::CpuQuota;
 use super::env::{self, Environment};
@@ -101,6 +103,7 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         reader.text(setting::LOG_FORMAT, &flags.log_format, &environment.pmr_log_format, values::log_format);
     let log_level =
         reader.text(setting::LOG_LEVEL, &flags.log_level, &environment.pmr_log_level, values::log_level);
+    let start = StartOptions::read(&mut reader, flags, &environment);
     let no_auto_exit = flags.no_auto_exit.then(|| "false".into());
     let auto_exit =
         reader.text(setting::AUTO_EXIT, &no_auto_exit, &environment.pmr_auto_exit, values::yes_or_no);
@@ -111,6 +114,7 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         return Err(ResolveError::Problems(problems));
     }
 
+    let start = start.into_policy(options.directory(), &world)?;
     let (interpreter, interpreter_args) = (interpretation.program.clone(), interpretation.arguments.clone());
     let command = command_of(invocation, interpretation, &options, &world, &mut warnings)?;
     let resolves = options.resolves();
@@ -119,7 +123,8 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let (sizing, cpus) = (sizing::size(&request), request.cpus.count());
     warnings.extend(sizing.warning.clone());
     let default_format = if world.on_terminal { LogFormat::Text } else { LogFormat::Raw };
-    let place = Place { instances: sizing.instances, standby, cpus, port, environment: world.environment };
+    let place =
+        Place { instances: sizing.instances, standby, cpus, port, start, environment: world.environment };
     Ok(Settings {
         app: options.into_spec(launch, place),
         sizing,
@@ -154,7 +159,8 @@ fn command_of(
         if let Some(command) = interpretation.command(&invocation, options.directory(), world)? {
             return Ok(command);
         }
-        let remark = "`--interpreter-args` has no effect: the command names no script that an interpreter runs";
+        let remark =
+            "`--interpreter-args` has no effect: the command names no script that an interpreter runs";
         warnings.push(Warning::Said(remark.to_owned()));
     }
     Command::find(invocation, options.directory(), world)

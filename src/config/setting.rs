@@ -26,6 +26,10 @@ pub const SHUTDOWN_WITH_MESSAGE: Setting =
 pub const AUTORESTART: Setting = setting("autorestart", "--no-autorestart", "PMR_AUTORESTART");
 pub const STOP_EXIT_CODES: Setting = setting("stop-exit-codes", "--stop-exit-codes", "PMR_STOP_EXIT_CODES");
 pub const CRON_RESTART: Setting = setting("cron-restart", "--cron-restart", "PMR_CRON_RESTART");
+pub const AUTOSTART: Setting = setting("autostart", "--no-autostart", "PMR_AUTOSTART");
+pub const PRE_START: Setting = setting("pre-start", "--pre-start", "PMR_PRE_START");
+pub const PRE_START_TIMEOUT: Setting =
+    setting("pre-start-timeout", "--pre-start-timeout", "PMR_PRE_START_TIMEOUT");
 pub const MAX_RESTARTS: Setting = setting("max-restarts", "--max-restarts", "PMR_MAX_RESTARTS");
 pub const MIN_UPTIME: Setting = setting("min-uptime", "--min-uptime", "PMR_MIN_UPTIME");
 pub const RESTART_DELAY: Setting = setting("restart-delay", "--restart-delay", "PMR_RESTART_DELAY");
@@ -96,7 +100,7 @@ pub const LOG_SETTINGS: [Setting; 9] =
 pub const WATCH_SETTINGS: [Setting; 4] = [WATCH, IGNORE_WATCH, WATCH_DELAY, WATCH_POLL];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 54] = [
+pub const ALL: [Setting; 57] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -104,6 +108,9 @@ pub const ALL: [Setting; 54] = [
     KILL_SIGNAL,
     TREEKILL,
     SHUTDOWN_WITH_MESSAGE,
+    PRE_START,
+    PRE_START_TIMEOUT,
+    AUTOSTART,
     AUTORESTART,
     STOP_EXIT_CODES,
     CRON_RESTART,

@@ -8,7 +8,10 @@ use super::package::Resolution;
 use super::problem::{Origin, Warning};
 use super::sizing::Sizing;
 use super::{duration, health, logs, node, setting, values, watch};
-use crate::spec::{AfterExit, AppSpec, Asking, OnHup, Reach, ReadySign, ReloadStrategy, RestartDelay, Share};
+use crate::spec::{
+    AfterExit, AppSpec, Asking, Autostart, OnHup, PreStart, Reach, ReadySign, ReloadStrategy, RestartDelay,
+    Share,
+};
 
 /// How the lines of the workers reach our output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +116,13 @@ impl Settings {
             _ if name == setting::SHUTDOWN_WITH_MESSAGE.name => {
                 (app.stop.asking == Asking::Message).to_string()
             }
+            _ if name == setting::PRE_START.name => {
+                app.start.first.as_ref().map_or_else(String::new, PreStart::line)
+            }
+            _ if name == setting::PRE_START_TIMEOUT.name => {
+                time(app.start.first.as_ref().map(|first| first.timeout))
+            }
+            _ if name == setting::AUTOSTART.name => (app.start.when == Autostart::AtOnce).to_string(),
             _ if name == setting::AUTORESTART.name => {
                 (app.restart.after_exit == AfterExit::Restart).to_string()
             }

@@ -226,6 +226,15 @@ pub fn name(text: &str) -> Result<String, Accepted> {
     Ok(text.to_owned())
 }
 
+/// Reads a command in one text.
+///
+/// # Errors
+/// What is accepted.
+pub fn command_line(text: &str) -> Result<String, Accepted> {
+    let is_command = !text.trim().is_empty() && !text.contains('\0');
+    is_command.then(|| text.to_owned()).ok_or(Accepted("a command, such as `npm run migrate`"))
+}
+
 /// Reads `--log-format`.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ pub(super) fn app(app_id: u32, name: &str, instances: u32) -> AppView {
         namespace: "default".to_owned(),
         version: Some("1.2.3".to_owned()),
         status: Status::Online,
+        before_start: None,
         command: vec!["node".to_owned(), "server.js".to_owned()],
         resolved: None,
         script: Some("/srv/server.js".to_owned()),

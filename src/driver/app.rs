@@ -8,13 +8,16 @@ use super::balance::ArrivalTask;
 use super::clock;
 use super::collision;
 use super::drain::Drains;
+use super::gate::Gate;
 use super::health::Checks;
 use super::log_files::{self, LogFiles};
 use super::order::Pending;
 use super::plan::Plan;
+use super::prepare::Prelude;
 use super::shared::Shared;
 use super::tell::{Telling, Whose};
 use super::watch::Watch;
+use super::words::Said;
 use super::workers::Workers;
 use crate::api::types::StartRequest;
 use crate::handover::cluster::SharedData;
@@ -42,6 +45,8 @@ pub(super) struct App {
     pub(super) plans: BTreeMap<Generation, Rc<Plan>>,
     /// What a reload by a signal shall run, made before the signal was passed on.
     pub(super) replanned: Option<Rc<Plan>>,
+    /// What comes before its first start.
+    pub(super) prelude: Prelude,
     pub(super) supervisor: Supervisor,
     pub(super) workers: Workers,
     pub(super) listeners: Listeners,
@@ -102,6 +107,7 @@ impl App {
             listeners: Listeners::new(instances).balanced(plan.app.balance),
             drains: Drains::default(),
             arrival_task: None,
+            prelude: Prelude::at(Gate::before(&plan.app.start)),
             plans: BTreeMap::from([(Generation(0), Rc::new(plan))]),
             replanned: None,
             supervisor,
@@ -177,12 +183,15 @@ impl App {
 
     /// Whether it is over for good.
     pub(super) fn is_removed(&self) -> bool {
-        self.removed && self.status.is_some()
+        self.removed && !self.is_alive()
     }
 
     /// When to call [`App::on_deadline`].
     pub(super) fn next_deadline(&self) -> Option<Uptime> {
-        [self.supervisor.next_deadline(), self.drains.next_look()].into_iter().flatten().min()
+        [self.supervisor.next_deadline(), self.drains.next_look(), self.prelude.gate.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Tells the supervisor, and does what it asks for.
@@ -196,12 +205,18 @@ impl App {
     pub(super) fn on_deadline(&mut self) {
         self.listeners.sweep();
         self.look_at_drains();
+        self.on_deadline_before_start();
         self.feed(Event::Deadline);
     }
 
     /// Has it told, after what was to be told before.
     pub(super) fn tell(&self, notice: Notice, logs: Option<Rc<WorkerLogs>>) {
         self.shared.tell(self.telling(notice, logs));
+    }
+
+    /// Tells something of it that is no notice.
+    pub(super) fn announce(&self, said: &Said) {
+        self.shared.events.announce_of(&self.whose, said);
     }
 
     pub(super) fn telling(&self, notice: Notice, logs: Option<Rc<WorkerLogs>>) -> Telling {

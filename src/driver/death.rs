@@ -28,7 +28,7 @@ impl Driver {
             if let Some(worker) = app.workers.by_pid(pid) {
                 return app.on_ended(worker, reason);
             }
-            if app.on_check_ended(pid, reason) {
+            if app.on_check_ended(pid, reason) || app.on_prepared(pid, reason) {
                 return;
             }
         }

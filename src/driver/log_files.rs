@@ -106,7 +106,18 @@ impl App {
         (out, err): (OwnedFd, OwnedFd),
     ) -> Option<Rc<WorkerLogs>> {
         let whose = Rc::clone(&self.whose);
-        let source = Source { app: self.id, name: &whose.name, instance, pid };
+        self.attach_as(&whose.name, plan, (instance, pid), (out, err))
+    }
+
+    /// The same, under another name.
+    pub(super) fn attach_as(
+        &mut self,
+        name: &str,
+        plan: &Plan,
+        (instance, pid): (InstanceId, Pid),
+        (out, err): (OwnedFd, OwnedFd),
+    ) -> Option<Rc<WorkerLogs>> {
+        let source = Source { app: self.id, name, instance, pid };
         let id = self.id_of(instance).unwrap_or(instance.0).to_string();
         let mut pipe = |own, stream| WorkerPipe { own, copies: self.copies(plan, source, stream, &id) };
         let (out, err) = (pipe(out, Stream::Stdout), pipe(err, Stream::Stderr));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::app::App;
+use super::gate::Gate;
 use super::handle::{Change, Parallel, ScaleTo, Target};
 use super::plan::Plan;
 use super::tell::LAST_LINES_WITHIN;
@@ -16,7 +17,7 @@ use super::words::{Human, why_called_off};
 use crate::api::text::Text;
 use crate::api::types::{Operation, Problem, StartRequest, Verdict};
 use crate::handover::choose::Way;
-use crate::handover::park::Gate;
+use crate::handover::park::Gate as ListenGate;
 use crate::logs::WorkerLogs;
 use crate::process::Signal;
 use crate::spec::{Generation, InstanceId, ReloadStrategy};
@@ -98,6 +99,16 @@ impl Slot {
 impl App {
     /// Begins a change; its verdict goes to `slot`, now or later.
     pub(super) fn change(&mut self, instance: Option<InstanceId>, change: Change, slot: Slot) {
+        match self.prelude.gate {
+            Gate::Open => self.change_workers(instance, change, slot),
+            Gate::Closed | Gate::Waits | Gate::Prepares(_) | Gate::Failed => {
+                self.change_before_start(change, slot);
+            }
+        }
+    }
+
+    /// The same, of an app that was started before.
+    pub(super) fn change_workers(&mut self, instance: Option<InstanceId>, change: Change, slot: Slot) {
         let scope = instance.map_or(Scope::All, Scope::One);
         match change {
             Change::Start if self.runs(instance) => {
@@ -147,7 +158,14 @@ impl App {
     pub(super) fn start_and_report(&mut self, reply: oneshot::Sender<Result<Verdict, Problem>>) {
         let (sender, verdicts) = oneshot::channel();
         if let Some(slot) = Batch::slots(1, sender).pop() {
-            self.order(Operation::Start, Command::Start(Scope::All), slot);
+            match self.prelude.gate {
+                Gate::Open => self.order(Operation::Start, Command::Start(Scope::All), slot),
+                Gate::Closed => {
+                    let said = format!("added, and not started; `pmr start {}` starts it", self.name());
+                    slot.fill(self.verdict(Operation::Start, Duration::ZERO, Ok(said)));
+                }
+                Gate::Waits | Gate::Prepares(_) | Gate::Failed => self.knock(slot),
+            }
         }
         drop(tokio::task::spawn_local(async move {
             if let Ok(Some(verdict)) = verdicts.await.map(|mut verdicts: Vec<Verdict>| verdicts.pop()) {
@@ -173,7 +191,7 @@ impl App {
         }
     }
 
-    fn order(&mut self, operation: Operation, command: Command, slot: Slot) {
+    pub(super) fn order(&mut self, operation: Operation, command: Command, slot: Slot) {
         self.order_with(
             Pending { operation, begun: self.now(), slot, plan: None, definition: None },
             command,
@@ -197,13 +215,7 @@ impl App {
         slot: Slot,
         command: impl FnOnce(&Plan) -> Command,
     ) {
-        let mut definition = self.definition.clone();
-        if let Some(environment) = environment {
-            definition.environment = environment
-                .iter()
-                .map(|(name, value)| (Text::from(name.as_os_str()), Text::from(value.as_os_str())))
-                .collect();
-        }
+        let definition = self.definition_with(environment);
         match self.replan(&definition) {
             Ok(plan) => {
                 let command = command(&plan);
@@ -214,6 +226,18 @@ impl App {
                 slot.fill(self.verdict(operation, Duration::ZERO, Err(in_one_line(&problem))));
             }
         }
+    }
+
+    /// What was asked for, in another environment if one is given.
+    pub(super) fn definition_with(&self, environment: Option<Vec<(OsString, OsString)>>) -> StartRequest {
+        let mut definition = self.definition.clone();
+        if let Some(environment) = environment {
+            definition.environment = environment
+                .iter()
+                .map(|(name, value)| (Text::from(name.as_os_str()), Text::from(value.as_os_str())))
+                .collect();
+        }
+        definition
     }
 
     /// Plans the app anew; it keeps its name and its size.
@@ -249,7 +273,7 @@ impl App {
 
     fn signal_all(&self, instance: Option<InstanceId>, signal: Signal) -> Verdict {
         // A worker that is held expects no signal in its `listen`.
-        let free = self.workers.iter().filter(|worker| worker.parking.gate == Gate::Open);
+        let free = self.workers.iter().filter(|worker| worker.parking.gate == ListenGate::Open);
         let workers = free.filter(|worker| instance.is_none_or(|one| one == worker.instance));
         let (mut sent, mut failed) = (0, None);
         for worker in workers {

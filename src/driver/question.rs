@@ -2,6 +2,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::halt::How;
 use super::handle::{Change, Live, LogQuery, Question, Target};
 use super::order::{Batch, distinct};
 use super::plan::Plan;
@@ -9,8 +10,7 @@ use super::run::Driver;
 use super::watch_logs;
 use crate::api::types::{LogView, Problem, StartRequest, Verdict};
 use crate::handover::environment;
-use crate::spec::Company;
-use crate::supervisor::{Command, Event, Ticket};
+use crate::spec::{Company, Dependency};
 
 impl Driver {
     /// Answers, now or when it is done. Who asked may have gone: nobody minds.
@@ -82,18 +82,19 @@ impl Driver {
                 Some(format!("`pmr restart {name}` starts it anew, `--name` gives another name")),
             ));
         }
+        let absent = |needed: &&Dependency| !self.apps.values().any(|app| app.name() == needed.app);
+        if let Some(Dependency { app, .. }) = plan.app.start.after.iter().find(absent) {
+            let hint = format!("start `{app}` first");
+            let said = format!("`{name}` depends on `{app}`, which is not there");
+            return Err(problem("unknown_dependency", &said, Some(hint)));
+        }
         Ok(plan)
     }
 
     /// Everything is asked to end, and the runtime ends with it.
     fn kill(&mut self, reply: oneshot::Sender<Verdict>) {
-        self.ending = true;
         self.killers.push((reply, self.shared.clock.now()));
-        for app in self.apps.values_mut() {
-            app.last_ticket += 1;
-            let ticket = Ticket(app.last_ticket);
-            app.feed(Event::Commanded { ticket, command: Command::Remove });
-        }
+        self.begin_halt(How::Removal);
     }
 
     fn logs(&self, query: &LogQuery) -> (Vec<LogView>, Option<mpsc::Receiver<Live>>) {

@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 
 use super::app::App;
 use super::clock::Clock;
+use super::gate::Gate;
+use super::halt::{Halt, How};
 use super::handle::DriverEnd;
 use super::inboxes::{Happened, Inboxes, Times};
 use super::oom::OomWatch;
@@ -42,6 +44,8 @@ pub struct Driver {
     pub(super) next_app: AppId,
     /// Whether the runtime ends once all apps are over. In the foreground it does so, unless told otherwise.
     pub(super) ending: bool,
+    /// The end of all apps, while it is under way.
+    pub(super) halt: Option<Halt>,
     /// Those who have asked for the end, and when.
     pub(super) killers: Vec<(oneshot::Sender<Verdict>, Uptime)>,
     /// The statuses of apps that are over, in the order of their last ends.
@@ -133,6 +137,7 @@ impl Driver {
             apps: BTreeMap::new(),
             next_app: AppId(0),
             ending: false,
+            halt: None,
             killers: Vec::new(),
             statuses: Vec::new(),
             arranged: (1, 1),
@@ -184,6 +189,7 @@ impl Driver {
         self.next_app = AppId(id.0.saturating_add(1));
         let app = App::new(&self.shared, id, outputs, definition, plan);
         let app = self.apps.entry(id).or_insert(app);
+        app.tell_first();
         match reply {
             Some(reply) => app.start_and_report(reply),
             None => app.perform(),
@@ -222,7 +228,7 @@ impl Driver {
                 return Ok(self.finish(status).await);
             }
             let times = Times {
-                deadline: self.apps.values().filter_map(App::next_deadline).min(),
+                deadline: self.apps.values().filter_map(App::next_deadline).chain(self.halt_deadline()).min(),
                 look_at: self.apps.values().filter_map(App::next_look).min(),
                 leave_at: self.update.as_ref().and_then(Update::next_try),
             };
@@ -246,7 +252,10 @@ impl Driver {
     pub(super) async fn on_happened(&mut self, happened: Happened) {
         match happened {
             Happened::Signals(signals) => self.on_signals(&signals),
-            Happened::Closed(Stream::Stdout) => self.feed_all(&Event::OutputClosed),
+            Happened::Closed(Stream::Stdout) => {
+                self.apps.values_mut().for_each(|app| app.stop_before_start(Signal::TERM));
+                self.feed_all(&Event::OutputClosed);
+            }
             // Our own words are lost then, but the app's are not.
             Happened::Closed(Stream::Stderr) => {}
             Happened::Asked(key, asked) => self.with(key, |app| app.on_asked(key.worker, &asked)),
@@ -284,8 +293,11 @@ impl Driver {
                 self.pass_to_terminal_owner(signal);
                 continue;
             }
-            self.ending |= matches!(signal, Signal::TERM | Signal::INT | Signal::QUIT);
-            for app in self.apps.values_mut() {
+            if matches!(signal, Signal::TERM | Signal::INT | Signal::QUIT) {
+                self.begin_halt(How::Signal(signal));
+                continue;
+            }
+            for app in self.apps.values_mut().filter(|app| app.prelude.gate == Gate::Open) {
                 if signal != Signal::HUP || app.can_reload() {
                     app.feed(Event::Signalled { signal });
                 }
@@ -302,16 +314,28 @@ impl Driver {
     /// What may follow on anything: apps are over or gone, the outputs are arranged anew, or all is over.
     pub(super) fn settle(&mut self) -> Option<u8> {
         self.note_ends();
+        while self.open_gates() {
+            self.note_ends();
+        }
+        self.advance_halt();
         self.arrange();
         let surroundings = &self.shared.surroundings;
         let foreground = surroundings.mode == Mode::Foreground && surroundings.auto_exit;
-        let is_over = self.apps.values().all(|app| app.status.is_some());
+        let is_over = self.is_over();
         if !is_over || !(self.ending || foreground) {
             self.tell_ends();
             return None;
         }
         let failed = self.statuses.iter().rev().find(|(_, status)| *status != 0);
         Some(failed.map_or(0, |&(_, status)| status))
+    }
+
+    /// Whether nothing is left to be done. One that only an order would start keeps nobody waiting whose apps have ended.
+    fn is_over(&self) -> bool {
+        let is_idle = |app: &App| app.prelude.gate == Gate::Closed && app.status.is_none();
+        let mut apps = self.apps.values();
+        apps.all(|app| is_idle(app) || !app.is_alive())
+            && (self.apps.is_empty() || !self.apps.values().all(is_idle))
     }
 
     /// Several apps or instances are told apart by a prefix.

@@ -72,6 +72,12 @@ impl Events {
         emit("", said);
     }
 
+    /// Tells something about an app.
+    pub(super) fn announce_of(&self, app: &Whose, said: &Said) {
+        self.publish(Some(app), None, said);
+        emit(&app.name, said);
+    }
+
     fn publish(&self, app: Option<&Whose>, id: Option<u32>, said: &Said) {
         self.seq.update(|seq| seq + 1);
         // Nobody may listen.

@@ -61,6 +61,7 @@ impl App {
             namespace: "default".to_owned(),
             version: None,
             status: whole(summary(&instances), snapshot.health.as_ref()),
+            before_start: self.before_start(),
             command: words.map(|word| word.to_string_lossy().into_owned()).collect(),
             resolved: plan.resolution.as_ref().map(ToString::to_string),
             script: plan.script.clone(),
@@ -128,7 +129,7 @@ impl App {
         InstanceView {
             id: self.id_of(view.instance).unwrap_or(view.instance.0),
             instance: view.instance.0,
-            status: whole(status(view.state), view.health.as_ref()),
+            status: self.prelude.status().unwrap_or(whole(status(view.state), view.health.as_ref())),
             steered_away: self.listeners.avoids(view.instance),
             pid: view.pid.map(crate::process::Pid::as_raw),
             generation: view.generation.0,

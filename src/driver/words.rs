@@ -77,7 +77,11 @@ impl Said {
 }
 
 /// The kinds of events, for the documentation and those who filter by them.
-pub const KINDS: [&str; 38] = [
+pub const KINDS: [&str; 42] = [
+    "waiting",
+    "preparing",
+    "prepared",
+    "not_started",
     "started",
     "ready",
     "standby",
@@ -128,6 +132,30 @@ pub(super) fn updated(from: &str, to: &str, workers: usize) -> Said {
 /// It was not.
 pub(super) fn update_failed(why: &str) -> Said {
     Said::new(Level::WARN, "update_failed", format!("not updated, the old program goes on: {why}"))
+}
+
+/// The app is not started yet.
+pub(super) fn waiting(what: &str) -> Said {
+    Said::new(Level::INFO, "waiting", format!("waits for {what}"))
+}
+
+/// The command before its first start runs.
+pub(super) fn preparing(line: &str, pid: Pid) -> Said {
+    Said::new(Level::INFO, "preparing", format!("runs `{line}` before the first start")).pid(pid)
+}
+
+/// It has succeeded.
+pub(super) fn prepared(line: &str, took: Duration) -> Said {
+    let mut said = Said::new(Level::INFO, "prepared", format!("`{line}` has succeeded"));
+    said.took = Some(Human(took).to_string());
+    said
+}
+
+/// The app is not started at all.
+pub(super) fn not_started(why: &str, status: u8) -> Said {
+    let mut said = Said::new(Level::ERROR, "not_started", format!("not started: {why}"));
+    said.status = Some(status).filter(|status| *status != 0);
+    said
 }
 
 /// What to say of it; `None` where nothing is worth a word.

@@ -154,6 +154,13 @@ impl Supervisor {
             serving: ids,
             out: Vec::new(),
         };
+        if !spec.start.is_immediate() {
+            // Whoever knows when it is time gives the order.
+            supervisor.waiting.clear();
+            for instance in &mut supervisor.instances {
+                instance.enter(now, State::Held);
+            }
+        }
         supervisor.follow_up(now);
         let actions = std::mem::take(&mut supervisor.out);
         (supervisor, actions)

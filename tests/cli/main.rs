@@ -15,6 +15,7 @@ mod keep;
 mod list;
 mod logs;
 mod monit;
+mod prelude;
 mod procfile;
 mod start;
 mod words;

@@ -180,7 +180,8 @@ fn every_option_arrives_in_its_own_field() {
         --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 --standby 24 \
         --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 --uid 29 --gid 30 --no-treekill --shutdown-with-message \
         --output 31 --error 32 --log 33 --pid 34 --merge-logs --disable-logs --log-type 35 --log-date-format 36 --time --no-auto-exit --delay 37 \
-        --watch=41 --ignore-watch 38 --watch-delay 39 --watch-poll 40 --interpreter 42 --node-args 43 --source-map-support --no-resolve node";
+        --watch=41 --ignore-watch 38 --watch-delay 39 --watch-poll 40 --interpreter 42 --node-args 43 --source-map-support --no-resolve \
+        --pre-start 51 --pre-start-timeout 52 --no-autostart node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"));
 }
@@ -306,6 +307,7 @@ fn the_help_text_fits_a_screen() {
           --drain-timeout <T>              Time for last answers [env: PMR_DRAIN_TIMEOUT] [default: 10s]
           --kill-timeout <T>               Time to stop before SIGKILL [env: PMR_KILL_TIMEOUT] [default: 25s]
           --kill-signal <SIGNAL>           Signal to stop with [env: PMR_KILL_SIGNAL] [default: as received]
+          --pre-start <COMMAND>            What has to succeed before the first start [env: PMR_PRE_START]
           --no-autorestart                 Never replace a worker that ended [env: PMR_AUTORESTART=false]
       -c, --cron-restart <PATTERN>         When to reload [env: PMR_CRON_RESTART] [default: never]
           --max-restarts <N>               Unstable starts to give up at [env: PMR_MAX_RESTARTS] [default: 16]

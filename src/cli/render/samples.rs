@@ -66,6 +66,7 @@ pub(in crate::cli) fn app(app_id: u32, name: &str) -> AppView {
         namespace: "default".to_owned(),
         version: Some("1.4.2".to_owned()),
         status: Status::Online,
+        before_start: None,
         command: vec!["node".to_owned(), "server.js".to_owned(), "--title=my app".to_owned()],
         resolved: None,
         script: Some("/app/server.js".to_owned()),

@@ -49,6 +49,7 @@ fn about(app: &AppView) -> Vec<(&'static str, Option<String>)> {
     vec![
         ("name", Some(app.name.clone())),
         ("status", Some(app.status.to_string())),
+        ("before start", app.before_start.clone()),
         ("app id", Some(app.app_id.to_string())),
         ("namespace", Some(app.namespace.clone())),
         ("version", app.version.clone()),

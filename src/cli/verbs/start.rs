@@ -22,8 +22,7 @@ pub(super) async fn start(session: &Session, start: Start) -> Result<u8, VerbErr
     let (client, since) = background::find_or_begin(session).await?;
     let outcome = match declared {
         Some(apps) => {
-            let calls: Vec<Call> =
-                apps.requests.iter().map(|request| Call::to(routes::ADD).body(request)).collect();
+            let calls = calls(&apps, &client.apps().await?);
             change::operate(session, &client, &calls, start.progress).await
         }
         None => start_by(session, &client, start).await,
@@ -32,6 +31,16 @@ pub(super) async fn start(session: &Session, start: Start) -> Result<u8, VerbErr
         background::end_idle(session, &client).await;
     }
     outcome
+}
+
+/// A request for each app. What others need may be there already, from another file or an earlier start.
+fn calls(apps: &Apps, known: &[AppView]) -> Vec<Call> {
+    let is_there = |name: &String| known.iter().any(|app| app.name == *name);
+    let is_wanted = |request: &&StartRequest| {
+        let declared = request.declared.as_ref();
+        !declared.is_some_and(|it| apps.taken_along.contains(&it.app) && is_there(&it.app))
+    };
+    apps.requests.iter().filter(is_wanted).map(|request| Call::to(routes::ADD).body(request)).collect()
 }
 
 /// The apps of a configuration file, if the words name one.

@@ -20,7 +20,7 @@ use crate::config::{duration, node, setting, values};
 use crate::spec::{
     AfterExit, AppSpec, Asking, BalancePolicy, CommandSpec, Company, HealthPolicy, Identity, ListeningHeard,
     LogPolicy, OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
-    StopPolicy, WatchPolicy,
+    StartPolicy, StopPolicy, WatchPolicy,
 };
 
 /// Long enough for almost any answer; what takes longer is mostly a stream, which has no end to wait for. When all stops it
@@ -65,6 +65,7 @@ pub(super) struct Place {
     pub(super) standby: u32,
     pub(super) cpus: NonZeroU32,
     pub(super) port: Option<u16>,
+    pub(super) start: StartPolicy,
     pub(super) environment: BTreeMap<OsString, OsString>,
 }
 
@@ -145,6 +146,7 @@ impl AppOptions {
             },
             instances: place.instances,
             start_limit: place.cpus,
+            start: place.start,
             restart: self.restart,
             stop: self.stop,
             readiness: ReadinessPolicy { sign: self.ready, timeout: self.listen_timeout, port: place.port },

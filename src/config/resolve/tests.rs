@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::*;
 use crate::config::problem::{Origin, Warning};
 use crate::spec::{
-    AfterExit, AppSpec, Asking, Balance, BalancePolicy, Identity, LineForm, ListeningHeard, LogPlace,
-    LogPolicy, LogReach, Merging, OnHup, Reach, ReadySign, ReloadStrategy, RestartDelay, Share, WatchPolicy,
+    AfterExit, AppSpec, Asking, Autostart, Balance, BalancePolicy, Identity, LineForm, ListeningHeard,
+    LogPlace, LogPolicy, LogReach, Merging, OnHup, Reach, ReadySign, ReloadStrategy, RestartDelay, Share,
+    WatchPolicy,
 };
 
 fn nothing_but(command: &[&str]) -> Invocation {
@@ -554,4 +555,25 @@ fn a_script_is_left_to_its_package_manager_where_that_is_asked_for_or_needed() {
     assert_eq!(settings.app.command.program, "npm");
     let why = "npm start --port 1, as it stands: `--port` is an option of npm";
     assert_eq!(settings.resolution.unwrap().to_string(), why);
+}
+
+#[test]
+fn a_command_before_the_start_is_found_as_the_apps_own_is() {
+    let start = |line: &str| {
+        let flags = Flags { pre_start: Some(line.into()), ..Flags::default() };
+        app(&[("PMR_PRE_START_TIMEOUT", "5s"), ("PMR_AUTOSTART", "no")], flags).start
+    };
+    let words = |line| {
+        let first = start(line).first.unwrap();
+        std::iter::once(first.program)
+            .chain(first.arguments)
+            .map(|word| word.into_string().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(words("npm run migrate"), ["npm", "run", "migrate"]);
+    assert_eq!(words("a && b"), ["sh", "-c", "a && b"]);
+    let policy = start("x");
+    assert_eq!(policy.first.unwrap().timeout, Duration::from_secs(5));
+    assert_eq!(policy.when, Autostart::OnOrder);
+    assert!(app(&[], Flags::default()).start.is_immediate());
 }

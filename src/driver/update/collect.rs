@@ -83,6 +83,8 @@ impl App {
             last_ticket: self.last_ticket,
             exits: self.exits.clone(),
             status: self.status,
+            gate: self.prelude.gate,
+            why_not: self.prelude.why_not.clone(),
             explains_collision: self.whose.collision.get().is_some(),
             outputs: outputs_state(at_rest, &Of::App(self.id), &self.outputs)?,
             log_files: self.log_file_states(at_rest)?,

@@ -124,7 +124,7 @@ impl Driver {
         if self.ending {
             return Err("the runtime is ending".to_owned());
         }
-        match self.apps.values().find(|app| !app.pending.is_empty()) {
+        match self.apps.values().find(|app| !app.pending.is_empty() || app.prelude.is_under_way()) {
             Some(app) => Err(format!(
                 "something that was asked of `{}` is still under way; try again when it is done",
                 app.name()

@@ -102,6 +102,7 @@ impl App {
         let mut links = self.workers.iter().filter_map(|worker| worker.link.as_ref());
         let mut notifies = self.workers.iter().filter_map(|worker| worker.notify.as_ref());
         self.pending.is_empty()
+            && !self.prelude.is_under_way()
             && self.drains.are_at_rest()
             && self.todo.is_empty()
             && self.unnoted_status.is_none()

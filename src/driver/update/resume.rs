@@ -24,6 +24,7 @@ use crate::driver::health::Checks;
 use crate::driver::log_files::LogFiles;
 use crate::driver::oom::OomWatch;
 use crate::driver::plan::Surroundings;
+use crate::driver::prepare::Prelude;
 use crate::driver::rescue::Given;
 use crate::driver::run::{Driver, Past};
 use crate::driver::shared::{Shared, own_log, rotated};
@@ -250,6 +251,7 @@ impl App {
             created_at_ms: state.created_at_ms,
             plans: plans.collect(),
             replanned: None,
+            prelude: Prelude::resume(state.gate, state.why_not),
             todo: state.supervisor.draining().collect(),
             supervisor: state.supervisor,
             drains: Drains::default(),

@@ -12,6 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::api::types::StartRequest;
+use crate::driver::gate::Gate;
 use crate::driver::plan::Plan;
 use crate::driver::said::OfItself;
 use crate::driver::workers::{Parking, Remains, Stop};
@@ -91,6 +92,12 @@ pub(super) struct AppState {
     pub(super) last_ticket: u64,
     pub(super) exits: BTreeMap<InstanceId, u64>,
     pub(super) status: Option<u8>,
+    /// What stands between it and its first start.
+    #[serde(default)]
+    pub(super) gate: Gate,
+    /// Why it is not started, if so.
+    #[serde(default)]
+    pub(super) why_not: Option<String>,
     /// Whether it is still to be said what to do about a port that is taken.
     pub(super) explains_collision: bool,
     /// Where it has outputs of its own.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::config::values::Wish;
+use crate::spec::Until;
 
 /// Variables as they are declared; one without a value is taken out of the environment.
 pub type Variables = BTreeMap<String, Option<String>>;
@@ -42,6 +43,9 @@ pub struct AppDeclaration {
     pub env_file: Option<Vec<String>>,
     pub filter_env: Option<Filter>,
 
+    pub depends_on: Option<Vec<(String, Until)>>,
+    pub pre_start: Option<Vec<String>>,
+    pub pre_start_timeout: Option<Duration>,
     pub autostart: Option<bool>,
     pub autorestart: Option<bool>,
     pub stop_exit_codes: Option<Vec<u8>>,

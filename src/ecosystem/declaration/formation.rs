@@ -89,6 +89,12 @@ impl Formation {
         self.named.get(name).copied().flatten().is_some()
     }
 
+    /// Whether it says that there is to be none of this app.
+    #[must_use]
+    pub fn refuses(&self, name: &str) -> bool {
+        self.named.get(name).is_some_and(Option::is_none)
+    }
+
     /// How many of this app; none, where it is not to run.
     #[must_use]
     pub fn instances_of(&self, name: &str) -> Option<Wish> {

@@ -8,6 +8,7 @@ use super::app::{AppDeclaration, ExecMode, Filter, Identity, LogFile, Selection,
 use crate::config::problem::Accepted;
 use crate::config::setting::Setting;
 use crate::config::values::Wish;
+use crate::spec::Until;
 
 /// A key of an app's declaration.
 pub struct Key {
@@ -60,6 +61,10 @@ pub enum Slot {
     Words(Place<Vec<String>>),
     /// One text or a list of them.
     List(Place<Vec<String>>),
+    /// Other apps: one, a list, or an object with what has to have become of each.
+    Dependencies(Place<Vec<(String, Until)>>),
+    /// Commands in one text each, which follow one another.
+    Commands(Place<Vec<String>>),
     ExitCodes(Place<Vec<u8>>),
     Cron(Place<Option<String>>),
     Selection(Place<Selection>),

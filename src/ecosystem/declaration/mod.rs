@@ -11,12 +11,14 @@
 //! | `procfile`, `formation` | Procfiles, and how many of each of their types |
 //! | `problem` | what is wrong, or worth a line |
 //! | `select`, `roster` | which of the apps are meant, and which of these run, how many times |
+//! | `depend` | which apps need which others |
 //! | `environment`, `dotenv` | an app's environment |
 //! | `translate` | a declaration as words |
 //! | `schema`, `page`, `example` | the JSON Schema, the table of the documentation, and what `pmr init` writes |
 //! | `stack` | where in a configuration file an error was thrown |
 
 pub mod app;
+mod depend;
 pub mod dotenv;
 pub mod environment;
 pub mod example;

@@ -223,6 +223,8 @@ fn keep(slot: Slot, app: &mut AppDeclaration, value: &Value) -> Result<(), Refus
         Slot::Signal(place) => *place(app) = Some(value::signal(value).map_err(plain)?),
         Slot::Words(place) => *place(app) = Some(value::words(value).map_err(plain)?),
         Slot::List(place) => *place(app) = Some(value::list(value).map_err(plain)?),
+        Slot::Dependencies(place) => *place(app) = Some(value::dependencies(value).map_err(plain)?),
+        Slot::Commands(place) => *place(app) = Some(value::list(value).map_err(plain)?),
         Slot::ExitCodes(place) => *place(app) = Some(value::exit_codes(value).map_err(plain)?),
         Slot::Cron(place) => *place(app) = Some(value::cron(value).map_err(plain)?),
         Slot::Selection(place) => *place(app) = Some(value::selection(value).map_err(plain)?),

@@ -1,12 +1,14 @@
 //! Which apps of a file run, and how many of each: by name, by formation, and by what a Procfile's types mean.
 
 use super::app::AppDeclaration;
+use super::depend;
 use super::environment::Environment;
 use super::formation::Formation;
 use super::problem::{FileProblem, Place, Remark};
 use super::procfile::{PORT_STEP, RELEASE, WEB};
 use super::read::{Document, Kind};
 use super::select::{Choice, select};
+use crate::spec::{Dependency, Until};
 
 /// An app that runs.
 pub(super) struct Chosen {
@@ -16,6 +18,8 @@ pub(super) struct Chosen {
     pub(super) port_step: Option<u16>,
     /// What has set the number of instances, where that is not the file.
     pub(super) instances_by: Option<&'static str>,
+    /// Whether it is there for others alone, which need it.
+    pub(super) is_taken_along: bool,
 }
 
 /// See the module.
@@ -27,7 +31,7 @@ pub(super) struct Roster {
 }
 
 const ONLY_IN_A_DEPLOYMENT: &str =
-    "it belongs to a deployment; `--formation release=1,all=1` runs it, too, once";
+    "it belongs to a deployment; `--formation release=1,all=1` runs it before the others";
 
 impl Roster {
     /// # Errors
@@ -45,10 +49,17 @@ impl Roster {
         if !unknown.is_empty() {
             return Err(unknown);
         }
+        let wrong = depend::check(file, &document.apps);
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
         let mut roster = Self { chosen: Vec::new(), left_out: Vec::new() };
         for app in select(file, &document.apps, choice.only.as_deref())? {
             roster.take(file, document, (choice, formation.as_ref()), app);
         }
+        roster.take_along(document, formation.as_ref());
+        roster.put_release_first(document);
+        roster.chosen = depend::in_order(roster.chosen);
         if roster.chosen.is_empty() {
             let what = "none of its apps is to run".to_owned();
             return Err(vec![FileProblem::Other { place: Place::file(file), what }]);
@@ -83,8 +94,45 @@ impl Roster {
         self.chosen.push(Chosen {
             port_step: port_step(document, &name),
             instances_by: formation.map(Formation::asked_by),
+            is_taken_along: false,
             app,
         });
+    }
+
+    /// Those that the chosen ones need, but for what a formation says to run none of.
+    fn take_along(&mut self, document: &Document, formation: Option<&Formation>) {
+        let names: Vec<String> = self.chosen.iter().map(|chosen| chosen.app.plain_name()).collect();
+        let along = depend::taken_along(&document.apps, &names);
+        let is_meant = |name: &String| formation.is_none_or(|formation| !formation.refuses(name));
+        for app in &document.apps {
+            let name = app.plain_name();
+            if along.contains(&name) && is_meant(&name) {
+                let instances = formation.and_then(|formation| formation.instances_of(&name));
+                let mut app = app.clone();
+                app.instances = instances.or(app.instances);
+                let (port_step, instances_by) = (port_step(document, &name), None);
+                self.chosen.push(Chosen { app, port_step, instances_by, is_taken_along: true });
+            }
+        }
+    }
+
+    /// A release that was asked for comes before all others.
+    fn put_release_first(&mut self, document: &Document) {
+        let is_release = |chosen: &Chosen| chosen.app.plain_name() == RELEASE;
+        if document.kind == Kind::Procfile && self.chosen.iter().any(is_release) {
+            for chosen in self.chosen.iter_mut().filter(|chosen| !is_release(chosen)) {
+                chosen.app.depends_on = Some(vec![(RELEASE.to_owned(), Until::Exited)]);
+            }
+        }
+    }
+
+    /// What a chosen app needs, by the names of this environment; what does not run here is not waited for.
+    pub(super) fn needs_of(&self, app: &AppDeclaration, environment: Option<&str>) -> Vec<Dependency> {
+        let found = |(name, until): &(String, Until)| {
+            let chosen = self.chosen.iter().find(|chosen| chosen.app.plain_name() == *name)?;
+            Some(Dependency { app: chosen.app.name_in(environment), until: *until })
+        };
+        app.depends_on.iter().flatten().filter_map(found).collect()
     }
 }
 

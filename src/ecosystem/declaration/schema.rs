@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::key::{Check, Fate, Key, Shape, Slot, Span};
 use super::keys::{KEYS, NAMED_ENV, TOP, TopKey, TopSlot};
+use crate::spec::Until;
 
 /// Where it is published.
 const ID: &str = "https://raw.githubusercontent.com/pmr-runtime/pmr-runtime/main/docs/pmr.schema.json";
@@ -153,7 +154,12 @@ fn types(slot: Slot) -> Vec<Value> {
             let word = vec![json!({ "type": ["string", "number", "boolean"] })];
             vec![json!({ "type": "string" }), list_of(word)]
         }
-        Slot::List(_) => vec![text(), list_of(vec![text()])],
+        Slot::Dependencies(_) => {
+            let words: Vec<&str> = Until::ALL.iter().map(|until| until.as_str()).collect();
+            let object = json!({ "type": "object", "additionalProperties": { "enum": words } });
+            vec![text(), list_of(vec![text()]), object]
+        }
+        Slot::List(_) | Slot::Commands(_) => vec![text(), list_of(vec![text()])],
         Slot::ExitCodes(_) => {
             let code = vec![whole(0, 255), pattern("^0*[0-9]{1,3}$")];
             code.iter().cloned().chain([list_of(code.clone())]).collect()

@@ -23,6 +23,7 @@ use super::watch_options;
 use crate::config::logs::NO_LOG_FILE;
 use crate::config::setting::{self, Setting};
 use crate::config::{duration, interpreter, values};
+use crate::spec::Dependency;
 
 /// Reads a file, seen from the app's directory, or from ours.
 pub type ReadFile<'a> = dyn Fn(Option<&Path>, &Path) -> io::Result<String> + 'a;
@@ -58,6 +59,10 @@ pub struct Launch {
     pub instances_by: Option<&'static str>,
     /// Whether PORT is not the port that the platform expects to be served.
     pub has_port_of_its_own: bool,
+    /// What it needs, by the names by which they are started.
+    pub depends_on: Vec<Dependency>,
+    /// Whether it is there for others alone, which need it.
+    pub is_taken_along: bool,
 }
 
 /// What is to be started, and what people should know of it.
@@ -81,15 +86,19 @@ pub fn translate(
     let mut launches = Launches::default();
     let roster = Roster::of(file, document, choice, world.environment)?;
     let mut problems = Vec::new();
-    launches.remarks.extend(roster.left_out);
-    for Chosen { app, port_step, instances_by } in &roster.chosen {
+    launches.remarks.extend(roster.left_out.iter().cloned());
+    for Chosen { app, port_step, instances_by, is_taken_along } in &roster.chosen {
         let place = Place::file(file).app(&app.label);
         launches.remarks.extend(document.remarks.iter().filter(|remark| remark.is_of(&app.label)).cloned());
         launches.remarks.extend(named.and_then(|named| without_environment(&place, app, named)));
         let (port_step, instances_by, env_files) = (*port_step, *instances_by, &choice.env_files);
+        let depends_on = roster.needs_of(app, named);
         let translation = Translation { place, app, named, world, port_step, instances_by, env_files };
         match translation.launch(&document.options) {
-            Ok(launch) => launches.apps.push(launch),
+            Ok(launch) => {
+                let is_taken_along = *is_taken_along;
+                launches.apps.push(Launch { depends_on, is_taken_along, ..launch });
+            }
             Err(mut more) => problems.append(&mut more),
         }
     }
@@ -161,6 +170,8 @@ impl Translation<'_> {
             increment_var: self.app.increment_var.clone(),
             instances_by: self.instances_by,
             has_port_of_its_own: self.port_step.is_some(),
+            depends_on: Vec::new(),
+            is_taken_along: false,
         })
     }
 
@@ -362,6 +373,7 @@ fn option(key: &Key, setting: Setting, app: &mut AppDeclaration) -> Option<Strin
             Selection::These(paths) => paths.join(","),
         },
         Slot::List(place) => Some(place(app).as_ref()?.join(",")).filter(|list| !list.is_empty())?,
+        Slot::Commands(place) => one_line(place(app).as_deref()?)?,
         Slot::Bytes(place) => values::render_bytes((*place(app))?),
         Slot::ExitCodes(place) => {
             Some(values::render_exit_codes(place(app).as_deref()?)).filter(|codes| !codes.is_empty())?
@@ -374,6 +386,15 @@ fn option(key: &Key, setting: Setting, app: &mut AppDeclaration) -> Option<Strin
         _ => return None,
     };
     Some(word(setting, &value))
+}
+
+/// Commands that follow one another as long as they succeed.
+fn one_line(commands: &[String]) -> Option<String> {
+    match commands {
+        [] => None,
+        [one] => Some(one.clone()),
+        several => Some(several.iter().map(|one| format!("( {one} )")).collect::<Vec<_>>().join(" && ")),
+    }
 }
 
 fn word(setting: Setting, value: &str) -> String {

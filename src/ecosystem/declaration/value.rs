@@ -13,6 +13,7 @@ use super::text::NOT_DATA;
 use crate::config::problem::Accepted;
 use crate::config::values::Wish;
 use crate::config::{duration, health, values};
+use crate::spec::Until;
 
 type Read<T> = Result<T, Accepted>;
 
@@ -150,6 +151,23 @@ pub(super) fn list(value: &Value) -> Read<Vec<String>> {
     match value {
         Value::Array(items) => items.iter().map(|item| text(item).map_err(|_| ACCEPTED)).collect(),
         one => text(one).map(|text| vec![text]).map_err(|_| ACCEPTED),
+    }
+}
+
+pub(super) fn dependencies(value: &Value) -> Read<Vec<(String, Until)>> {
+    const ACCEPTED: Accepted = Accepted(
+        "the name of an app, a list of such, or an object of names with `ready`, `started` or `exited`",
+    );
+    let until = |word: &Value| Until::ALL.into_iter().find(|until| word.as_str() == Some(until.as_str()));
+    match value {
+        Value::Object(object) => {
+            let need = |(name, word): (&String, &Value)| Some((name.clone(), until(word)?));
+            object.iter().map(need).collect::<Option<_>>().ok_or(ACCEPTED)
+        }
+        names => {
+            let names = list(names).map_err(|_| ACCEPTED)?;
+            Ok(names.into_iter().map(|name| (name, Until::Ready)).collect())
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use super::happening::Happening;
 use super::world::{World, secs, spec};
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{
-    AfterExit, AppSpec, CheckPace, EventLoop, HealthCheck, HealthPolicy, InstanceId, ListeningHeard, OnHup,
-    Peer, Probe, Reach, ReadySign, ReloadStrategy, RestartDelay, WatchPolicy, WorkerId,
+    AfterExit, AppSpec, Autostart, CheckPace, EventLoop, HealthCheck, HealthPolicy, InstanceId,
+    ListeningHeard, OnHup, Peer, Probe, Reach, ReadySign, ReloadStrategy, RestartDelay, WatchPolicy,
+    WorkerId,
 };
 use crate::supervisor::{
     Action, Beat, Command, Event, Health, Killer, Listen, Scope, SpawnFailure, StateName, Subject,
@@ -155,9 +156,11 @@ prop_compose! {
         port in prop::sample::select(vec![None, Some(5000)]),
         (forward, watch) in (prop::bool::weighted(0.1), files()),
         (standby, strategy) in (prop::sample::select(vec![0, 0, 1, 2]), strategies()),
+        on_order in prop::bool::weighted(0.1),
     ) -> AppSpec {
         let mut spec = spec(instances);
         spec.start_limit = NonZeroU32::new(start_limit).unwrap();
+        spec.start.when = if on_order { Autostart::OnOrder } else { Autostart::AtOnce };
         spec.restart.after_exit = if restart { AfterExit::Restart } else { AfterExit::Stay };
         spec.restart.delay = delay;
         spec.restart.min_uptime = secs(min_uptime);

@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 
 use super::world::{CRASH, World, secs, spec};
-use crate::spec::{AppSpec, ReadySign};
+use crate::process::Signal;
+use crate::spec::{AppSpec, Autostart, ReadySign};
+use crate::supervisor::{Command, Scope};
 
 fn one_at_a_time(instances: u32) -> AppSpec {
     AppSpec { start_limit: NonZeroU32::MIN, ..spec(instances) }
@@ -13,6 +15,19 @@ fn one_at_a_time(instances: u32) -> AppSpec {
 fn instances_start_in_order_and_all_at_once_where_the_limit_allows() {
     let mut world = World::silent(&spec(2), &[]);
     world.expect(&["spawn w1 #0 g1", "spawn w2 #1 g1", "started w1", "started w2"]);
+}
+
+#[test]
+fn an_app_that_waits_for_an_order_starts_nothing_before_and_is_not_over() {
+    let mut waiting = spec(2);
+    waiting.start.when = Autostart::OnOrder;
+    let mut world = World::silent(&waiting, &[]);
+    world.expect(&[]);
+    world.order(Command::Start(Scope::All));
+    world.expect(&["spawn w1 #0 g1", "spawn w2 #1 g1", "started w1", "started w2"]);
+    let mut stopped = World::silent(&waiting, &[]);
+    stopped.signal(Signal::TERM);
+    stopped.expect(&["stopping SIGTERM 0", "stop listening", "ended Drained 0", "exit 0"]);
 }
 
 #[test]

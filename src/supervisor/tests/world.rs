@@ -9,7 +9,8 @@ use super::words::words;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{
     AfterExit, AppSpec, Asking, CommandSpec, Company, HealthPolicy, InstanceId, LogPolicy, OnHup, Reach,
-    ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share, StopPolicy, WorkerId,
+    ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share, StartPolicy, StopPolicy,
+    WorkerId,
 };
 use crate::supervisor::{
     Action, Beat, Command, Event, Health, InstanceView, Killer, Listen, Notice, Parking, Scheduled,
@@ -33,6 +34,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
             environment: BTreeMap::new(),
         },
         instances: NonZeroU32::new(instances).unwrap(),
+        start: StartPolicy::default(),
         start_limit: NonZeroU32::new(instances).unwrap(),
         restart: RestartPolicy {
             after_exit: AfterExit::Restart,

@@ -29,6 +29,12 @@ const CASES: &[(&str, &str)] = &[
     ("env_file", r#"[".env", [".env", ".env.local"], true, [1], ""]"#),
     ("filter_env", r#"[true, false, "SECRET", ["AWS_", "KEY"], 1, [1]]"#),
     ("autostart", r#"[false, 0]"#),
+    ("pre_start", r#"["npm run migrate", ["a", "b && c"], "", [], [1], true]"#),
+    ("pre_start_timeout", r#"["10m", 0]"#),
+    (
+        "depends_on",
+        r#"["db", ["db", "cache"], {"db": "ready", "m": "exited", "x": "started"}, {"db": "healthy"}, [""], 1]"#,
+    ),
     ("autorestart", r#"[true, false, "no", 1]"#),
     ("stop_exit_codes", r#"[0, [0, 42], "42", [256], -1, "none", [1.5]]"#),
     ("restart_delay", r#"[0, 1600, "5s", "1.5m", -1, 1.5, "5 s", "9000h", "soon", true]"#),

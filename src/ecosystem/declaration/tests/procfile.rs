@@ -55,7 +55,7 @@ fn each_type_runs_once_but_release_and_web_alone_serves_port() {
     clock: --name=clock --instances=1 -- node clock.js, PORT 5100 of its own
     web: --name=web --instances=1 -- puma -p $PORT, PORT as given
     worker: --name=worker --instances=1 -- node jobs.js, PORT 5300 of its own
-    warning: `Procfile`, app `release` is not run: it belongs to a deployment; `--formation release=1,all=1` runs it, too, once
+    warning: `Procfile`, app `release` is not run: it belongs to a deployment; `--formation release=1,all=1` runs it before the others
     ");
     let without = launches(TEXT, &Choice::default(), &[]).unwrap();
     assert!(without.apps.iter().all(|launch| launch.environment.is_empty()), "no port is made up");

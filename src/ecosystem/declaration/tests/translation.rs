@@ -12,7 +12,7 @@ use super::super::keys::KEYS;
 use super::super::problem::FileProblem;
 use super::super::read::read;
 use super::super::select::Choice;
-use super::super::translate::{Launches, World, translate};
+use super::super::translate::{Launch, Launches, World, translate};
 use crate::cli::args::{Request, parse};
 use crate::config::interpreter::Found;
 
@@ -83,6 +83,7 @@ fn of_logs() -> Value {
 fn of_workers() -> Value {
     json!({
         "script": "a.js", "args": ["x", "y z"], "cwd": "/srv", "resolve": false, "name": "web", "instances": -1, "share": "reuseport",
+        "pre_start": ["npm run migrate", "echo done"], "pre_start_timeout": "5m", "autostart": false,
         "autorestart": false, "stop_exit_codes": [0, 42], "cron": "0 3 * * *", "restart_delay": 0, "min_uptime": "0.5ms", "max_restarts": 3, "drain_timeout": "90s",
         "kill_timeout": 1600, "kill_signal": 15, "treekill": false, "shutdown_with_message": true, "wait_ready": true, "listen_timeout": "1.5s", "on_hup": "forward",
         "watchdog": "10s", "health": "cmd:true && true", "health_interval": 500, "health_timeout": "2s",
@@ -223,4 +224,54 @@ fn variables_of_a_file_are_read_and_what_is_wrong_with_it_is_told() {
     `f`, app `apps[3]`, `increment_var`: found `OTHER`, accepted: a variable of the app's environment that holds a whole number
     `f`, app `apps[4]`, `increment_var`: excludes `standby`, whose workers boot before they have a place
     ");
+}
+
+#[test]
+fn what_an_app_needs_comes_before_it_and_is_taken_along() {
+    let document = json!([
+        { "name": "web", "script": "a.js", "depends_on": { "db": "ready", "migrate": "exited" } },
+        { "name": "other", "script": "a.js" },
+        { "name": "migrate", "script": "a.js", "depends_on": "db", "autorestart": false },
+        { "name": "db", "script": "a.js", "append_env_to_name": true },
+    ]);
+    let shown = |choice: Choice| {
+        let launches = Around { choice, ..Around::default() }.translate(&document).unwrap();
+        let app = |launch: &Launch| {
+            let needs = launch.depends_on.iter().map(|need| format!(" {}={}", need.app, need.until.as_str()));
+            let along = if launch.is_taken_along { " (along)" } else { "" };
+            format!("{}{along}:{}", launch.name, needs.collect::<String>())
+        };
+        launches.apps.iter().map(app).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        shown(Choice::default()),
+        ["other:", "db:", "migrate: db=ready", "web: db=ready migrate=exited"]
+    );
+    let only =
+        Choice { only: Some("web".to_owned()), environment: Some("x".to_owned()), ..Choice::default() };
+    assert_eq!(
+        shown(only),
+        ["db-x (along):", "migrate (along): db-x=ready", "web: db-x=ready migrate=exited"]
+    );
+    // What is said not to run here may run elsewhere.
+    let formation = Choice { formation: Some("web=1,db=0".to_owned()), ..Choice::default() };
+    assert_eq!(shown(formation), ["migrate (along):", "web: migrate=exited"]);
+}
+
+#[test]
+fn what_cannot_be_waited_for_is_a_problem() {
+    let problems = |document| Around::default().problems(document);
+    insta::assert_snapshot!(problems(json!([
+        { "name": "web", "script": "a.js", "depends_on": ["dB", "xyz"] },
+        { "name": "db", "script": "a.js", "depends_on": { "web": "exited" } },
+    ])), @r"
+    `f`, app `web`, `depends_on`: no app of the file is called `dB`, did you mean `db`?
+    `f`, app `web`, `depends_on`: no app of the file is called `xyz`
+    `f`, app `db`, `depends_on`: `web` never ends, accepted: `autorestart: false` there, or `ready` here
+    ");
+    insta::assert_snapshot!(problems(json!([
+        { "name": "a", "script": "a.js", "depends_on": "b" },
+        { "name": "b", "script": "a.js", "depends_on": "c" },
+        { "name": "c", "script": "a.js", "depends_on": "b" },
+    ])), @"`f`, app `b`, `depends_on`: the app depends on itself, directly or through others");
 }

@@ -21,6 +21,7 @@ pub(crate) fn app(app_id: u32, name: &str, ids: &[u32]) -> AppView {
         namespace: "default".to_owned(),
         version: Some("1.2.3".to_owned()),
         status: if ids.is_empty() { Status::Stopped } else { Status::Online },
+        before_start: None,
         command: vec!["node".to_owned(), "server.js".to_owned()],
         resolved: None,
         script: Some("/app/server.js".to_owned()),
