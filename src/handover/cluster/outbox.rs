@@ -1,8 +1,13 @@
 //! What waits to be written to one worker: lines in order, some with a descriptor `F`. Pure.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use serde::{Deserialize, Serialize};
 
 use super::wire::{Carries, Frame};
+use crate::spec::bytes;
 
 /// How many bytes of the app's messages, and apart from them of answers, may wait for a worker that does not read.
 pub const LIMIT: usize = 1 << 20;
@@ -25,10 +30,18 @@ struct Waiting<F> {
     class: Class,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Class {
     Answer,
     Message,
+}
+
+/// What another program is to write: a line, or the rest of one.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unwritten {
+    #[serde(with = "bytes::one")]
+    rest: OsString,
+    class: Class,
 }
 
 /// Whether a message for the app was queued.
@@ -47,10 +60,30 @@ impl<F> Default for Outbox<F> {
 }
 
 impl<F> Outbox<F> {
-    /// An empty one that goes on for one which had refused so many messages.
+    /// One that goes on for one which had refused so many messages and not written these lines.
     #[must_use]
-    pub fn having_refused(refused: u64) -> Self {
-        Self { refused, ..Self::default() }
+    pub fn resume(refused: u64, unwritten: Vec<Unwritten>) -> Self {
+        let mut outbox = Self { refused, ..Self::default() };
+        for Unwritten { rest, class } in unwritten {
+            outbox.queue(Frame { line: rest.into_vec(), carries: Carries::Nothing }, None, class);
+        }
+        outbox
+    }
+
+    /// All lines that wait, in order; `None` if one of them has a descriptor, which only this program can send.
+    #[must_use]
+    pub fn unwritten(&self) -> Option<Vec<Unwritten>> {
+        let rest = |waiting: &Waiting<F>| Unwritten {
+            rest: OsString::from_vec(waiting.line[waiting.written..].to_vec()),
+            class: waiting.class,
+        };
+        self.is_plain().then(|| self.frames.iter().map(rest).collect())
+    }
+
+    /// Whether no line with a descriptor waits.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.frames.iter().all(|waiting| waiting.descriptor.is_none() || waiting.written > 0)
     }
 
     /// Queues a message of the protocol, which is never refused.
@@ -167,6 +200,23 @@ mod tests {
         assert_eq!(outbox.push_message(frame("y\n")), Taken::Queued);
         outbox.advance(big.len());
         assert!(!outbox.is_full());
+    }
+
+    #[test]
+    fn what_is_not_written_another_program_writes() {
+        let mut outbox = Outbox::default();
+        outbox.push(carrying("one\n"), Some(7));
+        assert_eq!(outbox.push_message(frame("z\u{e9}\n")), Taken::Queued);
+        assert_eq!((outbox.unwritten(), outbox.is_plain()), (None, false));
+        // Its descriptor has gone with the first byte; of the message, half a letter.
+        outbox.advance(2);
+        assert_eq!((outbox.unwritten().map(|all| all.len()), outbox.is_plain()), (Some(2), true));
+        outbox.advance(2);
+        outbox.advance(2);
+        let handed_over = serde_json::to_string(&outbox.unwritten()).unwrap();
+        let resumed: Outbox<u8> = Outbox::resume(3, serde_json::from_str(&handed_over).unwrap());
+        assert_eq!(resumed.front(), Some((&b"\xa9\n"[..], None)));
+        assert_eq!((resumed.refused(), resumed.messages, resumed.answers), (3, 2, 0));
     }
 
     #[test]

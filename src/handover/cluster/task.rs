@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::codec::Query;
 use super::link::{FromWorker, Link, ServerId};
-use super::outbox::{Outbox, Taken};
+use super::outbox::{Outbox, Taken, Unwritten};
 use super::shared_data::SharedData;
 use super::wanted::Errno;
 use super::wire::Frame;
@@ -30,6 +30,9 @@ use crate::sys::inherited::{self, Kept};
 /// How much is read at once. Small, for each line in it may become a message in memory before the driver takes the
 /// first; large enough for the protocol's own messages, which are of some 200 bytes.
 const READ_SIZE: usize = 16 << 10;
+
+/// More than fits into a socket. A descendant that still writes is not heard out for ever.
+const LAST_READS: usize = 64;
 
 /// The driver's handle on a worker's channel.
 ///
@@ -50,6 +53,9 @@ pub struct LinkState {
     descriptor: i32,
     link: Link,
     refused: u64,
+    /// What the worker has not read yet.
+    #[serde(default)]
+    unwritten: Vec<Unwritten>,
 }
 
 #[derive(Debug)]
@@ -93,9 +99,9 @@ impl ClusterLink {
         state: LinkState,
         events: Sender<(WorkerKey, FromWorker)>,
     ) -> io::Result<Self> {
-        let LinkState { descriptor, link, refused } = state;
+        let LinkState { descriptor, link, refused, unwritten } = state;
         let socket = inherited::take(descriptor)?.into();
-        Self::go_on(worker, socket, (link, Outbox::having_refused(refused)), events)
+        Self::go_on(worker, socket, (link, Outbox::resume(refused, unwritten)), events)
     }
 
     fn go_on(
@@ -114,6 +120,8 @@ impl ClusterLink {
             delivering: Cell::default(),
             resting: Cell::default(),
         });
+        // There may be something to write already.
+        shared.filled.notify_one();
         let weak = Rc::downgrade(&socket);
         let task = tokio::task::spawn_local(run(socket, Rc::clone(&shared), events));
         Ok(Self { shared, socket: weak, task })
@@ -130,10 +138,10 @@ impl ClusterLink {
         self.shared.emptied.notify_one();
     }
 
-    /// Whether all that was read has been passed on, and all that was to be said was written.
+    /// Whether all that was read has been passed on, and another program could write what is to be said.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
-        !self.shared.delivering.get() && self.shared.outbox.borrow().front().is_none()
+        !self.shared.delivering.get() && self.shared.outbox.borrow().is_plain()
     }
 
     /// All that another program must know to go on, which keeps the channel open over an `execve`; `None` where it has ended.
@@ -145,7 +153,8 @@ impl ClusterLink {
         let Some(socket) = self.socket.upgrade() else { return Ok(None) };
         let descriptor = kept.add(socket.as_fd())?;
         let link = self.shared.link.borrow().clone();
-        Ok(Some(LinkState { descriptor, link, refused: self.refused() }))
+        let unwritten = self.shared.outbox.borrow().unwritten().ok_or(io::ErrorKind::WouldBlock)?;
+        Ok(Some(LinkState { descriptor, link, refused: self.refused(), unwritten }))
     }
 
     /// Gives the worker the socket that it asked for. Does nothing if the worker does not want it any more.
@@ -194,7 +203,7 @@ impl ClusterLink {
     /// Asks the worker's event loop for a sign of life, [`FromWorker::Pulse`]. False if it cannot be asked.
     #[must_use]
     pub fn ping(&self) -> bool {
-        if self.socket.strong_count() == 0 {
+        if !self.is_open() {
             return false;
         }
         let Some(frame) = self.shared.link.borrow_mut().ping() else { return false };
@@ -211,6 +220,27 @@ impl ClusterLink {
         let taken = self.shared.outbox.borrow_mut().push_message(frame);
         self.shared.filled.notify_one();
         taken
+    }
+
+    /// Whether the worker has not closed its end.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.socket.strong_count() > 0
+    }
+
+    /// What the app has said last and was not read yet. For a worker that was reaped: nothing follows.
+    #[must_use]
+    pub fn last_words(&self) -> Vec<Box<RawValue>> {
+        let mut said = Vec::new();
+        let Some(socket) = self.socket.upgrade() else { return said };
+        for _ in 0..LAST_READS {
+            let Ok(Some(heard)) = self.shared.read(&socket) else { break };
+            said.extend(heard.into_iter().filter_map(|event| match event {
+                FromWorker::Said(message) => Some(message),
+                _ => None,
+            }));
+        }
+        said
     }
 
     /// How many messages for the app were refused because it did not read, or was gone.

@@ -73,6 +73,20 @@ fn in_a_runtime<T: Future<Output = ()>>(test: impl Fn(Scene) -> T) {
 }
 
 #[test]
+fn what_a_dead_worker_has_said_last_can_be_had_before_the_task_has_its_turn() {
+    in_a_runtime(|mut scene| async move {
+        scene.end.write_all(b"\"first\"\n").unwrap();
+        scene.end.write_all(&query(1)).unwrap();
+        scene.end.write_all(b"\"last\"\n\"torn").unwrap();
+        drop(scene.end);
+        let said: Vec<String> = scene.link.last_words().iter().map(|said| said.get().to_owned()).collect();
+        assert_eq!(said, ["\"first\"", "\"last\""]);
+        assert!(scene.link.last_words().is_empty());
+        scene.link.close();
+    });
+}
+
+#[test]
 fn a_flooding_worker_is_held_up_while_the_driver_takes_nothing() {
     in_a_runtime(|mut scene| async move {
         let line = b"\"a message of thirty-two bytes.\"\n";
