@@ -50,6 +50,7 @@ const PURE: &[&str] = &[
     "logs/state.rs",
     "ecosystem/declaration/",
     "facts/git_config.rs",
+    "handover/messages/",
     "facts/known.rs",
     "facts/manifest.rs",
     "facts/refs.rs",

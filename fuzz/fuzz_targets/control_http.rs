@@ -159,6 +159,17 @@ async fn drive(mut end: DriverEnd) {
             Question::Environment { reply, .. } => {
                 drop(reply.send(Some(vec![("TOKEN".into(), "t0p".into())])))
             }
+            // Nobody has such an action, so nobody is waited for.
+            Question::Call { targets, action, reply, .. } => {
+                let called = |target: handle::Target| handle::Called {
+                    app: "web".to_owned(),
+                    id: target.app.0,
+                    instance: 0,
+                    pid: None,
+                    answer: Err(format!("it has no action `{action}`")),
+                };
+                drop(reply.send(targets.into_iter().map(called).collect()));
+            }
             Question::Logs { reply, .. } => drop(reply.send((Vec::new(), None))),
             Question::Definitions { reply } => drop(reply.send(Vec::new())),
             Question::Kill { reply } => drop(reply.send(verdict(Operation::Kill))),

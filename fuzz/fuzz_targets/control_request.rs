@@ -173,7 +173,12 @@ fn asks_for_what_can_be_done(route: Route, body: &[u8]) {
                 Change::Restart { environment } | Change::Check { environment } => {
                     environment.into_iter().flatten().for_each(|variable| is_variable(&variable));
                 }
-                Change::Start | Change::Stop | Change::Delete | Change::Reset | Change::Flush => {}
+                Change::Start
+                | Change::Stop
+                | Change::Delete
+                | Change::Reset
+                | Change::Flush
+                | Change::Send { .. } => {}
             }
         }
         Err(problem) => is_told_well(&problem),

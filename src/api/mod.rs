@@ -3,9 +3,11 @@
 //! | file | subject |
 //! | --- | --- |
 //! | `types` | every body of a request or an answer |
+//! | `messages` | those about messages to apps |
 //! | `text` | words that may be no UTF-8, on the wire |
 //! | `routes` | which path and method means what |
 
+pub mod messages;
 pub mod routes;
 pub mod text;
 pub mod types;

@@ -49,12 +49,14 @@ pub const SCALE: Route = route(Method::Post, "/v1/apps/{target}/scale");
 pub const SIGNAL: Route = route(Method::Post, "/v1/apps/{target}/signal");
 pub const RESET: Route = route(Method::Post, "/v1/apps/{target}/reset");
 pub const FLUSH: Route = route(Method::Post, "/v1/apps/{target}/flush");
+pub const TRIGGER: Route = route(Method::Post, "/v1/apps/{target}/trigger");
+pub const SEND: Route = route(Method::Post, "/v1/apps/{target}/send");
 pub const ENVIRONMENT: Route = route(Method::Get, "/v1/apps/{target}/env");
 pub const LOGS: Route = route(Method::Get, "/v1/logs");
 pub const EVENTS: Route = route(Method::Get, "/v1/events");
 
 /// All of them.
-pub const ALL: [Route; 20] = [
+pub const ALL: [Route; 22] = [
     PING,
     RUNTIME,
     KILL,
@@ -72,6 +74,8 @@ pub const ALL: [Route; 20] = [
     SIGNAL,
     RESET,
     FLUSH,
+    TRIGGER,
+    SEND,
     ENVIRONMENT,
     LOGS,
     EVENTS,

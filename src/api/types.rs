@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::messages::MetricView;
 use super::text::Text;
 use crate::spec::Until;
 
@@ -118,9 +120,9 @@ pub struct AppView {
     pub git: Option<GitView>,
     /// Each setting, and where its value came from.
     pub settings: Vec<SettingView>,
-    /// By name; what the app reports of itself.
+    /// By name; what the app reports of itself, of all instances together.
     pub metrics: BTreeMap<String, MetricView>,
-    /// What the app can be told to do.
+    /// What the app can be told to do by `trigger`.
     pub actions: Vec<String>,
 }
 
@@ -159,6 +161,12 @@ pub struct InstanceView {
     /// What its worker says of itself by sd_notify's STATUS.
     #[serde(default)]
     pub says: Option<String>,
+    /// By name; what its worker reports of itself by `process.send`.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, MetricView>,
+    /// What its worker can be told to do.
+    #[serde(default)]
+    pub actions: Vec<String>,
 }
 
 /// How the app or a worker does.
@@ -306,13 +314,6 @@ pub struct SettingView {
     pub value: String,
     /// `--kill-timeout`, `PMR_KILL_TIMEOUT`, `default`.
     pub origin: String,
-}
-
-/// A figure that an app reports.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MetricView {
-    pub value: f64,
-    pub unit: String,
 }
 
 /// An environment variable as a worker sees it: `GET /v1/apps/{target}/env`.
@@ -471,6 +472,7 @@ pub enum Operation {
     Signal,
     Reset,
     Flush,
+    Send,
     Kill,
     Save,
     Update,
@@ -489,6 +491,7 @@ impl fmt::Display for Operation {
             Self::Signal => "signal",
             Self::Reset => "reset",
             Self::Flush => "flush",
+            Self::Send => "send",
             Self::Kill => "kill",
             Self::Save => "save",
             Self::Update => "update",
@@ -543,6 +546,9 @@ pub struct EventView {
     pub pid: Option<i32>,
     /// For people.
     pub message: String,
+    /// What an app has sent along, if it is small.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
 }
 
 /// A line of a log: `GET /v1/logs`, in an array, or as server-sent events named `line`.

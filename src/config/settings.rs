@@ -103,7 +103,6 @@ impl Settings {
             RestartDelay::Exponential { first, .. } => (None, Some(first)),
         };
         let time = |span: Option<Duration>| span.map_or_else(String::new, duration::render);
-        let number = |number: Option<u32>| number.map_or_else(String::new, |number| number.to_string());
         match name {
             _ if name == setting::INSTANCES.name => app.instances.to_string(),
             _ if name == setting::NAME.name => app.name.clone(),
@@ -137,17 +136,6 @@ impl Settings {
             _ if setting::HEALTH_SETTINGS.iter().any(|setting| setting.name == name) => {
                 health::value_of(&app.health, name)
             }
-            _ if name == setting::SOURCE_MAP_SUPPORT.name => {
-                node::has_source_maps(&app.command.environment).to_string()
-            }
-            _ if name == setting::INTERPRETER.name => self.interpreter.clone().unwrap_or_default(),
-            _ if name == setting::INTERPRETER_ARGS.name => self.interpreter_args.join(" "),
-            _ if name == setting::CWD.name => {
-                app.command.directory.as_ref().map_or_else(String::new, |path| path.display().to_string())
-            }
-            _ if name == setting::RESOLVE.name => self.resolves.to_string(),
-            _ if name == setting::UID.name => number(app.command.identity.as_ref().and_then(|it| it.user)),
-            _ if name == setting::GID.name => number(app.command.identity.as_ref().map(|it| it.group)),
             _ if setting::LOG_SETTINGS.iter().any(|setting| setting.name == name) => {
                 logs::value_of(&app.logs, name)
             }
@@ -164,6 +152,26 @@ impl Settings {
             _ if name == setting::LOG_LEVEL.name => self.log_level.as_str().to_owned(),
             _ if name == setting::AUTO_EXIT.name => self.auto_exit.to_string(),
             _ if name == setting::DELAY.name => duration::render(self.delay),
+            _ => self.of_command(name),
+        }
+    }
+
+    /// Of those that make up the command.
+    fn of_command(&self, name: &str) -> String {
+        let command = &self.app.command;
+        let number = |number: Option<u32>| number.map_or_else(String::new, |number| number.to_string());
+        match name {
+            _ if name == setting::CWD.name => {
+                command.directory.as_ref().map_or_else(String::new, |path| path.display().to_string())
+            }
+            _ if name == setting::RESOLVE.name => self.resolves.to_string(),
+            _ if name == setting::UID.name => number(command.identity.as_ref().and_then(|it| it.user)),
+            _ if name == setting::GID.name => number(command.identity.as_ref().map(|it| it.group)),
+            _ if name == setting::INTERPRETER.name => self.interpreter.clone().unwrap_or_default(),
+            _ if name == setting::INTERPRETER_ARGS.name => self.interpreter_args.join(" "),
+            _ if name == setting::SOURCE_MAP_SUPPORT.name => {
+                node::has_source_maps(&command.environment).to_string()
+            }
             _ => String::new(),
         }
     }

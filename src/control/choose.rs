@@ -78,7 +78,7 @@ fn places(around: &Surroundings, candidates: &[Candidate]) -> Vec<Place> {
 
 /// Whether a runtime lives at `place`. An error where one seems to, but does not let itself be asked.
 async fn visit(place: Place) -> Result<Option<Found>, ChooseError> {
-    let client = Client::new(place.clone()).impatient(ANSWER_WITHIN);
+    let client = Client::new(place.clone()).patient(ANSWER_WITHIN);
     match client.runtime().await {
         Ok(runtime) => {
             let apps = client.apps().await?.into_iter().map(|app| app.name).collect();

@@ -85,9 +85,9 @@ impl Client {
         Self { place, answer_within: ANSWER_WITHIN }
     }
 
-    /// With less patience, to see whether anybody is there.
+    /// Waits so long for an answer: less, to see whether anybody is there, or more.
     #[must_use]
-    pub(super) fn impatient(mut self, limit: Duration) -> Self {
+    pub fn patient(mut self, limit: Duration) -> Self {
         self.answer_within = limit;
         self
     }

@@ -9,7 +9,7 @@
 //! | `refusal`, `stall` | clients that are not served; clients that do not read |
 //! | `routes` | from a request to its answer |
 //! | `router`, `query`, `target`, `order` | pure: what a request's line, target and body mean |
-//! | `reading`, `changing`, `save` | the answers |
+//! | `reading`, `changing`, `messages`, `save` | the answers |
 //! | `answer`, `feed`, `request` | JSON and server-sent events; bodies of requests |
 //! | `figures`, `history`, `secrets` | what processes use; past events; what is not shown |
 //!
@@ -34,6 +34,7 @@ mod feed;
 mod figures;
 pub mod find;
 mod history;
+mod messages;
 pub mod order;
 pub mod peer;
 pub mod place;

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use serde::de::DeserializeOwned;
 
 use super::query::{bad_request, several};
+use crate::api::messages::SendRequest;
 use crate::api::routes::{self, Route};
 use crate::api::text::Text;
 use crate::api::types::{
@@ -56,6 +57,10 @@ pub fn change(route: Route, body: &[u8]) -> Result<Change, Problem> {
             };
             Signal::parse(&request.signal).map(Change::Signal).ok_or_else(|| bad_request(accepted()))
         }
+        routes::SEND => {
+            let SendRequest { data, topic } = read(body)?;
+            Ok(Change::Send { topic, data })
+        }
         _ => Err(bad_request("this changes no app")),
     }
 }
@@ -78,6 +83,7 @@ pub fn operation(change: &Change) -> Operation {
         Change::Signal(_) => Operation::Signal,
         Change::Reset => Operation::Reset,
         Change::Flush => Operation::Flush,
+        Change::Send { .. } => Operation::Send,
     }
 }
 

@@ -12,7 +12,7 @@ use super::figures::Figures;
 use super::history::History;
 use super::query::Query;
 use super::router::{self, Found, Missed};
-use super::{changing, reading, request, save};
+use super::{changing, messages, reading, request, save};
 use crate::api::routes;
 use crate::api::types::AppView;
 use crate::driver::handle::{Ended, Handle, Question, Target};
@@ -74,6 +74,9 @@ async fn dispatch(context: Rc<Context>, found: Found, request: Request<Incoming>
         routes::SAVE => save::save(context).await,
         _ => {
             let body = request::body(request.into_body()).await?;
+            if route == routes::TRIGGER {
+                return messages::trigger(context, &target, &body).await;
+            }
             change(context, Found { route, target }, &body, as_stream).await
         }
     }

@@ -63,6 +63,8 @@ fn instance(id: u32, instance: u32) -> InstanceView {
         last_exit: None,
         health: None,
         says: None,
+        metrics: BTreeMap::new(),
+        actions: Vec::new(),
     }
 }
 
@@ -77,6 +79,7 @@ pub(super) fn event(seq: u64, app: &str) -> EventView {
         id: Some(0),
         pid: Some(42),
         message: "worker ready".to_owned(),
+        data: None,
     }
 }
 

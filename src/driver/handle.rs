@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::api::types::{
@@ -58,6 +59,8 @@ pub enum Change {
     Reset,
     /// Throws the kept lines away, and what is in the log files.
     Flush,
+    /// Sends the app a message: data under a topic, or the data and no more.
+    Send { topic: Option<String>, data: Value },
 }
 
 impl Change {
@@ -75,6 +78,7 @@ impl Change {
             Self::Signal(_) => Operation::Signal,
             Self::Reset => Operation::Reset,
             Self::Flush => Operation::Flush,
+            Self::Send { .. } => Operation::Send,
         }
     }
 }
@@ -115,6 +119,20 @@ pub enum Live {
     Lost(u64),
 }
 
+/// What an action answers: as JSON, one or several; or why it does not. Dropped where its worker ends before.
+pub type Waiting = oneshot::Receiver<Result<Vec<String>, String>>;
+
+/// An instance in which an action was called, or could not be.
+#[derive(Debug)]
+pub struct Called {
+    pub app: String,
+    /// Its number in the runtime.
+    pub id: u32,
+    pub instance: u32,
+    pub pid: Option<i32>,
+    pub answer: Result<Waiting, String>,
+}
+
 /// A question to the driver, with the way for its answer.
 #[derive(Debug)]
 pub enum Question {
@@ -144,6 +162,13 @@ pub enum Question {
     Logs {
         query: LogQuery,
         reply: oneshot::Sender<(Vec<LogView>, Option<mpsc::Receiver<Live>>)>,
+    },
+    /// Calls an action that the app has registered. Answered at once with whom was asked; each answers in its own time.
+    Call {
+        targets: Vec<Target>,
+        action: String,
+        parameter: Option<Value>,
+        reply: oneshot::Sender<Vec<Called>>,
     },
     /// What was started, so that it can be started again elsewhere.
     Definitions {

@@ -1,4 +1,5 @@
-//! What workers ask and say: by their `bind` and `listen`, and over Node's cluster channel. (By sd_notify: see `said`.)
+//! What workers ask and say: by their `bind` and `listen`, and over Node's cluster channel. (By sd_notify: see `said`;
+//! by `process.send`: `messages`.)
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -74,11 +75,11 @@ impl App {
             FromWorker::Closed { server, left } => self.on_server_closed(worker, server, left),
             FromWorker::Connection { seq, taken } => self.on_connection_answered(worker, seq, taken),
             FromWorker::DescriptorLost => self.on_descriptor_lost(worker),
-            FromWorker::Said(message) if message.get() == "\"ready\"" => self.feed(Event::Ready { worker }),
+            FromWorker::Said(message) => self.on_message(worker, &message),
             FromWorker::Pulse => self.feed(Event::Pulse { worker, beat: Beat::Turned }),
             FromWorker::Ended => self.feed(Event::Pulse { worker, beat: Beat::Unheard }),
             FromWorker::Ignored(what) => tracing::debug!(worker = worker.0, ?what, "message ignored"),
-            FromWorker::Online | FromWorker::Leaving | FromWorker::Said(_) => {}
+            FromWorker::Online | FromWorker::Leaving => {}
         }
     }
 

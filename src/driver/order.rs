@@ -151,6 +151,10 @@ impl App {
                 slot.fill(verdict);
             }
             Change::Flush => self.flush(slot),
+            Change::Send { topic, data } => {
+                let said = self.send_data(&Target { app: self.id, instance }, topic.as_deref(), &data);
+                slot.fill(self.verdict(Operation::Send, Duration::ZERO, said));
+            }
         }
     }
 
@@ -385,9 +389,12 @@ impl App {
             Operation::Delete => format!("stopped and removed in {took}"),
             Operation::Scale => format!("scaled to {of} in {took}"),
             Operation::Reset => "its counters are zero".to_owned(),
-            Operation::Signal | Operation::Flush | Operation::Kill | Operation::Save | Operation::Update => {
-                "done".to_owned()
-            }
+            Operation::Signal
+            | Operation::Flush
+            | Operation::Send
+            | Operation::Kill
+            | Operation::Save
+            | Operation::Update => "done".to_owned(),
         }
     }
 

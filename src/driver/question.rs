@@ -35,6 +35,9 @@ impl Driver {
                     )
                 })));
             }
+            Question::Call { targets, action, parameter, reply } => {
+                drop(reply.send(self.call(&distinct(targets), &action, parameter.as_ref())));
+            }
             Question::Logs { query, reply } => drop(reply.send(self.logs(&query))),
             Question::Definitions { reply } => {
                 drop(reply.send(self.apps.values().map(|app| app.saved()).collect()));

@@ -307,7 +307,15 @@ impl Driver {
             self.suspend();
         }
         if arrived.iter().any(|arrived| arrived.signal == Signal::CHLD) {
+            self.hear_out();
             self.reap();
+        }
+    }
+
+    /// What the dead have said must be heard before nobody knows who they were.
+    fn hear_out(&mut self) {
+        while let Ok((key, said)) = self.inboxes.channel.try_recv() {
+            self.with(key, |app| app.on_channel(key.worker, said));
         }
     }
 

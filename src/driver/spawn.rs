@@ -13,6 +13,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::app::App;
 use super::hear::Asked;
+use super::messages::Talk;
 use super::plan::Plan;
 use super::rescue::Given;
 use super::said::OfItself;
@@ -166,6 +167,9 @@ impl App {
         }
         if let Some(options) = agent {
             gifts.set("NODE_OPTIONS", options);
+            if gifts.channel.is_some() && !matches!(plan.way, Way::Cluster(_)) {
+                gifts.own_pid.push(channel_variables::OFFER);
+            }
         }
         Ok(gifts)
     }
@@ -216,6 +220,7 @@ impl App {
             notify: gifts.notify,
             said: OfItself::default(),
             pid_file: self.note_pid(plan, instance, child.pid),
+            talk: Talk::default(),
         }
     }
 
@@ -274,9 +279,6 @@ fn membership(plan: &Plan, has_agent: bool) -> Option<Membership> {
 
 fn add_channel(gifts: &mut Gifts, id: WorkerId, membership: Membership) -> Result<(), StartError> {
     let (ours, theirs) = channel::pair().map_err(StartError::Channel)?;
-    if membership != Membership::Cluster {
-        gifts.own_pid.push(channel_variables::OFFER);
-    }
     for (name, value) in channel_variables::environment(membership, id) {
         gifts.set(name, value);
     }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::Level;
@@ -68,17 +69,23 @@ impl Events {
 
     /// Tells something about the runtime itself.
     pub(super) fn announce(&self, said: &Said) {
-        self.publish(None, None, said);
+        self.publish((None, None), said, None);
         emit("", said);
     }
 
     /// Tells something about an app.
     pub(super) fn announce_of(&self, app: &Whose, said: &Said) {
-        self.publish(Some(app), None, said);
+        self.publish((Some(app), None), said, None);
         emit(&app.name, said);
     }
 
-    fn publish(&self, app: Option<&Whose>, id: Option<u32>, said: &Said) {
+    /// Tells what an app has said in one of its instances, and what it has sent along.
+    pub(super) fn remark(&self, app: &Whose, id: Option<u32>, said: &Said, data: Option<Value>) {
+        self.publish((Some(app), id), said, data);
+        emit(&app.name, said);
+    }
+
+    fn publish(&self, (app, id): (Option<&Whose>, Option<u32>), said: &Said, data: Option<Value>) {
         self.seq.update(|seq| seq + 1);
         // Nobody may listen.
         let _heard = self.sender.send(Arc::new(EventView {
@@ -90,6 +97,7 @@ impl Events {
             id,
             pid: said.pid.map(crate::process::Pid::as_raw),
             message: said.text.clone(),
+            data,
         }));
     }
 }
@@ -119,7 +127,7 @@ impl Teller {
     pub(super) fn tell(&mut self, telling: &Telling) {
         let Telling { app, notice, id, logs } = telling;
         let Some(said) = words(notice) else { return };
-        self.0.publish(Some(app), *id, &said);
+        self.0.publish((Some(app), *id), &said, None);
         if app.is_init && is_the_inits_own(notice) {
             return;
         }

@@ -1,7 +1,6 @@
 //! What there is to show of apps and of the runtime, as the driver knows it: figures of processes and facts of files are
 //! added by those who show it.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::app::App;
@@ -55,6 +54,7 @@ impl App {
         let words = std::iter::once(&command.program).chain(&command.arguments);
         let program = command.program.to_string_lossy().into_owned();
         let shares = plan.way != Way::None;
+        let (metrics, actions) = self.reported(&snapshot.instances);
         AppView {
             app_id: self.id.0,
             name: self.name().to_owned(),
@@ -89,8 +89,8 @@ impl App {
             logs: self.log_files_view(&plan),
             git: None,
             settings: self.settings(&plan),
-            metrics: BTreeMap::new(),
-            actions: Vec::new(),
+            metrics,
+            actions,
         }
     }
 
@@ -126,6 +126,8 @@ impl App {
     }
 
     fn instance(&self, view: &supervisor::InstanceView, now: Uptime) -> InstanceView {
+        let worker = view.worker.and_then(|worker| self.workers.get(worker));
+        let (metrics, actions) = worker.map(|worker| worker.talk.views()).unwrap_or_default();
         InstanceView {
             id: self.id_of(view.instance).unwrap_or(view.instance.0),
             instance: view.instance.0,
@@ -146,7 +148,9 @@ impl App {
                 at_ms: self.exits.get(&view.instance).copied().unwrap_or(self.created_at_ms),
             }),
             health: view.health.as_ref().map(health),
-            says: view.worker.and_then(|worker| self.workers.get(worker)?.said.text()),
+            says: worker.and_then(|worker| worker.said.text()),
+            metrics,
+            actions,
         }
     }
 

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde_json::Value;
 use tracing::Level;
 
 use super::size::Size;
+use crate::handover::messages::Told;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{Generation, InstanceId};
 use crate::supervisor::{CalledOff, Killer, Next, Notice, Stall, StopReason, Verdict};
@@ -65,19 +67,19 @@ impl Said {
         }
     }
 
-    fn of(mut self, instance: InstanceId) -> Self {
+    pub(super) fn of(mut self, instance: InstanceId) -> Self {
         self.instance = Some(instance);
         self
     }
 
-    fn pid(mut self, pid: Pid) -> Self {
+    pub(super) fn pid(mut self, pid: Pid) -> Self {
         self.pid = Some(pid);
         self
     }
 }
 
 /// The kinds of events, for the documentation and those who filter by them.
-pub const KINDS: [&str; 42] = [
+pub const KINDS: [&str; 45] = [
     "waiting",
     "preparing",
     "prepared",
@@ -117,6 +119,9 @@ pub const KINDS: [&str; 42] = [
     "scaled",
     "scale_refused",
     "ended",
+    "exception",
+    "app_event",
+    "message",
     "added",
     "updated",
     "update_failed",
@@ -343,6 +348,23 @@ fn of_instance(notice: &Notice) -> Option<Said> {
         }
         _ => None,
     }
+}
+
+/// What an app has told of itself, after so much that was left out; and what it has sent along.
+pub(super) fn app_has_told(told: Told, missed: u64) -> (Said, Option<Value>) {
+    let (level, kind, text, data) = match told {
+        Told::Exception { text, data } => {
+            (Level::WARN, "exception", format!("the app reports an exception: {text}"), data)
+        }
+        Told::Event { name, data } => (Level::INFO, "app_event", format!("the app reports: {name}"), data),
+        // For programs; people have the app's own lines.
+        Told::Message { topic, data } => (Level::DEBUG, "message", format!("the app sends `{topic}`"), data),
+    };
+    let more = match missed {
+        0 => String::new(),
+        _ => format!(" ({missed} more before it were left out)"),
+    };
+    (Said::new(level, kind, text + &more), data)
 }
 
 /// By what a worker shows that it does not do its work.

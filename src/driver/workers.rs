@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::messages::Talk;
 use super::rescue::Given;
 use super::said::OfItself;
 use crate::handover::cluster::{ClusterLink, Query, ServerId, Wanted};
@@ -42,6 +43,8 @@ pub(super) struct Worker {
     pub(super) said: OfItself,
     /// Where its process id is noted.
     pub(super) pid_file: Option<PathBuf>,
+    /// What it says by `process.send`.
+    pub(super) talk: Talk,
 }
 
 /// Whether a worker may listen.

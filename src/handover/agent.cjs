@@ -14,6 +14,9 @@ const GRACE_MS = 500;
 // The highest number of a stream: GOAWAY with it takes no request back that the client has sent.
 const ANY_STREAM = 2 ** 31 - 1;
 
+// Buffers that lie deeper in a message stay what they are.
+const DEEPEST = 64;
+
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'];
 
 // Where the channel is, and by what an app shows that it knows of such a thing.
@@ -44,7 +47,7 @@ const isMainThread = process.chdir.disabled !== true;
 if (isMainThread) {
   watchSignals();
   trackServers(require('net').Server.prototype);
-  if (process.connected) passOverSecondFarewell();
+  if (process.connected) watchMessages();
   takeChannel();
 }
 
@@ -93,20 +96,30 @@ function openChannel() {
   }
 }
 
-// A cluster worker that is disconnecting of its own accord fails on being told to by its primary.
-function passOverSecondFarewell() {
+// A cluster worker that is disconnecting of its own accord fails on being told to by its primary. And what socket.io's adapter
+// sends from worker to worker may have buffers in it, of which JSON makes objects.
+function watchMessages() {
   const { emit } = process;
   process.emit = function (event, ...rest) {
     if (event === 'internalMessage' && isFarewell(rest[0])) {
       const { worker } = require('cluster');
       if (worker && worker.exitedAfterDisconnect) return true;
     }
+    if (event === 'message' && rest[0]?.source === '_sio_adapter') reviveBuffers(rest[0], DEEPEST);
     return Reflect.apply(emit, this, [event, ...rest]);
   };
 }
 
 function isFarewell(message) {
   return Boolean(message) && message.cmd === 'NODE_CLUSTER' && message.act === 'disconnect';
+}
+
+function reviveBuffers(value, depth) {
+  for (const [key, inner] of Object.entries(value)) {
+    if (typeof inner !== 'object' || inner === null || depth === 0) continue;
+    if (inner.type === 'Buffer' && Array.isArray(inner.data)) value[key] = Buffer.from(inner.data);
+    else reviveBuffers(inner, depth - 1);
+  }
 }
 
 // The functions have the names and lengths of those that they stand for.

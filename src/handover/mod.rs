@@ -4,8 +4,9 @@
 //! - [`cluster`]: Node's own cluster protocol, with us as the primary.
 //! - [`intercept`]: answers the `bind` and `listen` of any other program.
 //! - [`park`] holds a worker where it is about to listen.
+//! - [`messages`]: what apps say by `process.send`, and what is said to them; pure.
 //! - [`environment`] makes a worker's environment; pure. [`notify`] hears sd_notify's `READY=1`.
-//! - [`agent`] is the small script that lets node workers drain.
+//! - [`agent`] is the small script that lets node workers drain, and opens their channel when it is looked for.
 //!
 //! Knows nothing of the supervisor: it is told which worker, and tells what that worker did.
 
@@ -14,5 +15,6 @@ pub mod choose;
 pub mod cluster;
 pub mod environment;
 pub mod intercept;
+pub mod messages;
 pub mod notify;
 pub mod park;

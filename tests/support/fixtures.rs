@@ -41,6 +41,14 @@ pub(crate) fn tool(name: &str) -> PathBuf {
     path
 }
 
+/// `NODE_PATH` for apps that need the packages of tests/fixtures/packages.
+#[track_caller]
+pub(crate) fn packages() -> PathBuf {
+    let path = tools().join("messages/node_modules");
+    assert!(path.exists(), "{} is missing: run scripts/test, which installs it", path.display());
+    path
+}
+
 /// `PATH` for a runtime: `node` is Node 20, `python3` that of the tests.
 pub(crate) fn search_path() -> OsString {
     let tools = tools();

@@ -46,12 +46,6 @@ pub(in crate::cli) fn percent(percent: f64) -> String {
     format!("{}%", text.strip_suffix(".0").unwrap_or(&text))
 }
 
-/// A figure of an app's own: `12`, `0.53`.
-pub(in crate::cli) fn figure(value: f64) -> String {
-    let text = format!("{value:.2}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
 /// A moment, in UTC, as in our own log lines but to the second: `2026-08-09T12:00:00Z`.
 pub(in crate::cli) fn moment(millis: u64) -> String {
     match timestamp(millis) {
@@ -159,7 +153,6 @@ mod tests {
             [percent(-0.0), percent(0.04), percent(12.54), percent(400.0)],
             ["0%", "0%", "12.5%", "400%"]
         );
-        assert_eq!([figure(12.0), figure(0.534), figure(100.0)], ["12", "0.53", "100"]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(super) mod human;
 pub(super) mod line;
 pub(super) mod list;
 pub(super) mod pm2;
+pub(super) mod reply;
 pub(super) mod report;
 pub(super) mod show;
 pub(super) mod sort;

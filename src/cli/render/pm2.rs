@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::types::{AppView, ExecMode, InstanceView, MetricView, RuntimeView, Status};
+use crate::api::messages::MetricView;
+use crate::api::types::{AppView, ExecMode, InstanceView, RuntimeView, Status};
 
 /// An element for each instance, by their numbers.
 pub(in crate::cli) fn jlist(apps: &[AppView], runtime: &RuntimeView) -> Value {
@@ -69,16 +70,16 @@ fn environment(app: &AppView, instance: &InstanceView, now: u64) -> Value {
             "revision": git.revision,
             "url": git.remote,
         })),
-        "axm_monitor": monitor(app),
-        "axm_actions": app.actions.iter().map(|name| json!({"action_name": name})).collect::<Vec<_>>(),
+        "axm_monitor": monitor(instance),
+        "axm_actions": instance.actions.iter().map(|name| json!({"action_name": name})).collect::<Vec<_>>(),
     })
 }
 
-fn monitor(app: &AppView) -> Map<String, Value> {
+fn monitor(instance: &InstanceView) -> Map<String, Value> {
     let metric = |(name, metric): (&String, &MetricView)| {
         (name.clone(), json!({"value": metric.value, "unit": metric.unit}))
     };
-    app.metrics.iter().map(metric).collect()
+    instance.metrics.iter().map(metric).collect()
 }
 
 #[cfg(test)]
@@ -107,7 +108,7 @@ mod tests {
             "axm_monitor": {
               "event loop lag": {
                 "unit": "ms",
-                "value": 1.25
+                "value": 2.0
               }
             },
             "created_at": 1786186800000,

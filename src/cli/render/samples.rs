@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::api::messages::{MetricValue, MetricView};
 use crate::api::types::{
     AppView, ExecMode, ExitView, GitView, InstanceView, InterpreterView, ListenerView, LogFilesView,
-    MachineView, MetricView, Mode, RuntimeView, SettingView, Status,
+    MachineView, Mode, RuntimeView, SettingView, Status,
 };
 
 /// 2026-08-09T12:00:00Z.
@@ -56,6 +57,8 @@ pub(in crate::cli) fn instance(id: u32, number: u32) -> InstanceView {
         last_exit: None,
         health: None,
         says: None,
+        metrics: BTreeMap::new(),
+        actions: Vec::new(),
     }
 }
 
@@ -96,6 +99,11 @@ pub(in crate::cli) fn app(app_id: u32, name: &str) -> AppView {
     }
 }
 
+fn lag(milliseconds: f64) -> BTreeMap<String, MetricView> {
+    let view = MetricView { value: MetricValue::Number(milliseconds), unit: "ms".to_owned() };
+    BTreeMap::from([("event loop lag".to_owned(), view)])
+}
+
 fn web() -> AppView {
     let setting = |name: &str, value: &str, origin: &str| SettingView {
         name: name.to_owned(),
@@ -109,12 +117,15 @@ fn web() -> AppView {
         memory_bytes: Some(52 * MEBIBYTE),
         processes: Some(2),
         last_exit: Some(ExitView { reason: "exit code 3".to_owned(), status: 3, at_ms: NOW - 6_000 }),
+        metrics: lag(2.0),
+        actions: vec!["heapdump".to_owned()],
         ..instance(1, 1)
     };
+    let first = InstanceView { metrics: lag(0.5), ..instance(0, 0) };
     AppView {
         reloading: Some(4),
         health: None,
-        instances: vec![instance(0, 0), second],
+        instances: vec![first, second],
         standbys: Vec::new(),
         listeners: vec![
             ListenerView { address: "tcp 0.0.0.0:3000".to_owned(), instance: None, waiting: Some(2) },
@@ -134,10 +145,7 @@ fn web() -> AppView {
             setting("instances", "2", "WEB_CONCURRENCY"),
             setting("kill-timeout", "25s", "default"),
         ],
-        metrics: BTreeMap::from([(
-            "event loop lag".to_owned(),
-            MetricView { value: 1.25, unit: "ms".to_owned() },
-        )]),
+        metrics: lag(1.25),
         actions: vec!["heapdump".to_owned()],
         ..app(0, "web")
     }

@@ -6,6 +6,7 @@ use super::colour::{Colours, Paint};
 use super::human;
 use super::list::mode;
 use super::table::{Cell, Column, Side, Table, harmless};
+use crate::api::messages::MetricView;
 use crate::api::types::{AppView, ExitView, GitView, HealthView, InstanceView, ListenerView, RuntimeView};
 
 /// All of `app`. `runtime` tells what time it is there.
@@ -21,11 +22,7 @@ pub(in crate::cli) fn render(app: &AppView, runtime: &RuntimeView, colours: Colo
     let settings = settings.map(|it| vec![it.name.clone(), value(&it.value), format!("({})", it.origin)]);
     text += &section("Settings", &rows(&settings.collect::<Vec<_>>()), colours);
     text += &section("Git", &pairs(&app.git.as_ref().map(git).unwrap_or_default()), colours);
-    let metrics = app.metrics.iter();
-    let metrics = metrics.map(|(name, it)| {
-        vec![name.clone(), format!("{} {}", human::figure(it.value), it.unit).trim_end().to_owned()]
-    });
-    text += &section("Metrics", &rows(&metrics.collect::<Vec<_>>()), colours);
+    text += &section("Metrics", &rows(&metrics(app)), colours);
     let actions = app.actions.iter().map(|action| vec![action.clone()]);
     text + &section("Actions", &rows(&actions.collect::<Vec<_>>()), colours)
 }
@@ -135,6 +132,21 @@ fn cells(it: &InstanceView, now: u64) -> Vec<Cell> {
 /// `exit code 3, 6s ago`.
 fn last_exit(exit: &ExitView, now: u64) -> String {
     format!("{}, {} ago", exit.reason, human::uptime(now.saturating_sub(exit.at_ms)))
+}
+
+/// What the app reports of itself: with several instances, of all together and of each.
+fn metrics(app: &AppView) -> Vec<Vec<String>> {
+    let several = app.instances.len() > 1;
+    let row = |(name, it): (&String, &MetricView)| {
+        let mut row = vec![name.clone(), it.to_string()];
+        let of = |instance: &InstanceView| {
+            let value = instance.metrics.get(name).map_or_else(|| "-".to_owned(), MetricView::to_string);
+            format!("instance {}: {value}", instance.instance)
+        };
+        row.extend(app.instances.iter().filter(|_| several).map(of));
+        row
+    };
+    app.metrics.iter().map(row).collect()
 }
 
 /// What is known of the health of the app as a whole and of each worker, and what workers say of themselves.
@@ -253,7 +265,7 @@ mod tests {
           remote    https://example.com/web.git
 
         Metrics
-          event loop lag  1.25 ms
+          event loop lag  1.25 ms  instance 0: 0.5 ms  instance 1: 2 ms
 
         Actions
           heapdump

@@ -99,6 +99,7 @@ mod tests {
             id: Some(1),
             pid: Some(4001),
             message: "worker exited with code 3".to_owned(),
+            data: None,
         };
         assert_eq!(
             event(&view, Colours::Off),

@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::cli::render::sort::Order;
+use crate::config::duration;
 use crate::ecosystem::declaration::example::{EXAMPLES, Example};
 
 const AFTER_HELP: &str = "\
@@ -96,6 +98,14 @@ pub(super) enum Verb {
     /// Sends a signal to the first process of each worker
     #[command(visible_alias = "sendSignal", after_help = "Example:\n  pmr signal USR2 web")]
     Signal(Signal),
+
+    /// Calls an action that the app has registered, and prints what it answers
+    #[command(after_help = TRIGGER_EXAMPLES)]
+    Trigger(Trigger),
+
+    /// Sends the app a message, for `process.on('message', …)`
+    #[command(after_help = SEND_EXAMPLES)]
+    Send(Send),
 
     /// Sets the counters of restarts to zero
     #[command(after_help = "Example:\n  pmr reset all")]
@@ -192,6 +202,21 @@ Times are UTC; FMT is strftime's (%H:%M:%S) or pm2's (HH:mm:ss).
 Examples:
   pmr logs web --lines 100
   pmr logs --err --json --nostream";
+
+const TRIGGER_EXAMPLES: &str = "\
+Actions are registered with @pm2/io, tx2 or pmx; `pmr show TARGET` lists them.
+
+Examples:
+  pmr trigger web refresh
+  pmr trigger web 'drop user' 4711 --json";
+
+const SEND_EXAMPLES: &str = "\
+DATA is read as JSON, and taken as text where it is none. The app gets { type: 'process:msg', topic, data, id }, as from pm2's
+sendDataToProcessId.
+
+Examples:
+  pmr send web '{\"level\": \"debug\"}' --topic log
+  pmr send web reload-templates --bare";
 
 /// How `pmr logs --timestamp` writes times.
 pub(super) const DEFAULT_TIMES: &str = "%Y-%m-%dT%H:%M:%S";
@@ -367,6 +392,50 @@ pub(super) struct Signal {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Trigger {
+    #[command(flatten)]
+    pub(super) json: Json,
+
+    /// How long an answer is waited for
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub(super) timeout: Duration,
+
+    /// Which
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+
+    /// What to do
+    #[arg(value_name = "ACTION")]
+    pub(super) action: String,
+
+    /// What the action is given
+    #[arg(value_name = "PARAM", allow_hyphen_values = true)]
+    pub(super) parameter: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Send {
+    #[command(flatten)]
+    pub(super) progress: Progress,
+
+    /// What it is about
+    #[arg(long, value_name = "TOPIC", default_value = "message")]
+    pub(super) topic: String,
+
+    /// Send the data itself, and no more
+    #[arg(long, conflicts_with = "topic")]
+    pub(super) bare: bool,
+
+    /// Which
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+
+    /// What to send
+    #[arg(value_name = "DATA", allow_hyphen_values = true)]
+    pub(super) data: String,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Flush {
     #[command(flatten)]
     pub(super) progress: Progress,
@@ -493,6 +562,15 @@ pub(super) struct NoNumber;
 
 fn whole_number(text: &str) -> Result<usize, NoNumber> {
     text.parse().map_err(|_| NoNumber)
+}
+
+/// Not one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("accepted: {}", duration::ACCEPTED_POSITIVE.0)]
+pub(super) struct NoTime;
+
+fn time(text: &str) -> Result<Duration, NoTime> {
+    duration::parse_positive(text).map_err(|_| NoTime)
 }
 
 /// The whole grammar.

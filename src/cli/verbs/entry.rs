@@ -13,8 +13,8 @@ use super::session::Session;
 use super::usage::{self, Read};
 use super::words::{Line, verb_line};
 use super::{
-    change, completion, env, events, facts, list, logs, monit, pm2, report, resurrect, show, start, startup,
-    update, validate,
+    change, completion, env, events, facts, list, logs, messages, monit, pm2, report, resurrect, show, start,
+    startup, update, validate,
 };
 use crate::exit;
 
@@ -64,6 +64,8 @@ async fn perform(session: &Session, verb: Verb) -> Result<u8, VerbError> {
         Verb::Signal(signal) => change::signal(session, signal).await,
         Verb::Reset(reset) => change::reset(session, reset).await,
         Verb::Flush(flush) => change::flush(session, flush).await,
+        Verb::Trigger(trigger) => messages::trigger(session, trigger).await,
+        Verb::Send(send) => messages::send(session, send).await,
         Verb::Kill(progress) => change::kill(session, progress).await,
         Verb::Save(progress) => change::save(session, progress).await,
         Verb::Update(update) => update::update(session, update).await,

@@ -25,6 +25,7 @@ mod facts;
 mod interpreter;
 mod list;
 mod logs;
+mod messages;
 mod monit;
 mod pm2;
 mod report;

@@ -1,7 +1,7 @@
 //! pm2's verbs that we do not have: why, and what to use instead. Pure.
 
 /// Verb, and what is said of it.
-const ABSENT: [(&str, &str); 45] = [
+const ABSENT: [(&str, &str); 43] = [
     ("link", CLOUD),
     ("unlink", CLOUD),
     ("plus", CLOUD),
@@ -45,9 +45,10 @@ const ABSENT: [(&str, &str); 45] = [
     ("startOrGracefulReload", "has become `pmr start FILE`, or `pmr reload TARGET`"),
     ("gracefulReload", "has become `pmr reload TARGET`"),
     ("cleardump", "has become `pmr save`, which writes the list anew, with no apps where there are none"),
-    ("trigger", "is not there: let the app listen for a signal (`pmr signal USR2 TARGET`), or for a request"),
-    ("send", "is not there: workers read nothing from the runtime"),
-    ("attach", "is not there: workers read nothing from the runtime; `pmr logs TARGET` shows what they say"),
+    (
+        "attach",
+        "is not there: workers read no input from the runtime; `pmr logs TARGET` shows what they say, and `pmr send` sends a message",
+    ),
     ("inspect", "is not there: `pmr signal USR1 TARGET` opens Node's inspector"),
     ("profile:cpu", "is not there: the runtime is profiled with `perf`, and Node with `node --cpu-prof`"),
 ];

@@ -58,6 +58,8 @@ fn without_words_the_help_is_shown() {
       logs        Shows the last lines of logs, then those that come
       monit       Opens a dashboard in the terminal [aliases: dash, dashboard]
       signal      Sends a signal to the first process of each worker [alias: sendSignal]
+      trigger     Calls an action that the app has registered, and prints what it answers
+      send        Sends the app a message, for `process.on('message', …)`
       reset       Sets the counters of restarts to zero
       flush       Empties log files and forgets the lines that were kept
       env         Shows the environment of workers, without values that look secret
@@ -107,6 +109,9 @@ fn pm2s_words_are_accepted() {
         "start --json python3 app.py --home x",
         "stop web jobs",
         "restart all --update-env",
+        "trigger web refresh",
+        "trigger 0 add -1",
+        "send 0 line",
         "restart -a web",
         "reload /^api/ --parallel all",
         "del 0",

@@ -11,7 +11,7 @@ use crate::cli::run::DAEMON;
 
 /// Names and aliases. A list of its own, since to build the grammar takes longer than a process 1 should be without
 /// handlers for signals; a test holds it against the grammar.
-const VERBS: [&str; 46] = [
+const VERBS: [&str; 48] = [
     "start",
     "stop",
     "restart",
@@ -37,6 +37,8 @@ const VERBS: [&str; 46] = [
     "dashboard",
     "signal",
     "sendSignal",
+    "trigger",
+    "send",
     "reset",
     "flush",
     "env",

@@ -162,7 +162,7 @@ async fn a_runtime_that_ends_before_its_verdict_is_no_success() {
 #[tokio::test]
 async fn who_does_not_answer_is_given_up() {
     let server = Server::new(vec![Act::Hang, Act::Hang]);
-    let client = server.client().impatient(Duration::from_millis(50));
+    let client = server.client().patient(Duration::from_millis(50));
     let error = client.apps().await.unwrap_err();
     assert!(matches!(error, ClientError::TimedOut { .. }), "{error:?}");
     let error = client.stream(&Call::to(routes::EVENTS)).await.unwrap_err();

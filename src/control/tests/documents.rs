@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::schema;
+use crate::api::messages::{SendRequest, TriggerRequest};
 use crate::api::routes::ALL;
 use crate::api::text::Text;
 use crate::api::types::{
@@ -51,6 +52,9 @@ fn requests_are_as_the_file_says() {
         } }),
     )
     .unwrap();
+    let trigger =
+        TriggerRequest { action: "refresh".to_owned(), parameter: Some(json!(7)), timeout_ms: Some(5) };
+    let send = SendRequest { data: json!({ "a": 1 }), topic: Some("log".to_owned()) };
     let reload = ReloadRequest {
         parallel: Some("all".to_owned()),
         strategy: Some("rolling".to_owned()),
@@ -63,6 +67,8 @@ fn requests_are_as_the_file_says() {
         ("RestartRequest", value(serde_json::to_value(RestartRequest { environment }))),
         ("ScaleRequest", value(serde_json::to_value(ScaleRequest { to: "+1".to_owned() }))),
         ("SignalRequest", value(serde_json::to_value(SignalRequest { signal: "HUP".to_owned() }))),
+        ("TriggerRequest", value(serde_json::to_value(trigger))),
+        ("SendRequest", value(serde_json::to_value(send))),
         ("UpdateRequest", value(serde_json::to_value(UpdateRequest { executable: None }))),
     ] {
         schema::check(name, &request);

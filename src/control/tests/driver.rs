@@ -5,13 +5,13 @@ use std::ffi::OsString;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::api::types::{
     AppView, EventView, MachineView, Mode, Operation, Problem, RuntimeView, StartRequest, Verdict,
 };
 use crate::control::{order, samples};
-use crate::driver::handle::{Change, DriverEnd, Live, Question, Target};
+use crate::driver::handle::{Called, Change, DriverEnd, Live, Question, Target};
 
 pub(super) struct Fake {
     end: DriverEnd,
@@ -73,6 +73,9 @@ impl Fake {
                 let number = instance.to_string();
                 drop(reply.send(Some(vec![variable("TOKEN", "t0p"), variable("PMR_INSTANCE", &number)])));
             }
+            Question::Call { targets, action, reply, .. } => {
+                drop(reply.send(targets.iter().map(|target| called(*target, &action)).collect()));
+            }
             Question::Logs { query, reply } => {
                 let lines = (0..query.lines).map(|number| samples::line("web", &format!("line {number}")));
                 let (sender, receiver) = mpsc::channel(4);
@@ -120,6 +123,26 @@ pub(super) fn apps() -> Vec<AppView> {
     // A child of ours, as workers are: there is none, so no figures are found.
     web.instances[0].pid = Some(std::process::id().cast_signed());
     vec![web, samples::app(1, "api", 1)]
+}
+
+/// `refresh` is answered, `silent` is not, `lost` by nobody that lives, and there is no other.
+fn called(target: Target, action: &str) -> Called {
+    let (sender, waiting) = oneshot::channel();
+    let answer = match action {
+        "refresh" => {
+            sender.send(Ok(vec!["{\"done\":true}".to_owned()])).unwrap();
+            Ok(waiting)
+        }
+        "silent" => {
+            // As long as the test.
+            std::mem::forget(sender);
+            Ok(waiting)
+        }
+        "lost" => Ok(waiting),
+        _ => Err(format!("it has no action `{action}`")),
+    };
+    let name = apps().into_iter().find(|app| app.app_id == target.app.0).unwrap().name;
+    Called { app: name, id: 0, instance: 0, pid: Some(42), answer }
 }
 
 fn definition() -> StartRequest {

@@ -42,6 +42,26 @@ fn secrets_are_shown_only_when_asked_for() {
 }
 
 #[test]
+fn an_action_is_answered_or_not_in_time_or_not_at_all() {
+    run(async |world| {
+        let trigger = async |body: &str| post(&world.place, "/v1/apps/all/trigger", body).await;
+        let reply = trigger(r#"{"action":"refresh","parameter":["any",1]}"#).await;
+        assert_eq!((reply.status, &reply.json()["replies"][1]["answers"]), (200, &json!([{ "done": true }])));
+        for (body, error) in [
+            (r#"{"action":"silent","timeout_ms":1}"#, "no answer within 1 ms"),
+            (r#"{"action":"lost"}"#, "its worker has ended before it answered"),
+            (r#"{"action":"other"}"#, "it has no action `other`"),
+        ] {
+            let reply = trigger(body).await;
+            let first = &reply.json()["replies"][0];
+            assert_eq!((reply.status, &first["ok"], &first["error"]), (409, &json!(false), &json!(error)));
+        }
+        assert_eq!(trigger(r#"{"action":""}"#).await.status, 400);
+        assert_eq!(trigger("{}").await.status, 400);
+    });
+}
+
+#[test]
 fn every_change_reaches_the_driver() {
     run(async |world| {
         for (verb, body) in [
@@ -53,6 +73,7 @@ fn every_change_reaches_the_driver() {
             ("signal", r#"{"signal":"USR2"}"#),
             ("reset", ""),
             ("flush", "{}"),
+            ("send", r#"{"data":{"a":1},"topic":"log"}"#),
         ] {
             let reply = post(&world.place, &format!("/v1/apps/web/{verb}"), body).await;
             assert_eq!(
@@ -66,8 +87,8 @@ fn every_change_reaches_the_driver() {
             "api"
         );
         let changes = world.driver.changes.take();
-        assert_eq!(changes.len(), 9);
-        assert!(matches!(changes[8], (ref targets, Change::Delete) if targets.len() == 2));
+        assert_eq!(changes.len(), 10);
+        assert!(matches!(changes[9], (ref targets, Change::Delete) if targets.len() == 2));
         let added =
             post(&world.place, "/v1/apps", r#"{"words":["new.js"],"directory":"/","environment":[]}"#).await;
         assert_eq!(added.json()["verdicts"][0]["app"], "new");

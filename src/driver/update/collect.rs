@@ -116,5 +116,6 @@ fn worker_state(id: WorkerId, worker: &Worker, kept: &mut Kept) -> io::Result<Wo
         notify,
         said: worker.said.clone(),
         pid_file: worker.pid_file.clone(),
+        reported: worker.talk.reported.clone(),
     })
 }

@@ -22,6 +22,7 @@ use crate::driver::drain::Drains;
 use crate::driver::handle::DriverEnd;
 use crate::driver::health::Checks;
 use crate::driver::log_files::LogFiles;
+use crate::driver::messages::Talk;
 use crate::driver::oom::OomWatch;
 use crate::driver::plan::Surroundings;
 use crate::driver::prepare::Prelude;
@@ -309,7 +310,7 @@ impl App {
         problems: &mut Vec<String>,
     ) {
         let WorkerState { id, pid, instance, stop, has_terminal, handed, .. } = state;
-        let WorkerState { servers, parking, link, notify, said, pid_file, .. } = state;
+        let WorkerState { servers, parking, link, notify, said, pid_file, reported, .. } = state;
         let key = self.key(id);
         let mut or_tell =
             |what, error| problems.push(format!("the {what} of process {pid} is lost: {error}"));
@@ -337,6 +338,7 @@ impl App {
             notify,
             said,
             pid_file,
+            talk: Talk::resume(reported),
         };
         self.workers.add(id, worker);
     }

@@ -18,6 +18,7 @@ use crate::driver::said::OfItself;
 use crate::driver::workers::{Parking, Remains, Stop};
 use crate::handover::cluster::{LinkState, ServerId, SharedData};
 use crate::handover::intercept::InterceptionState;
+use crate::handover::messages::Reported;
 use crate::handover::notify::NotifyState;
 use crate::listener::ListenersState;
 use crate::logs::{OutputsState, Settings};
@@ -134,6 +135,8 @@ pub(super) struct WorkerState {
     pub(super) said: OfItself,
     #[serde(default, with = "bytes::option")]
     pub(super) pid_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) reported: Reported,
 }
 
 /// Why this program cannot take over.

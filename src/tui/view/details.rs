@@ -9,7 +9,7 @@ use super::super::state::model::State;
 use super::canvas::Canvas;
 use super::figures;
 use super::look::Ink;
-use crate::api::types::{AppView, ExecMode, InstanceView, MetricView};
+use crate::api::types::{AppView, ExecMode, InstanceView};
 
 /// A line of it.
 enum Entry {
@@ -80,7 +80,7 @@ fn entries(row: &Row<'_>) -> Vec<Entry> {
     if let Some(instance) = row.instance {
         list.instance(instance);
     }
-    list.metrics(row.app);
+    list.metrics(row);
     list.app(row.app);
     list.settings(row.app);
     list.0
@@ -131,16 +131,19 @@ impl Entries {
         self.0.push(Entry::Curve { name: "", of: Curve::Memory });
     }
 
-    fn metrics(&mut self, app: &AppView) {
-        if app.metrics.is_empty() && app.actions.is_empty() {
+    /// Of the instance that is meant, or of all together.
+    fn metrics(&mut self, row: &Row<'_>) {
+        let of_instance = row.instance.map(|instance| (&instance.metrics, &instance.actions));
+        let (metrics, actions) = of_instance.unwrap_or((&row.app.metrics, &row.app.actions));
+        if metrics.is_empty() && actions.is_empty() {
             return;
         }
         self.heading("metrics");
-        for (name, MetricView { value, unit }) in &app.metrics {
-            self.fact(name, format!("{} {unit}", figures::number(*value)));
+        for (name, metric) in metrics {
+            self.fact(name, metric.to_string());
         }
-        if !app.actions.is_empty() {
-            self.fact("actions", app.actions.join(", "));
+        if !actions.is_empty() {
+            self.fact("actions", actions.join(", "));
         }
     }
 

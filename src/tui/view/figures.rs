@@ -44,11 +44,6 @@ pub(super) fn clock(at_ms: u64) -> String {
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// A figure of an app: no more digits than it has.
-pub(super) fn number(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e15 { format!("{value:.0}") } else { format!("{value:.2}") }
-}
-
 /// The last `columns` points as a row of bars, the newest at the right. The scale goes from zero to the greatest of
 /// them, but at least to `floor`, so that noise looks like noise.
 pub(super) fn curve(points: &VecDeque<Option<f64>>, columns: usize, floor: f64, glyphs: &Glyphs) -> String {
@@ -97,7 +92,6 @@ mod tests {
             ["0.0%", "12.3%", "99.9%", "100%", "400%"]
         );
         assert_eq!(clock(86_400_000 + 3_661_999), "01:01:01");
-        assert_eq!([3.0, 0.5, 1e20].map(number), ["3", "0.50", "100000000000000000000.00"]);
     }
 
     #[test]

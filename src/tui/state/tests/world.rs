@@ -65,6 +65,8 @@ pub(crate) fn instance(id: u32, instance: u32) -> InstanceView {
         last_exit: None,
         health: None,
         says: None,
+        metrics: BTreeMap::new(),
+        actions: Vec::new(),
     }
 }
 

@@ -16,8 +16,9 @@ use super::super::state::tests::world::{
 use super::help::KEYS;
 use super::look::{ASCII, Colours, Look, UNICODE};
 use super::screen::render;
+use crate::api::messages::{MetricValue, MetricView};
 use crate::api::types::{
-    AppView, ExitView, GitView, ListenerView, LogStream, LogView, MetricView, Operation, SettingView, Status,
+    AppView, ExitView, GitView, ListenerView, LogStream, LogView, Operation, SettingView, Status,
 };
 
 const LOOK: Look = Look { colours: Colours::Sixteen, glyphs: &UNICODE };
@@ -76,10 +77,13 @@ fn rich() -> AppView {
     };
     web.settings = vec![setting("instances", "3", "--instances"), setting("kill-timeout", "5s", "default")];
     web.metrics = BTreeMap::from([
-        ("Heap Size".to_owned(), MetricView { value: 12.345, unit: "MiB".into() }),
-        ("HTTP".to_owned(), MetricView { value: 250.0, unit: "req/min".into() }),
+        ("Heap Size".to_owned(), MetricView { value: MetricValue::Number(12.345), unit: "MiB".into() }),
+        ("HTTP".to_owned(), MetricView { value: MetricValue::Number(250.0), unit: "req/min".into() }),
     ]);
     web.actions = vec!["km:heapdump".into()];
+    for instance in &mut web.instances {
+        (instance.metrics, instance.actions) = (web.metrics.clone(), web.actions.clone());
+    }
     web
 }
 
