@@ -221,7 +221,7 @@ pub struct Options {
     balance: Option<OsString>,
 
     /// Avoid who accepts nothing for so long [env: PMR_STALL_AFTER] [default: 100ms]
-    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    #[arg(long, hide = true, value_name = "T", allow_hyphen_values = true)]
     stall_after: Option<OsString>,
 
     /// Reload when files change [env: PMR_WATCH] [default: false]
@@ -510,9 +510,10 @@ fn matches(command: clap::Command, argv: &[OsString]) -> Result<Read<ArgMatches>
 }
 
 impl From<Options> for Flags {
-    fn from(options: Options) -> Self {
+    fn from(mut options: Options) -> Self {
         let shortcuts = [(options.raw, "raw"), (options.json, "json"), (options.formatted, "text")];
         let shortcut = shortcuts.into_iter().find(|(given, _)| *given).map(|(_, form)| form);
+        let of_logs = of_logs(&mut options);
         Self {
             instances: options.instances,
             name: options.name,
@@ -549,15 +550,6 @@ impl From<Options> for Flags {
             uid: options.uid,
             gid: options.gid,
             log_format: shortcut.map(OsString::from).or(options.log_format),
-            output: options.output,
-            error: options.error,
-            log: options.log,
-            pid: options.pid,
-            merge_logs: options.merge_logs,
-            disable_logs: options.disable_logs,
-            log_type: options.log_type,
-            log_date_format: options.log_date_format,
-            time: options.time,
             share: options.share,
             balance: options.balance,
             stall_after: options.stall_after,
@@ -572,7 +564,24 @@ impl From<Options> for Flags {
             no_auto_exit: options.no_auto_exit,
             delay: options.delay,
             remarks: Vec::new(),
+            ..of_logs
         }
+    }
+}
+
+/// Those that say where lines go and what they look like, and no others.
+fn of_logs(options: &mut Options) -> Flags {
+    Flags {
+        output: options.output.take(),
+        error: options.error.take(),
+        log: options.log.take(),
+        pid: options.pid.take(),
+        merge_logs: options.merge_logs,
+        disable_logs: options.disable_logs,
+        log_type: options.log_type.take(),
+        log_date_format: options.log_date_format.take(),
+        time: options.time,
+        ..Flags::default()
     }
 }
 

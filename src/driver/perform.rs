@@ -57,7 +57,7 @@ impl App {
             self.feed(answer);
         }
         if is_to_prepare {
-            let answer = self.prepare();
+            let answer = self.plan_for_changes();
             self.feed(answer);
         }
     }

@@ -305,7 +305,7 @@ impl App {
                 let said = Err("it was not started yet; `pmr start` starts it".to_owned());
                 slot.fill(self.verdict(change.operation(), Duration::ZERO, said));
             }
-            Change::Scale(_) | Change::Signal(_) | Change::Reset | Change::Flush => {
+            Change::Scale(_) | Change::Signal(_) | Change::Send { .. } | Change::Reset | Change::Flush => {
                 self.change_workers(None, change, slot)
             }
         }

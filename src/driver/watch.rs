@@ -67,7 +67,7 @@ impl App {
     }
 
     /// Reads everything anew, since files have changed.
-    pub(super) fn prepare(&mut self) -> Event {
+    pub(super) fn plan_for_changes(&mut self) -> Event {
         Event::Prepared { is_usable: self.replan_for_reload() }
     }
 }

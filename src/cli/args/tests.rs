@@ -325,8 +325,6 @@ fn the_help_text_fits_a_screen() {
           --log-format <raw|text|json>     Form of the lines [env: PMR_LOG_FORMAT] [default: raw, text on a tty]
           --share <WAY>                    How workers share the port [env: PMR_SHARE] [default: auto]
           --balance <shared|even|sticky>   Who gets a new connection [env: PMR_BALANCE] [default: shared]
-          --stall-after <T>                Avoid who accepts nothing for so long [env: PMR_STALL_AFTER] [default:
-                                           100ms]
           --watch[=<PATHS>]                Reload when files change [env: PMR_WATCH] [default: false]
           --on-hup <reload|forward>        What SIGHUP does [env: PMR_ON_HUP] [default: reload]
           --standby <N>                    Workers kept in reserve [env: PMR_STANDBY] [default: 0]
