@@ -20,8 +20,12 @@ const VERSIONS: [&str; 4] = ["node18", "node20", "node22", "node24"];
 
 /// One worker of the fixture that does `case`. Where it ends by itself, so does the runtime.
 fn single(version: &str, case: &str) -> Launch {
-    let words = ["--stop-exit-codes".into(), "0".into(), tool(version), fixture("node/channel.js")];
-    Launch::new(words).env("APP_CASE", case)
+    running(version, "node/channel.js").env("APP_CASE", case)
+}
+
+fn running(version: &str, script: &str) -> Launch {
+    let words = ["--stop-exit-codes".into(), "0".into(), tool(version), fixture(script)];
+    Launch::new(words).workers(1)
 }
 
 /// What it said, a value a line, once it has ended by itself.
@@ -46,6 +50,16 @@ fn an_app_of_one_worker_has_a_channel_and_ends_by_itself() {
 }
 
 #[test]
+fn a_module_can_import_its_channel_by_name() {
+    for version in VERSIONS {
+        let mut runtime = running(version, "node/channel.mjs").spawn();
+        runtime.ends_with(0);
+        let said: Value = serde_json::from_slice(&runtime.final_stdout()).expect("JSON");
+        assert_eq!(said, json!({ "connected": true, "send": "function" }), "{version}");
+    }
+}
+
+#[test]
 fn its_channel_can_be_closed_and_overwritten_as_that_of_a_child() {
     for version in VERSIONS {
         assert_eq!(said_by_one_that_ends(version, "leaves"), [json!({ "connected": false })], "{version}");
@@ -58,7 +72,7 @@ fn its_channel_can_be_closed_and_overwritten_as_that_of_a_child() {
 fn an_app_that_hears_messages_ends_when_its_work_is_done() {
     for version in VERSIONS {
         let port = free_port();
-        let mut runtime: Runtime = single(version, "closes").port(port).workers(1).spawn();
+        let mut runtime: Runtime = single(version, "closes").port(port).spawn();
         http_pids(&runtime, 1, port);
         runtime.stops();
     }

@@ -19,7 +19,10 @@ use crate::supervisor::{Event, InstanceView};
 pub(super) struct Talk {
     pub(super) reported: Reported,
     pub(super) awaited: Awaited,
-    allowance: Allowance,
+    /// For what is for people.
+    told: Allowance,
+    /// For what is for programs, so that much of it takes nothing from people.
+    sent: Allowance,
 }
 
 impl Talk {
@@ -73,7 +76,11 @@ impl App {
     fn tell_of(&mut self, id: WorkerId, told: Told) {
         let now = self.shared.clock.now().0;
         let Some(worker) = self.workers.get_mut(id) else { return };
-        let Some(missed) = worker.talk.allowance.spend(now) else { return };
+        let allowance = match told {
+            Told::Exception { .. } | Told::Event { .. } => &mut worker.talk.told,
+            Told::Message { .. } => &mut worker.talk.sent,
+        };
+        let Some(missed) = allowance.spend(now) else { return };
         let (instance, pid) = (worker.instance, worker.pid);
         let (said, data) = app_has_told(told, missed);
         let said = said.of(instance).pid(pid);

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::wire::{Carries, Frame};
 use crate::spec::bytes;
 
-/// How many bytes of the app's messages, and apart from them of answers, may wait for a worker that does not read.
-pub const LIMIT: usize = 1 << 20;
+/// How many bytes of answers may wait for a worker that does not read.
+pub const ANSWERS: usize = 1 << 20;
+/// How many of the app's messages. What workers tell each other through us waits while one is busy, and is lost beyond this.
+pub const MESSAGES: usize = 4 << 20;
 
 /// A queue of frames.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ pub struct Unwritten {
 #[must_use]
 pub enum Taken {
     Queued,
-    /// The worker has not read [`LIMIT`] bytes of earlier ones, or is gone.
+    /// The worker has not read [`MESSAGES`] bytes of earlier ones, or is gone.
     Refused,
 }
 
@@ -97,7 +99,7 @@ impl<F> Outbox<F> {
 
     /// Queues a message for the app, unless too many wait. A single one may be of any length.
     pub fn push_message(&mut self, frame: Frame) -> Taken {
-        let full = self.messages > 0 && self.messages + frame.line.len() > LIMIT;
+        let full = self.messages > 0 && self.messages + frame.line.len() > MESSAGES;
         if self.closed || full {
             self.refused += 1;
             return Taken::Refused;
@@ -132,7 +134,7 @@ impl<F> Outbox<F> {
     /// Whether so many answers wait that the worker should get to ask nothing more.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.answers > LIMIT
+        self.answers > ANSWERS
     }
 
     /// How many messages for the app were refused.
@@ -188,7 +190,7 @@ mod tests {
     #[test]
     fn messages_beyond_the_limit_are_refused_and_counted_but_answers_are_not() {
         let mut outbox: Outbox<u8> = Outbox::default();
-        let big = "x".repeat(LIMIT * 2);
+        let big = "x".repeat(MESSAGES * 2);
         assert_eq!(outbox.push_message(frame(&big)), Taken::Queued);
         assert_eq!(outbox.push_message(frame("y\n")), Taken::Refused);
         assert_eq!(outbox.refused(), 1);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, Receiver};
 
 use super::*;
-use crate::handover::cluster::outbox::LIMIT;
+use crate::handover::cluster::outbox::MESSAGES;
 use crate::spec::{AppId, WorkerId};
 
 const WORKER: WorkerKey = WorkerKey { app: AppId(0), worker: WorkerId(1) };
@@ -116,7 +116,7 @@ fn a_worker_that_does_not_read_costs_messages_but_no_answers() {
     in_a_runtime(|mut scene| async move {
         scene.end.write_all(&query(1)).unwrap();
         let FromWorker::Wants { query, .. } = scene.next().await else { panic!("no query") };
-        let message = serde_json::value::to_raw_value(&"x".repeat(LIMIT / 4)).unwrap();
+        let message = serde_json::value::to_raw_value(&"x".repeat(MESSAGES / 4)).unwrap();
         let mut queued = 0;
         while scene.link.send(&message) == Taken::Queued {
             queued += 1;
