@@ -16,7 +16,7 @@ use pmr_runtime::api::types::{AppView, Problem};
 use pmr_runtime::control::query::{Query, decode};
 use pmr_runtime::control::router::{self, Found, Missed};
 use pmr_runtime::control::{order, secrets, target};
-use pmr_runtime::driver::handle::{Change, Parallel, ScaleTo};
+use pmr_runtime::driver::handle::{Anew, Change, Parallel, ScaleTo};
 use pmr_runtime::spec::ReloadStrategy;
 use pmr_runtime_fuzz::views;
 
@@ -156,7 +156,12 @@ fn is_read_or_all_that_is_wrong_is_told(text: &str) {
 fn asks_for_what_can_be_done(route: Route, body: &[u8]) {
     match order::change(route, body) {
         Ok(change) => {
-            let is_whole = matches!(change, Change::Delete | Change::Scale(_));
+            let is_whole = match &change {
+                Change::Restart { anew } | Change::Reload { anew, .. } | Change::Check { anew } => {
+                    anew.definition.is_some()
+                }
+                other => matches!(other, Change::Delete | Change::Scale(_)),
+            };
             assert_eq!(order::needs_whole_app(&change), is_whole);
             match change {
                 Change::Scale(ScaleTo::Exactly(number)) => assert!(number.get() <= MOST_INSTANCES),
@@ -164,13 +169,14 @@ fn asks_for_what_can_be_done(route: Route, body: &[u8]) {
                     assert!((1..=MOST_INSTANCES).contains(&number));
                 }
                 Change::Signal(signal) => assert!((1..=64).contains(&signal.as_raw())),
-                Change::Reload { strategy, parallel, environment } => {
+                Change::Reload { strategy, parallel, anew: Anew { environment, .. } } => {
                     let is_plain = parallel == Parallel::Number(NonZeroU32::MIN);
                     assert!(strategy != Some(ReloadStrategy::Fleet) || is_plain);
                     assert!(!matches!(parallel, Parallel::Number(number) if number.get() > MOST_INSTANCES));
                     environment.into_iter().flatten().for_each(|variable| is_variable(&variable));
                 }
-                Change::Restart { environment } | Change::Check { environment } => {
+                Change::Restart { anew: Anew { environment, .. } }
+                | Change::Check { anew: Anew { environment, .. } } => {
                     environment.into_iter().flatten().for_each(|variable| is_variable(&variable));
                 }
                 Change::Start

@@ -369,6 +369,9 @@ pub struct Declared {
     /// A variable whose whole number goes up by one with each instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub increment_var: Option<String>,
+    /// A name for several apps together; `default` where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// What has set the number of instances, where that is not the file: `--formation`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instances_by: Option<String>,
@@ -423,6 +426,9 @@ pub struct ReloadRequest {
     pub dry_run: bool,
     /// The environment from now on.
     pub environment: Option<Environment>,
+    /// What the app is from now on, its number of instances included; its name stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub definition: Option<Box<StartRequest>>,
 }
 
 /// `POST /v1/apps/{target}/restart`.
@@ -431,6 +437,9 @@ pub struct ReloadRequest {
 pub struct RestartRequest {
     /// The environment from now on.
     pub environment: Option<Environment>,
+    /// What the app is from now on, as for a reload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub definition: Option<Box<StartRequest>>,
 }
 
 /// `POST /v1/apps/{target}/scale`.

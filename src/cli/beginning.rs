@@ -42,13 +42,9 @@ impl Beginning {
     /// All that is wrong with the file, or with the first app that cannot be run.
     pub(super) fn of_file(request: &FileRequest, sources: &Sources) -> Result<Self, Error> {
         let Apps { requests, remarks, .. } = declared::apps(request, sources, &declared::directory())?;
-        let settle = |definition: StartRequest| match plan::settle(sources, &definition) {
-            Ok(settings) => Ok(First { definition, settings }),
-            Err(source) => {
-                let file = request.file.display().to_string();
-                let name = definition.declared.map_or_else(String::new, |declared| declared.app);
-                Err(Error::App { name, file, source: Box::new(source) })
-            }
+        let settle = |definition: StartRequest| {
+            let settings = settle(&definition, sources)?;
+            Ok(First { definition, settings })
         };
         let apps = requests.into_iter().map(settle).collect::<Result<_, Error>>()?;
         Ok(Self { apps, remarks })
@@ -71,4 +67,16 @@ impl Beginning {
         }
         plans
     }
+}
+
+/// The settings of an app of a configuration file.
+///
+/// # Errors
+/// Why it cannot be run.
+pub(super) fn settle(definition: &StartRequest, sources: &Sources) -> Result<Settings, Error> {
+    plan::settle(sources, definition).map_err(|source| {
+        let declared = definition.declared.as_ref();
+        let (name, file) = declared.map(|it| (it.app.clone(), it.file.clone())).unwrap_or_default();
+        Error::App { name, file, source: Box::new(source) }
+    })
 }

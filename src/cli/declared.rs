@@ -87,6 +87,7 @@ fn start_request(launch: Launch, file: &str, sources: &Sources, directory: &Path
                 .into_iter()
                 .map(|Dependency { app, until }| DependencyOf { app, until })
                 .collect(),
+            namespace: launch.namespace,
             instances_by: launch.instances_by.map(str::to_owned),
             port: if launch.has_port_of_its_own { PortUse::Free } else { PortUse::Served },
         }),

@@ -107,15 +107,16 @@ pub fn megabytes(text: &str) -> Result<u64, Accepted> {
         .ok_or(Accepted("a whole number of megabytes from 1 up"))
 }
 
-/// Reads `--max-restarts`.
+/// Reads `--max-restarts`: at how many unstable starts in a row an instance is given up. Zero, as people write who want none
+/// forgiven, is as one.
 ///
 /// # Errors
 /// What is accepted.
 pub fn restarts(text: &str) -> Result<u32, Accepted> {
     whole_number(text)
         .and_then(|number| u32::try_from(number).ok())
-        .filter(|number| *number != 0)
-        .ok_or(Accepted("a whole number from 1 up (`--no-autorestart` is the way to never restart)"))
+        .map(|number| number.max(1))
+        .ok_or(Accepted("a whole number from 0 up (`--no-autorestart` is the way to never restart)"))
 }
 
 /// Reads a count that is at least 1.
@@ -424,7 +425,7 @@ mod tests {
         assert_eq!(on_hup("forward"), Ok(OnHup::Forward));
         assert!(on_hup("ignore").is_err());
         assert_eq!(restarts("16"), Ok(16));
-        assert!(restarts("0").is_err());
+        assert_eq!(restarts("0"), Ok(1));
         assert_eq!(count("3"), Ok(3));
         assert!(count("0").is_err() && count("-1").is_err());
         assert_eq!(signal("SIGUSR2").map(Signal::as_raw), Ok(12));

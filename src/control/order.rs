@@ -14,7 +14,7 @@ use crate::api::types::{
     Environment, Operation, Problem, ReloadRequest, RestartRequest, ScaleRequest, SignalRequest, StartRequest,
 };
 use crate::config::values::MOST_INSTANCES;
-use crate::driver::handle::{Change, Parallel, ScaleTo};
+use crate::driver::handle::{Anew, Change, Parallel, ScaleTo};
 use crate::process::Signal;
 use crate::spec::ReloadStrategy;
 
@@ -34,7 +34,9 @@ pub fn change(route: Route, body: &[u8]) -> Result<Change, Problem> {
         routes::FLUSH => nothing(body).map(|()| Change::Flush),
         routes::RESTART => {
             let request: RestartRequest = or_default(body)?;
-            Ok(Change::Restart { environment: environment(request.environment)? })
+            let definition =
+                request.definition.map(|definition| judged(*definition)).transpose()?.map(Box::new);
+            Ok(Change::Restart { anew: Anew { environment: environment(request.environment)?, definition } })
         }
         routes::RELOAD => reload(or_default(body)?),
         routes::SCALE => {
@@ -67,7 +69,13 @@ pub fn change(route: Route, body: &[u8]) -> Result<Change, Problem> {
 
 /// Whether a change is of whole apps only.
 pub fn needs_whole_app(change: &Change) -> bool {
-    matches!(change, Change::Delete | Change::Scale(_))
+    match change {
+        Change::Delete | Change::Scale(_) => true,
+        Change::Restart { anew } | Change::Reload { anew, .. } | Change::Check { anew } => {
+            anew.definition.is_some()
+        }
+        _ => false,
+    }
 }
 
 /// What the change is called.
@@ -92,7 +100,10 @@ pub fn operation(change: &Change) -> Operation {
 /// # Errors
 /// When the body is not such a request.
 pub fn start(body: &[u8]) -> Result<StartRequest, Problem> {
-    let request: StartRequest = read(body)?;
+    judged(read(body)?)
+}
+
+fn judged(request: StartRequest) -> Result<StartRequest, Problem> {
     let nul = |word: &OsString| word.as_bytes().contains(&0);
     let mut problems = of_variables(&variables(request.environment.clone()));
     let declared = request.declared.iter().flat_map(|declared| declared.variables.clone());
@@ -165,9 +176,11 @@ fn reload(request: ReloadRequest) -> Result<Change, Problem> {
         problems.push("`parallel`: a fleet is replaced in one step, so accepted: none".to_owned());
     }
     several(problems)?;
+    let definition = request.definition.map(|definition| judged(*definition)).transpose()?.map(Box::new);
+    let anew = Anew { environment: variables, definition };
     Ok(match parallel {
-        Some(parallel) if !request.dry_run => Change::Reload { strategy, parallel, environment: variables },
-        Some(_) | None => Change::Check { environment: variables },
+        Some(parallel) if !request.dry_run => Change::Reload { strategy, parallel, anew },
+        Some(_) | None => Change::Check { anew },
     })
 }
 
@@ -231,22 +244,25 @@ mod tests {
         let one = Parallel::Number(NonZeroU32::MIN);
         assert_eq!(
             change(routes::RELOAD, b"").unwrap(),
-            Change::Reload { strategy: None, parallel: one, environment: None }
+            Change::Reload { strategy: None, parallel: one, anew: Anew::default() }
         );
-        assert_eq!(change(routes::RESTART, b" \n").unwrap(), Change::Restart { environment: None });
+        assert_eq!(change(routes::RESTART, b" \n").unwrap(), Change::Restart { anew: Anew::default() });
         assert_eq!(change(routes::STOP, b"{}").unwrap(), Change::Stop);
     }
 
     #[test]
     fn bodies_become_changes() {
         let reload = change(routes::RELOAD, br#"{"parallel":"all","environment":[["A",[255]]]}"#).unwrap();
-        let Change::Reload { parallel: Parallel::All, environment: Some(variables), .. } = reload else {
+        let Change::Reload {
+            parallel: Parallel::All, anew: Anew { environment: Some(variables), .. }, ..
+        } = reload
+        else {
             panic!("{reload:?}")
         };
         assert_eq!(variables, [("A".into(), OsStr::from_bytes(&[255]).to_owned())]);
         assert_eq!(
             change(routes::RELOAD, br#"{"dry_run":true}"#).unwrap(),
-            Change::Check { environment: None }
+            Change::Check { anew: Anew::default() }
         );
         let scale = |to: &str| change(routes::SCALE, format!(r#"{{"to":"{to}"}}"#).as_bytes());
         assert_eq!(scale("4").unwrap(), Change::Scale(ScaleTo::Exactly(NonZeroU32::new(4).unwrap())));

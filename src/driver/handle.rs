@@ -31,6 +31,14 @@ pub struct Target {
     pub instance: Option<InstanceId>,
 }
 
+/// What an app is from now on, as far as that changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Anew {
+    pub environment: Option<Vec<(OsString, OsString)>>,
+    /// All of it. Of whole apps only.
+    pub definition: Option<Box<StartRequest>>,
+}
+
 /// What is to be done to an app, or to one of its instances.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -39,16 +47,16 @@ pub enum Change {
     /// Asks the workers to end, and starts none until asked.
     Stop,
     /// Stops, then starts; the sockets stay open meanwhile.
-    Restart { environment: Option<Vec<(OsString, OsString)>> },
+    Restart { anew: Anew },
     /// Replaces the workers without a gap.
     Reload {
         /// As the app is set where `None`.
         strategy: Option<ReloadStrategy>,
         parallel: Parallel,
-        environment: Option<Vec<(OsString, OsString)>>,
+        anew: Anew,
     },
     /// Boots one new worker beside the others, and discards it.
-    Check { environment: Option<Vec<(OsString, OsString)>> },
+    Check { anew: Anew },
     /// Stops, and forgets the app. Of whole apps only.
     Delete,
     /// Of whole apps only.

@@ -1,7 +1,6 @@
 //! Changes that somebody asked for: an order to the supervisor for each app, and a verdict for each when it is done.
 
 use std::cell::RefCell;
-use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::app::App;
 use super::gate::Gate;
-use super::handle::{Change, Parallel, ScaleTo, Target};
+use super::handle::{Anew, Change, Parallel, ScaleTo, Target};
 use super::plan::Plan;
 use super::tell::LAST_LINES_WITHIN;
 use super::words::{Human, why_called_off};
@@ -51,6 +50,10 @@ pub(super) struct Pending {
     plan: Option<Rc<Plan>>,
     /// What the app is from now on, if all goes well.
     definition: Option<StartRequest>,
+    /// How many instances there shall be once it is done.
+    resize: Option<NonZeroU32>,
+    /// What is done already, for the verdict.
+    done: Option<String>,
 }
 
 /// What an instance does after an order that failed on it.
@@ -119,8 +122,8 @@ impl App {
             Change::Start => self.order(Operation::Start, Command::Start(scope), slot),
             Change::Stop => self.order(Operation::Stop, Command::Stop(scope), slot),
             Change::Reset => self.order(Operation::Reset, Command::Reset(scope), slot),
-            Change::Restart { environment } => {
-                self.replan_and_order(Operation::Restart, environment, slot, |plan| Command::Restart {
+            Change::Restart { anew } => {
+                self.replan_and_order(Operation::Restart, anew, slot, |plan| Command::Restart {
                     scope,
                     spec: Some(Box::new(plan.app.clone())),
                 });
@@ -130,17 +133,17 @@ impl App {
             {
                 slot.fill(self.verdict(Operation::Reload, Duration::ZERO, Err(no_fleet(self.plan().way))));
             }
-            Change::Reload { strategy, parallel, environment } => {
+            Change::Reload { strategy, parallel, anew } => {
                 let width = self.width(parallel);
-                self.replan_and_order(Operation::Reload, environment, slot, |plan| Command::Reload {
+                self.replan_and_order(Operation::Reload, anew, slot, |plan| Command::Reload {
                     scope,
                     strategy: strategy.unwrap_or(plan.app.reload_strategy),
                     width,
                     spec: Some(Box::new(plan.app.clone())),
                 });
             }
-            Change::Check { environment } => {
-                self.replan_and_order(Operation::Check, environment, slot, |plan| Command::Check {
+            Change::Check { anew } => {
+                self.replan_and_order(Operation::Check, anew, slot, |plan| Command::Check {
                     spec: Some(Box::new(plan.app.clone())),
                 });
             }
@@ -197,7 +200,15 @@ impl App {
 
     pub(super) fn order(&mut self, operation: Operation, command: Command, slot: Slot) {
         self.order_with(
-            Pending { operation, begun: self.now(), slot, plan: None, definition: None },
+            Pending {
+                operation,
+                begun: self.now(),
+                slot,
+                plan: None,
+                definition: None,
+                resize: None,
+                done: None,
+            },
             command,
         );
     }
@@ -215,16 +226,21 @@ impl App {
     fn replan_and_order(
         &mut self,
         operation: Operation,
-        environment: Option<Vec<(OsString, OsString)>>,
+        anew: Anew,
         slot: Slot,
         command: impl FnOnce(&Plan) -> Command,
     ) {
-        let definition = self.definition_with(environment);
+        // Who defines it anew says how many instances there are, whatever it was scaled to.
+        let is_sized = anew.definition.is_some() && operation != Operation::Check;
+        let definition = self.definition_with(anew);
         match self.replan(&definition) {
             Ok(plan) => {
                 let command = command(&plan);
+                let resize = is_sized.then_some(plan.app.instances);
                 let (plan, definition) = (Some(plan), Some(definition));
-                self.order_with(Pending { operation, begun: self.now(), slot, plan, definition }, command);
+                let begun = self.now();
+                let pending = Pending { operation, begun, slot, plan, definition, resize, done: None };
+                self.order_with(pending, command);
             }
             Err(problem) => {
                 slot.fill(self.verdict(operation, Duration::ZERO, Err(in_one_line(&problem))));
@@ -232,10 +248,11 @@ impl App {
         }
     }
 
-    /// What was asked for, in another environment if one is given.
-    pub(super) fn definition_with(&self, environment: Option<Vec<(OsString, OsString)>>) -> StartRequest {
-        let mut definition = self.definition.clone();
-        if let Some(environment) = environment {
+    /// What was asked for, or what it shall be now.
+    pub(super) fn definition_with(&self, anew: Anew) -> StartRequest {
+        let mut definition =
+            anew.definition.map_or_else(|| self.definition.clone(), |definition| *definition);
+        if let Some(environment) = anew.environment {
             definition.environment = environment
                 .iter()
                 .map(|(name, value)| (Text::from(name.as_os_str()), Text::from(value.as_os_str())))
@@ -345,7 +362,7 @@ impl App {
     /// The supervisor is done with an order.
     pub(super) fn answered(&mut self, ticket: Ticket, answer: Answer) {
         let Some(pending) = self.pending.remove(&ticket) else { return };
-        let Pending { operation, begun, slot, definition, .. } = pending;
+        let Pending { operation, begun, slot, definition, resize, done, .. } = pending;
         if answer == Answer::Done
             && operation == Operation::Reload
             && let Some(definition) = definition
@@ -355,8 +372,20 @@ impl App {
         self.removed |= answer == Answer::Done && operation == Operation::Delete;
         self.prune_plans();
         let took = self.now().since(begun);
+        let said = self.done(operation, took);
+        let said = done.map_or_else(|| said.clone(), |first| format!("{first}, then {said}"));
         match answer {
-            Answer::Done => slot.fill(self.verdict(operation, took, Ok(self.done(operation, took)))),
+            Answer::Done
+                if resize.is_some_and(|to| {
+                    self.instances() != usize::try_from(to.get()).unwrap_or(usize::MAX)
+                }) =>
+            {
+                let (operation, begun, plan) = (Operation::Scale, self.now(), None);
+                let (definition, done) = (None, Some(said));
+                let pending = Pending { operation, begun, slot, plan, definition, resize: None, done };
+                self.order_with(pending, Command::Scale { to: resize.unwrap_or(NonZeroU32::MIN) });
+            }
+            Answer::Done => slot.fill(self.verdict(operation, took, Ok(said))),
             Answer::Refused(refusal) => slot.fill(self.verdict(operation, took, Err(why_refused(refusal)))),
             Answer::Failed { instance, why } => {
                 let verdict = self.verdict(operation, took, Err(self.failed(operation, instance, &why)));

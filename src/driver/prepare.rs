@@ -283,8 +283,8 @@ impl App {
     pub(super) fn change_before_start(&mut self, change: Change, slot: Slot) {
         match change {
             Change::Start => self.knock(slot),
-            Change::Restart { environment } | Change::Reload { environment, .. } => {
-                let definition = self.definition_with(environment);
+            Change::Restart { anew } | Change::Reload { anew, .. } => {
+                let definition = self.definition_with(anew);
                 match self.redefine(definition) {
                     Ok(()) => self.knock(slot),
                     Err(problem) => {

@@ -58,7 +58,7 @@ impl App {
         AppView {
             app_id: self.id.0,
             name: self.name().to_owned(),
-            namespace: "default".to_owned(),
+            namespace: self.namespace().to_owned(),
             version: None,
             status: whole(summary(&instances), snapshot.health.as_ref()),
             before_start: self.before_start(),
@@ -109,6 +109,11 @@ impl App {
             error: own(&logs.error, Stream::Stderr, usual.1),
             both: logs.both.as_ref().and_then(|_| files(Stream::Stdout).last().map(shown)),
         }
+    }
+
+    fn namespace(&self) -> &str {
+        let declared = self.definition.declared.as_ref();
+        declared.and_then(|declared| declared.namespace.as_deref()).unwrap_or("default")
     }
 
     /// As planned; where the number of instances was changed since, that is what counts.

@@ -243,10 +243,10 @@ fn a_variable_goes_up_with_the_instance() {
 #[test]
 fn a_file_with_a_problem_starts_nothing() {
     let home = home();
-    home.write("bad.json", "[{ script: 'teller.js' }, { script: 'teller.js', name: 'x', max_restarts: 0 }]");
+    home.write("bad.json", "[{ script: 'teller.js' }, { script: 'teller.js', name: 'x', max_restarts: -1 }]");
     home.write("gone.json", "[{ script: 'teller.js' }, { script: 'gone.js' }]");
     for (file, status, part) in [
-        ("bad.json", 78, "app `x`, `max_restarts`: found `0`, accepted: a whole number from 1 up"),
+        ("bad.json", 78, "app `x`, `max_restarts`: found `-1`, accepted: a whole number from 0 up"),
         (
             "gone.json",
             127,
@@ -257,7 +257,7 @@ fn a_file_with_a_problem_starts_nothing() {
         let (result, told) = outputs(&home.command("pmr-runtime", &words).output().unwrap(), status, &words);
         assert!(told.contains(part) && result.is_empty(), "{told}");
     }
-    assert!(home.pmr(2, &["start", "bad.json"]).contains("found `0`"));
+    assert!(home.pmr(2, &["start", "bad.json"]).contains("found `-1`"));
     assert_eq!(home.processes(), 0, "no runtime was begun for it");
 }
 

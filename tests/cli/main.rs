@@ -17,5 +17,6 @@ mod logs;
 mod monit;
 mod prelude;
 mod procfile;
+mod refile;
 mod start;
 mod words;

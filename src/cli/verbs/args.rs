@@ -13,6 +13,7 @@ use crate::ecosystem::declaration::example::{EXAMPLES, Example};
 
 const AFTER_HELP: &str = "\
 TARGET is the name of an app, the number of an instance, a namespace, `all`, or /a regular expression/.
+With start, stop, restart, reload and delete, a configuration file stands for its apps.
 `pmr help VERB` shows a verb's options and an example.
 
 Exit status: 0 done, 1 not done or unknown, 2 wrong words.";
@@ -54,20 +55,23 @@ pub(super) enum Verb {
     Start(Start),
 
     /// Asks workers to end; the app stays in the list
-    #[command(after_help = "Example:\n  pmr stop web")]
-    Stop(Change),
+    #[command(after_help = "Examples:\n  pmr stop web\n  pmr stop ecosystem.config.js --only web,jobs")]
+    Stop(Operate),
 
     /// Stops, then starts again; `reload` does so without a gap
-    #[command(after_help = "Example:\n  pmr restart web --update-env")]
+    #[command(
+        visible_alias = "startOrRestart",
+        after_help = "Examples:\n  pmr restart web --update-env\n  pmr restart ecosystem.config.js"
+    )]
     Restart(Restart),
 
     /// Replaces workers one by one by new ones, without a gap
-    #[command(after_help = RELOAD_EXAMPLES)]
+    #[command(visible_alias = "startOrReload", alias = "startOrGracefulReload", after_help = RELOAD_EXAMPLES)]
     Reload(Reload),
 
     /// Stops an app and forgets it
     #[command(visible_aliases = ["del", "rm"], after_help = "Example:\n  pmr delete jobs")]
-    Delete(Change),
+    Delete(Operate),
 
     /// Sets how many instances an app has
     #[command(after_help = "Examples:\n  pmr scale web 4\n  pmr scale web +2\n  pmr scale web -1")]
@@ -194,7 +198,8 @@ Where a new worker does not become ready, the reload is called off and the old w
 Examples:
   pmr reload web
   pmr reload web --dry-run && pmr reload web --parallel 2
-  pmr reload web --strategy fleet";
+  pmr reload web --strategy fleet
+  pmr reload ecosystem.config.js --env production";
 
 const LOGS_EXAMPLES: &str = "\
 Times are UTC; FMT is strftime's (%H:%M:%S) or pm2's (HH:mm:ss).
@@ -268,10 +273,38 @@ pub(super) struct Change {
     pub(super) targets: Vec<String>,
 }
 
+/// Which apps of a configuration file, where a TARGET is one.
+#[derive(Debug, Clone, Args)]
+pub(super) struct OfFile {
+    /// Only these apps of a file
+    #[arg(long, value_name = "APP,APP")]
+    pub(super) only: Option<String>,
+
+    /// Lay the variables of `env_NAME` over those of `env`
+    #[arg(long, value_name = "NAME")]
+    pub(super) env: Option<String>,
+
+    /// How many of each app of a file, and none of the others
+    #[arg(short = 'm', long, value_name = "APP=N,APP=N")]
+    pub(super) formation: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Operate {
+    #[command(flatten)]
+    pub(super) change: Change,
+
+    #[command(flatten)]
+    pub(super) of_file: OfFile,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Restart {
     #[command(flatten)]
     pub(super) change: Change,
+
+    #[command(flatten)]
+    pub(super) of_file: OfFile,
 
     /// Give the new workers the environment of this command
     #[arg(short = 'a', long)]
@@ -282,6 +315,9 @@ pub(super) struct Restart {
 pub(super) struct Reload {
     #[command(flatten)]
     pub(super) change: Change,
+
+    #[command(flatten)]
+    pub(super) of_file: OfFile,
 
     /// One after the other, or the whole new generation in one step [default: --reload-strategy]
     #[arg(long, value_name = "rolling|fleet")]

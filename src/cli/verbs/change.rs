@@ -1,11 +1,13 @@
 //! The verbs that change something: each is a request, what happens meanwhile, and a verdict.
 
-use super::args::{Change, Flush, Progress, Reload, Restart, Scale, Signal};
+use super::args::{Change, Flush, OfFile, Operate, Progress, Reload, Restart, Scale, Signal};
+use super::background::{self, Since};
 use super::error::VerbError;
+use super::files::{self, Meant, Runs};
 use super::session::Session;
 use crate::api::routes::{self, Route};
 use crate::api::types::{
-    EventView, Outcome, ReloadRequest, RestartRequest, ScaleRequest, SignalRequest, Verdict,
+    EventView, Outcome, ReloadRequest, RestartRequest, ScaleRequest, SignalRequest, StartRequest, Verdict,
 };
 use crate::cli::render::{colour::Colours, verdict};
 use crate::control::call::Call;
@@ -15,12 +17,12 @@ use crate::exit;
 /// The verdict is not that all is well.
 const NOT_DONE: u8 = 1;
 
-pub(super) async fn stop(session: &Session, change: Change) -> Result<u8, VerbError> {
-    for_each(session, change, routes::STOP, |call| call).await
+pub(super) async fn stop(session: &Session, stop: Operate) -> Result<u8, VerbError> {
+    for_each(session, files::names(session, stop)?, routes::STOP, |call| call).await
 }
 
-pub(super) async fn delete(session: &Session, change: Change) -> Result<u8, VerbError> {
-    for_each(session, change, routes::DELETE, |call| call).await
+pub(super) async fn delete(session: &Session, delete: Operate) -> Result<u8, VerbError> {
+    for_each(session, files::names(session, delete)?, routes::DELETE, |call| call).await
 }
 
 pub(super) async fn reset(session: &Session, change: Change) -> Result<u8, VerbError> {
@@ -29,15 +31,55 @@ pub(super) async fn reset(session: &Session, change: Change) -> Result<u8, VerbE
 
 pub(super) async fn restart(session: &Session, restart: Restart) -> Result<u8, VerbError> {
     let environment = restart.update_env.then(|| session.environment());
-    let body = RestartRequest { environment };
-    for_each(session, restart.change, routes::RESTART, |call| call.body(&body)).await
+    let Restart { change: Change { progress, targets }, of_file, .. } = restart;
+    let body = |definition| RestartRequest { environment: environment.clone(), definition };
+    let anew = |target: &str, definition, _| Call::to(routes::RESTART).target(target).body(&body(definition));
+    renew(session, progress, &targets, &of_file, anew).await
 }
 
 pub(super) async fn reload(session: &Session, reload: Reload) -> Result<u8, VerbError> {
     let environment = reload.update_env.then(|| session.environment());
-    let Reload { parallel, strategy, dry_run, .. } = reload;
-    let body = ReloadRequest { parallel, strategy, dry_run, environment };
-    for_each(session, reload.change, routes::RELOAD, |call| call.body(&body)).await
+    let Reload { change: Change { progress, targets }, of_file, strategy, parallel, dry_run, .. } = reload;
+    let anew = |target: &str, definition: Option<Box<StartRequest>>, runs| match runs {
+        // Of an app of a file that does not run there is nothing to reload.
+        Runs::No if definition.is_some() && !dry_run => {
+            let body = RestartRequest { environment: environment.clone(), definition };
+            Call::to(routes::RESTART).target(target).body(&body)
+        }
+        Runs::Yes | Runs::No => {
+            let (parallel, strategy) = (parallel.clone(), strategy.clone());
+            let environment = environment.clone();
+            let body = ReloadRequest { parallel, strategy, dry_run, environment, definition };
+            Call::to(routes::RELOAD).target(target).body(&body)
+        }
+    };
+    renew(session, progress, &targets, &of_file, anew).await
+}
+
+/// Changes what is there, and adds what a file has besides. All files are read first: nothing is done where one has a problem.
+async fn renew(
+    session: &Session,
+    progress: Progress,
+    targets: &[String],
+    of_file: &OfFile,
+    anew: impl Fn(&str, Option<Box<StartRequest>>, Runs) -> Call,
+) -> Result<u8, VerbError> {
+    let meant = files::meant(session, targets, of_file)?;
+    let (client, since) = match meant.iter().any(|meant| matches!(meant, Meant::App { .. })) {
+        true => background::find_or_begin(session).await?,
+        false => (session.client().await?, Since::Before),
+    };
+    let known = client.apps().await?;
+    let call = |meant: &Meant| match meant {
+        Meant::Target(target) => Some(anew(target, None, Runs::Yes)),
+        Meant::App { request, is_taken_along } => files::call(request, *is_taken_along, &known, &anew),
+    };
+    let calls: Vec<Call> = meant.iter().filter_map(call).collect();
+    let outcome = operate(session, &client, &calls, progress).await;
+    if since == Since::Now && outcome.is_err() {
+        background::end_idle(session, &client).await;
+    }
+    outcome
 }
 
 pub(super) async fn scale(session: &Session, scale: Scale) -> Result<u8, VerbError> {

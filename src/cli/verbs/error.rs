@@ -51,6 +51,9 @@ pub(super) enum VerbError {
     },
     #[error(transparent)]
     File(#[from] LoadError),
+    /// An app of a configuration file that cannot be run.
+    #[error("nothing was changed")]
+    App(#[source] Box<crate::exit::Error>),
     #[error("cannot write `{}`", .path.display())]
     Init {
         path: PathBuf,

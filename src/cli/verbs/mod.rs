@@ -22,6 +22,7 @@ mod env;
 mod error;
 mod events;
 mod facts;
+mod files;
 mod interpreter;
 mod list;
 mod logs;

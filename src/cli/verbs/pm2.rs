@@ -1,7 +1,7 @@
 //! pm2's verbs that we do not have: why, and what to use instead. Pure.
 
 /// Verb, and what is said of it.
-const ABSENT: [(&str, &str); 43] = [
+const ABSENT: [(&str, &str); 40] = [
     ("link", CLOUD),
     ("unlink", CLOUD),
     ("plus", CLOUD),
@@ -40,9 +40,6 @@ const ABSENT: [(&str, &str); 43] = [
     ("imonit", "has become `pmr monit`"),
     ("reloadLogs", "is not needed: log files are rotated by the runtime itself"),
     ("logrotate", "is not needed: log files are rotated by the runtime itself"),
-    ("startOrRestart", "has become `pmr start FILE`, or `pmr restart TARGET`"),
-    ("startOrReload", "has become `pmr start FILE`, or `pmr reload TARGET`"),
-    ("startOrGracefulReload", "has become `pmr start FILE`, or `pmr reload TARGET`"),
     ("gracefulReload", "has become `pmr reload TARGET`"),
     ("cleardump", "has become `pmr save`, which writes the list anew, with no apps where there are none"),
     (

@@ -7,9 +7,10 @@ use super::args::Start;
 use super::background::{self, Since};
 use super::change;
 use super::error::VerbError;
+use super::files::{self, Runs};
 use super::session::{Session, text};
 use crate::api::routes;
-use crate::api::types::{AppView, Grammar, StartRequest};
+use crate::api::types::{AppView, Grammar, ReloadRequest, RestartRequest, StartRequest};
 use crate::cli::args::{self, Request};
 use crate::cli::declared::{self, Apps};
 use crate::config::sources::{Sources, look};
@@ -33,14 +34,23 @@ pub(super) async fn start(session: &Session, start: Start) -> Result<u8, VerbErr
     outcome
 }
 
-/// A request for each app. What others need may be there already, from another file or an earlier start.
+/// A request for each app: one that is there already becomes what the file says, with no gap where it runs.
 fn calls(apps: &Apps, known: &[AppView]) -> Vec<Call> {
-    let is_there = |name: &String| known.iter().any(|app| app.name == *name);
-    let is_wanted = |request: &&StartRequest| {
-        let declared = request.declared.as_ref();
-        !declared.is_some_and(|it| apps.taken_along.contains(&it.app) && is_there(&it.app))
+    let anew = |name: &str, definition: Option<Box<StartRequest>>, runs| match runs {
+        Runs::Yes => {
+            let body = ReloadRequest { definition, ..ReloadRequest::default() };
+            Call::to(routes::RELOAD).target(name).body(&body)
+        }
+        Runs::No => {
+            let body = RestartRequest { environment: None, definition };
+            Call::to(routes::RESTART).target(name).body(&body)
+        }
     };
-    apps.requests.iter().filter(is_wanted).map(|request| Call::to(routes::ADD).body(request)).collect()
+    let is_along = |request: &StartRequest| {
+        request.declared.as_ref().is_some_and(|declared| apps.taken_along.contains(&declared.app))
+    };
+    let call = |request: &StartRequest| files::call(request, is_along(request), known, anew);
+    apps.requests.iter().filter_map(call).collect()
 }
 
 /// The apps of a configuration file, if the words name one.

@@ -47,8 +47,8 @@ fn without_words_the_help_is_shown() {
     Verbs:
       start       Adds an app, or starts one that was stopped; begins a runtime for it
       stop        Asks workers to end; the app stays in the list
-      restart     Stops, then starts again; `reload` does so without a gap
-      reload      Replaces workers one by one by new ones, without a gap
+      restart     Stops, then starts again; `reload` does so without a gap [alias: startOrRestart]
+      reload      Replaces workers one by one by new ones, without a gap [alias: startOrReload]
       delete      Stops an app and forgets it [aliases: del, rm]
       scale       Sets how many instances an app has
       list        Shows all instances in a table [aliases: ls, l, status, ps]
@@ -86,6 +86,7 @@ fn without_words_the_help_is_shown() {
 
     TARGET is the name of an app, the number of an instance, a namespace, `all`, or /a regular
     expression/.
+    With start, stop, restart, reload and delete, a configuration file stands for its apps.
     `pmr help VERB` shows a verb's options and an example.
 
     Exit status: 0 done, 1 not done or unknown, 2 wrong words.

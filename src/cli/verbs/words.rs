@@ -11,11 +11,14 @@ use crate::cli::run::DAEMON;
 
 /// Names and aliases. A list of its own, since to build the grammar takes longer than a process 1 should be without
 /// handlers for signals; a test holds it against the grammar.
-const VERBS: [&str; 48] = [
+const VERBS: [&str; 51] = [
     "start",
     "stop",
     "restart",
+    "startOrRestart",
     "reload",
+    "startOrReload",
+    "startOrGracefulReload",
     "delete",
     "del",
     "rm",

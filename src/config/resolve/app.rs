@@ -84,8 +84,10 @@ impl AppOptions {
             setting::LISTEN_TIMEOUT,
             &flags.listen_timeout,
             &env.pmr_listen_timeout,
-            duration::parse_positive,
+            duration::parse,
         );
+        // As under pm2, where zero stands for the default. No wait is without a limit.
+        let timeout = timeout.filter(|timeout| !timeout.is_zero());
         let wished = flags.source_map_support.then(|| "true".into());
         let source_maps =
             reader.text(setting::SOURCE_MAP_SUPPORT, &wished, &env.pmr_source_map_support, values::yes_or_no);

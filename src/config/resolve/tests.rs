@@ -288,11 +288,11 @@ const WRONG: [(&str, &str); 22] = [
     ("PMR_AUTORESTART", "perhaps"),
     ("PMR_STOP_EXIT_CODES", "256"),
     ("PMR_CRON_RESTART", "daily"),
-    ("PMR_MAX_RESTARTS", "0"),
+    ("PMR_MAX_RESTARTS", "-1"),
     ("PMR_MIN_UPTIME", "-1"),
     ("PMR_EXP_BACKOFF_RESTART_DELAY", "0"),
     ("PMR_WAIT_READY", "2"),
-    ("PMR_LISTEN_TIMEOUT", "0"),
+    ("PMR_LISTEN_TIMEOUT", "never"),
     ("PMR_LOG_FORMAT", "xml"),
     ("PMR_SHARE", "all"),
     ("PMR_BALANCE", "fair"),
@@ -321,7 +321,7 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
     `MEMORY_AVAILABLE`: found `0`, accepted: a whole number of megabytes from 1 up
     `WEB_CONCURRENCY`: found `abc`, accepted: a whole number from 1 to 1024, `auto` or `max`
     `PMR_WAIT_READY`: found `2`, accepted: `true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`
-    `PMR_LISTEN_TIMEOUT`: found `0`, accepted: a duration above zero such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
+    `PMR_LISTEN_TIMEOUT`: found `never`, accepted: a duration such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
     `PMR_ON_HUP`: found `die`, accepted: `reload` or `forward`
     `PMR_RELOAD_STRATEGY`: found `big-bang`, accepted: `rolling` or `fleet`
     `PMR_SHARE`: found `all`, accepted: `auto`, `cluster`, `intercept`, `activation`, `reuseport` or `none`
@@ -330,7 +330,7 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
     `PMR_AUTORESTART`: found `perhaps`, accepted: `true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`
     `PMR_STOP_EXIT_CODES`: found `256`, accepted: exit statuses from 0 to 255, such as `0` or `0,42`
     `PMR_CRON_RESTART`: found `daily`, accepted: a cron pattern of 5 or 6 fields such as `0 3 * * *`, or 0 for none
-    `PMR_MAX_RESTARTS`: found `0`, accepted: a whole number from 1 up (`--no-autorestart` is the way to never restart)
+    `PMR_MAX_RESTARTS`: found `-1`, accepted: a whole number from 0 up (`--no-autorestart` is the way to never restart)
     `PMR_MIN_UPTIME`: found `-1`, accepted: a duration such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
     `PMR_EXP_BACKOFF_RESTART_DELAY`: found `0`, accepted: a duration above zero such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
     `--restart-delay` and `PMR_EXP_BACKOFF_RESTART_DELAY` exclude each other, accepted: one of them
@@ -576,4 +576,11 @@ fn a_command_before_the_start_is_found_as_the_apps_own_is() {
     assert_eq!(policy.first.unwrap().timeout, Duration::from_secs(5));
     assert_eq!(policy.when, Autostart::OnOrder);
     assert!(app(&[], Flags::default()).start.is_immediate());
+}
+
+#[test]
+fn zeros_that_are_written_under_pm2_have_a_meaning() {
+    let zeros = app(&[("PMR_MAX_RESTARTS", "0"), ("PMR_LISTEN_TIMEOUT", "0")], Flags::default());
+    let default = app(&[], Flags::default());
+    assert_eq!((zeros.restart.max_unstable, zeros.readiness.timeout), (1, default.readiness.timeout));
 }

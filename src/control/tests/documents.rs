@@ -60,11 +60,13 @@ fn requests_are_as_the_file_says() {
         strategy: Some("rolling".to_owned()),
         dry_run: true,
         environment: environment.clone(),
+        definition: Some(Box::new(start.clone())),
     };
+    let restart = RestartRequest { environment, definition: reload.definition.clone() };
     for (name, request) in [
         ("StartRequest", value(serde_json::to_value(start))),
         ("ReloadRequest", value(serde_json::to_value(reload))),
-        ("RestartRequest", value(serde_json::to_value(RestartRequest { environment }))),
+        ("RestartRequest", value(serde_json::to_value(restart))),
         ("ScaleRequest", value(serde_json::to_value(ScaleRequest { to: "+1".to_owned() }))),
         ("SignalRequest", value(serde_json::to_value(SignalRequest { signal: "HUP".to_owned() }))),
         ("TriggerRequest", value(serde_json::to_value(trigger))),

@@ -51,6 +51,8 @@ pub enum Slot {
     Bytes(Place<u64>),
     /// A whole number from 1 up.
     Count(Place<u32>),
+    /// A whole number from 0 up, of unstable starts.
+    Restarts(Place<u32>),
     /// A number of workers that are held in reserve.
     Standby(Place<u32>),
     Port(Place<u16>),

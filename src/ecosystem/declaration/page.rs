@@ -63,7 +63,7 @@ fn type_words(slot: Slot) -> &'static str {
         Slot::Time(Span::OrNone, _) => "time, 0 for none",
         Slot::Bytes(_) => "bytes",
         Slot::Count(_) => "number from 1 up",
-        Slot::Standby(_) => "number from 0 up",
+        Slot::Restarts(_) | Slot::Standby(_) => "number from 0 up",
         Slot::Port(_) => "port",
         Slot::Instances(_) => "number, `max` or `auto`",
         Slot::ExecMode(_) => "`fork` or `cluster`",

@@ -216,6 +216,7 @@ fn keep(slot: Slot, app: &mut AppDeclaration, value: &Value) -> Result<(), Refus
         Slot::Time(span, place) => *place(app) = value::time(span, value).map_err(plain)?,
         Slot::Bytes(place) => *place(app) = value::bytes(value).map_err(plain)?,
         Slot::Count(place) => *place(app) = Some(value::count(value).map_err(plain)?),
+        Slot::Restarts(place) => *place(app) = Some(value::restarts(value).map_err(plain)?),
         Slot::Standby(place) => *place(app) = Some(value::standby(value).map_err(plain)?),
         Slot::Port(place) => *place(app) = Some(value::port(value).map_err(plain)?),
         Slot::Instances(place) => *place(app) = Some(value::instances(value).map_err(plain)?),

@@ -143,6 +143,7 @@ fn types(slot: Slot) -> Vec<Value> {
             vec![whole(0, i64::MAX), pattern(r"^([0-9]{1,15}|[0-9]{1,15}(\.[0-9]{1,15})?[KkMmGg])$")]
         }
         Slot::Count(_) => vec![whole(1, u32::MAX.into()), pattern("^0*[1-9][0-9]{0,8}$")],
+        Slot::Restarts(_) => vec![whole(0, u32::MAX.into()), pattern("^[0-9]{1,9}$")],
         Slot::Standby(_) => vec![whole(0, 1024), pattern("^[0-9]{1,3}$")],
         Slot::Port(_) => vec![whole(1, u16::MAX.into()), pattern("^0*[1-9][0-9]{0,4}$")],
         Slot::Instances(_) => {

@@ -59,6 +59,7 @@ pub struct Launch {
     pub instances_by: Option<&'static str>,
     /// Whether PORT is not the port that the platform expects to be served.
     pub has_port_of_its_own: bool,
+    pub namespace: Option<String>,
     /// What it needs, by the names by which they are started.
     pub depends_on: Vec<Dependency>,
     /// Whether it is there for others alone, which need it.
@@ -170,6 +171,7 @@ impl Translation<'_> {
             increment_var: self.app.increment_var.clone(),
             instances_by: self.instances_by,
             has_port_of_its_own: self.port_step.is_some(),
+            namespace: self.app.namespace.clone(),
             depends_on: Vec::new(),
             is_taken_along: false,
         })
@@ -355,7 +357,7 @@ fn option(key: &Key, setting: Setting, app: &mut AppDeclaration) -> Option<Strin
     let value = match key.slot {
         Slot::Text(place) | Slot::Checked(_, place) | Slot::Signal(place) => place(app).clone()?,
         Slot::Time(_, place) => time((*place(app))?),
-        Slot::Count(place) | Slot::Standby(place) => (*place(app))?.to_string(),
+        Slot::Count(place) | Slot::Restarts(place) | Slot::Standby(place) => (*place(app))?.to_string(),
         Slot::Instances(place) => (*place(app))?.to_string(),
         Slot::Cron(place) => place(app).clone()??,
         Slot::Identity(place) => match place(app).as_ref()? {

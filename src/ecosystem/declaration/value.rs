@@ -75,6 +75,10 @@ pub(super) fn count(value: &Value) -> Read<u32> {
     values::count(&plain(value).unwrap_or_default())
 }
 
+pub(super) fn restarts(value: &Value) -> Read<u32> {
+    values::restarts(&plain(value).unwrap_or_else(|| "none".to_owned()))
+}
+
 pub(super) fn standby(value: &Value) -> Read<u32> {
     values::standby(&plain(value).unwrap_or_else(|| "none".to_owned()))
 }
