@@ -10,6 +10,7 @@ use super::gate::{Course, Gate, Outcome, Passage, Standing, passage};
 use super::handle::Change;
 use super::order::{Slot, in_one_line};
 use super::plan::Plan;
+use super::question::problem;
 use super::run::Driver;
 use super::spawn::identity;
 use super::words::{Human, not_started, prepared, preparing, waiting};
@@ -325,7 +326,8 @@ impl App {
     fn redefine(&mut self, definition: StartRequest) -> Result<(), Problem> {
         let plan = self.replan(&definition)?;
         if self.prelude.is_alive() {
-            return Ok(());
+            let hint = Some("try again when it has ended, or stop the app first".to_owned());
+            return Err(problem("busy", "the command before its first start runs", hint));
         }
         let instances = plan.app.instances.get();
         (self.supervisor, _) = Supervisor::new(&plan.app, super::clock::seed());

@@ -168,3 +168,15 @@ fn an_app_on_order_keeps_no_runtime_in_front_whose_others_have_ended() {
     );
     outputs(&home.command("pmr-runtime", &["apps.json"]).output().unwrap(), 0, &["apps.json"]);
 }
+
+#[test]
+fn while_the_command_runs_the_app_is_not_made_another_and_the_runtime_not_updated() {
+    let home = home();
+    let words = ["--pre-start", "echo begins; exec sleep 60", "node", "teller.js"];
+    let mut runtime = launch(&home, &words);
+    runtime.stdout_line("begins");
+    assert!(home.pmr(1, &["restart", "teller"]).contains("the command before its first start runs"));
+    assert!(home.pmr(1, &["update"]).contains("is still under way"));
+    assert!(home.pmr(0, &["show", "teller"]).contains("runs `echo begins; exec sleep 60`"));
+    runtime.stops();
+}
