@@ -256,13 +256,37 @@ fn a_program_of_a_package_is_run_by_node_itself() {
 }
 
 #[test]
-fn a_script_with_hooks_is_left_to_npm_and_a_line_says_so() {
-    let package = Package::new(&json!({"prestart": "echo before", "start": "node one.js"}));
+fn a_script_that_runs_before_does_so_once_and_in_its_own_environment() {
+    let record = "echo \"$npm_lifecycle_event $A $PWD\" >> ran; sleep 0.1";
+    let package = Package::new(&json!({"prestart": record, "start": "A=1 node one.js"}));
     package.write("app/one.js", &server("one"));
     let port = free_port();
-    let mut runtime = package.launch(&["-i", "1", "npm", "start"]).port(port).spawn();
-    runtime.stderr_line(&["npm start, as it stands: `prestart` belongs to it"]);
+    let mut runtime = package.launch(&["-i", "2", "npm", "start"]).port(port).spawn();
+    runtime.until_ready(2);
+    assert!(get(port, "/").unwrap().contains("one worker=true"));
+    let app = package.path("app").canonicalize().unwrap();
+    let ran = || fs::read_to_string(package.path("app/ran")).unwrap();
+    assert_eq!(ran(), format!("prestart  {}\n", app.display()));
+    let verdict = order(&runtime, "/v1/apps/npm/reload", "{}");
+    assert_eq!(verdict["ok"], true, "{verdict}");
+    assert_eq!(ran().lines().count(), 1, "it belongs to the first start");
+    runtime.stops();
+}
+
+#[test]
+fn an_app_whose_script_before_it_fails_does_not_start() {
+    let package = Package::new(&json!({"prestart": "echo before; exit 7", "start": "node one.js"}));
+    let mut runtime = package.launch(&["-i", "2", "npm", "start"]).port(free_port()).spawn();
+    runtime.ends_with(7);
     runtime.stdout_line("before");
+}
+
+#[test]
+fn a_script_with_one_that_runs_after_it_is_left_to_npm_and_a_line_says_so() {
+    let package = Package::new(&json!({"start": "node one.js", "poststart": "echo after"}));
+    package.write("app/one.js", &server("one"));
+    let mut runtime = package.launch(&["-i", "1", "npm", "start"]).port(free_port()).spawn();
+    runtime.stderr_line(&["npm start, as it stands: `poststart` belongs to it"]);
     runtime.until_ready(1);
     assert!(workers_and_more(&runtime) > 1);
     runtime.stops();

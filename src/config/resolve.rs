@@ -31,13 +31,14 @@ use start::StartOptions;
 use super::cgroup::CpuQuota;
 use super::env::{self, Environment};
 use super::interpreter::{Head, NoInterpreter};
-use super::package::Files;
+use super::package::{Before, Files, Hooks};
 use super::problem::{Problem, Warning};
 use super::raw::{Flags, Invocation};
 use super::setting;
 use super::settings::{LogFormat, LogLevel, Settings};
 use super::sizing::{self, Cpus, DEFAULT_WEB_MEMORY, Memory, Request};
 use super::values;
+use crate::spec::PreStart;
 
 /// What the resolver has to know of the machine.
 pub struct World<'a> {
@@ -114,11 +115,14 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         return Err(ResolveError::Problems(problems));
     }
 
-    let start = start.into_policy(options.directory(), &world)?;
+    let timeout = start.timeout();
+    let mut start = start.into_policy(options.directory(), &world)?;
     let (interpreter, interpreter_args) = (interpretation.program.clone(), interpretation.arguments.clone());
     let command = command_of(invocation, interpretation, &options, &world, &mut warnings)?;
     let resolves = options.resolves();
-    let launch = Launch::of(command, &options, &world);
+    let hooks = if start.first.is_some() { Hooks::Kept } else { Hooks::First };
+    let launch = Launch::of(command, &options, hooks, &world);
+    start.first = start.first.or_else(|| before(&launch, timeout));
     let resolution = launch.resolution.clone();
     let (sizing, cpus) = (sizing::size(&request), request.cpus.count());
     warnings.extend(sizing.warning.clone());
@@ -145,6 +149,12 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         resolves,
         resolution,
     })
+}
+
+/// What package.json has to be run before the script.
+fn before(launch: &Launch, timeout: Duration) -> Option<PreStart> {
+    let Before { program, arguments, variables, .. } = launch.before.clone()?;
+    Some(PreStart { program, arguments, variables: variables.into_iter().collect(), timeout })
 }
 
 /// What to execute, by the interpreter that is asked for, or by the words alone.

@@ -192,7 +192,7 @@ impl App {
         let child = spawn(Order {
             program: &first.program,
             arguments: &first.arguments,
-            environment: &environment::of_worker(&command.environment, &place, []),
+            environment: &environment::of_worker(&command.environment, &place, first.variables.clone()),
             directory: command.directory.as_deref(),
             identity: command.identity.as_ref().map(identity),
             stdin: Stdin::Null,

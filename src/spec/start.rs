@@ -1,5 +1,6 @@
 //! What comes before an app's first start.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -53,6 +54,9 @@ pub struct PreStart {
     pub program: OsString,
     #[serde(with = "bytes::list")]
     pub arguments: Vec<OsString>,
+    /// What is set over the app's own environment.
+    #[serde(default, with = "bytes::map")]
+    pub variables: BTreeMap<OsString, OsString>,
     /// How long it may take.
     pub timeout: Duration,
 }

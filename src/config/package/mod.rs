@@ -25,5 +25,5 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
-pub use outcome::{Direct, Kept, Outcome, Resolution};
-pub use resolve::{Files, Surroundings, may_be_script, resolve, shown};
+pub use outcome::{Before, Direct, Kept, Outcome, Resolution};
+pub use resolve::{Files, Hooks, Surroundings, may_be_script, resolve, shown};

@@ -25,8 +25,21 @@ pub struct Direct {
     pub directory: PathBuf,
     /// What is set over the environment.
     pub variables: Vec<(OsString, OsString)>,
+    /// What has to succeed before it: a script like `prestart`.
+    pub before: Option<Before>,
     /// The commands from the one that was given to the one that is run, as one would type them.
     pub steps: Vec<String>,
+}
+
+/// A script that runs before another, in its directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// Its name: `prestart`.
+    pub name: String,
+    pub program: OsString,
+    pub arguments: Vec<OsString>,
+    /// What is set over the environment of the script that follows.
+    pub variables: Vec<(OsString, OsString)>,
 }
 
 /// Why a package manager runs its script itself.

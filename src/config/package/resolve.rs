@@ -8,7 +8,7 @@ use super::executable::{self, ByNode};
 use super::line::{self, Asked, Line, Verb};
 use super::manager::Manager;
 use super::manifest::Package;
-use super::outcome::{Direct, Kept, Outcome};
+use super::outcome::{Before, Direct, Kept, Outcome};
 use super::place;
 use super::rules;
 use super::script::{self, Script, Simple};
@@ -33,6 +33,17 @@ pub struct Surroundings<'a> {
     pub directory: &'a Path,
     pub environment: &'a BTreeMap<OsString, OsString>,
     pub files: &'a Files<'a>,
+    pub hooks: Hooks,
+}
+
+/// What becomes of a script like `prestart`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hooks {
+    /// It runs once, before the app.
+    First,
+    /// The package manager has to run it with its script: another command comes first already, or it belongs to a script that
+    /// another one runs.
+    Kept,
 }
 
 /// Scripts that start each other in a circle have to end somewhere; more are nobody's wish.
@@ -75,7 +86,7 @@ fn attempt(
     }
     let prefix = node.as_ref().map(Node::prefix).unwrap_or_default();
     let settings = rules::settings(&package, &prefix, at);
-    rules::check(manager, (&package, &line.script), &settings, at)?;
+    let before = rules::check(manager, (&package, &line.script), &settings, at)?;
     let tool = Tool::find(manager, program, &package, at)?;
     let (tool, node, settings) = (&tool, node.as_ref(), &settings);
     let lifecycle = Lifecycle {
@@ -90,8 +101,19 @@ fn attempt(
     };
     let variables = lifecycle.variables(at);
     let environment = over(at.environment, &variables);
-    let inner = Surroundings { directory: &package.directory, environment: &environment, files: at.files };
+    let inner = Surroundings {
+        directory: &package.directory,
+        environment: &environment,
+        files: at.files,
+        hooks: Hooks::Kept,
+    };
     let mut direct = run(&text, &line.arguments, &inner, depth);
+    if let Some(name) = before {
+        if direct.directory != package.directory {
+            return Err(Kept::Hook(name));
+        }
+        direct.before = Some(first(name, &lifecycle, &direct, at));
+    }
     if manager == Manager::Bun && node.is_none() && needs_node(&direct) {
         // Bun would take its place.
         return Err(Kept::NoNode);
@@ -99,6 +121,27 @@ fn attempt(
     direct.variables.splice(..0, variables);
     direct.steps.insert(0, shown(program, arguments));
     Ok(Some(direct))
+}
+
+/// The script `name` that comes before the one of `lifecycle`, which comes to `direct`.
+fn first(name: String, lifecycle: &Lifecycle<'_>, direct: &Direct, at: &Surroundings<'_>) -> Before {
+    let text = lifecycle.package.manifest.script(&name).unwrap_or_default().to_owned();
+    let line =
+        Line { script: name.clone(), arguments: Vec::new(), directory: None, verb: lifecycle.line.verb };
+    let own = Lifecycle { line: &line, text: &text, ..*lifecycle };
+    let mut variables = own.variables(at);
+    let environment = over(at.environment, &variables);
+    let directory = &lifecycle.package.directory;
+    let inner = Surroundings { directory, environment: &environment, files: at.files, hooks: Hooks::Kept };
+    // Of a script in another directory, the shell knows how to get there.
+    let run = run(&text, &[], &inner, DEEPEST);
+    variables.extend(run.variables);
+    // What the script that follows sets for itself is not for this one.
+    let given = |name: &OsString| environment.get(name).cloned().unwrap_or_default();
+    let foreign = direct.variables.iter().filter(|(name, _)| !variables.iter().any(|(own, _)| own == name));
+    let reset: Vec<_> = foreign.map(|(name, _)| (name.clone(), given(name))).collect();
+    variables.extend(reset);
+    Before { name, program: run.program, arguments: run.arguments, variables }
 }
 
 /// The package that is meant, and its script.
@@ -136,7 +179,7 @@ fn by_shell(text: &str, more: &[String], at: &Surroundings<'_>) -> Direct {
     let arguments = vec!["-c".into(), with_words(text, more).into()];
     let steps = vec![shown(OsStr::new("sh"), &arguments)];
     let directory = at.directory.to_owned();
-    Direct { program: "sh".into(), arguments, directory, variables: Vec::new(), steps }
+    Direct { program: "sh".into(), arguments, directory, variables: Vec::new(), before: None, steps }
 }
 
 /// A script with further words, as text for a shell.
@@ -198,7 +241,7 @@ fn directly(simple: &Simple, at: &Surroundings<'_>, depth: usize) -> Direct {
         None => (program.into(), arguments),
     };
     let steps = vec![shown(&program, &arguments)];
-    Direct { program, arguments, directory: at.directory.to_owned(), variables: set, steps }
+    Direct { program, arguments, directory: at.directory.to_owned(), variables: set, before: None, steps }
 }
 
 fn needs_node(direct: &Direct) -> bool {

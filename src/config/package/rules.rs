@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::manager::Manager;
 use super::manifest::Package;
 use super::outcome::Kept;
-use super::resolve::Surroundings;
+use super::resolve::{Hooks, Surroundings};
 use super::settings;
 
 /// Settings with which scripts are run in another way.
@@ -47,18 +47,18 @@ pub(super) type Settings = Vec<(PathBuf, Vec<(String, String)>)>;
 
 /// Whether scripts before and after a script are run with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hooks {
+enum Attached {
     Run,
     Ignored,
 }
 
-/// Says why `script` of `package` needs `manager`, if so.
+/// Says why `script` of `package` needs `manager`, if so; else the name of the script that runs before it, if there is one.
 pub(super) fn check(
     manager: Manager,
     (package, script): (&Package, &str),
     settings: &Settings,
     at: &Surroundings<'_>,
-) -> Result<(), Kept> {
+) -> Result<Option<String>, Kept> {
     match manager {
         Manager::Npm => {}
         Manager::Yarn => yarn(package, at)?,
@@ -67,13 +67,19 @@ pub(super) fn check(
     }
     let hooks = match manager {
         Manager::Npm | Manager::Pnpm => decisive(manager, settings, at.environment)?,
-        Manager::Yarn | Manager::Bun => Hooks::Run,
+        Manager::Yarn | Manager::Bun => Attached::Run,
     };
-    let hook = ["pre", "post"].map(|hook| format!("{hook}{script}"));
-    let hook = hook.into_iter().find(|hook| package.manifest.script(hook).is_some());
-    match hook {
-        Some(hook) if hooks == Hooks::Run => Err(Kept::Hook(hook)),
-        _ => Ok(()),
+    if hooks == Attached::Ignored {
+        return Ok(None);
+    }
+    let [before, after] = ["pre", "post"].map(|hook| {
+        let name = format!("{hook}{script}");
+        package.manifest.script(&name).map(|_| name)
+    });
+    match (before, after) {
+        (_, Some(after)) => Err(Kept::Hook(after)),
+        (Some(before), None) if at.hooks == Hooks::Kept => Err(Kept::Hook(before)),
+        (before, None) => Ok(before),
     }
 }
 
@@ -81,8 +87,8 @@ fn decisive(
     manager: Manager,
     settings: &Settings,
     environment: &BTreeMap<OsString, OsString>,
-) -> Result<Hooks, Kept> {
-    let mut hooks = Hooks::Run;
+) -> Result<Attached, Kept> {
+    let mut hooks = Attached::Run;
     for key in DECISIVE {
         let variable = format!("npm_config_{}", key.replace('-', "_"));
         let set = environment.iter().find(|(name, _)| name.eq_ignore_ascii_case(&variable));
@@ -93,7 +99,7 @@ fn decisive(
         });
         let is_set = set.is_some() || in_file.is_some_and(|(_, value)| value != "false");
         match (key, set, in_file) {
-            ("ignore-scripts", ..) if is_set && manager == Manager::Npm => hooks = Hooks::Ignored,
+            ("ignore-scripts", ..) if is_set && manager == Manager::Npm => hooks = Attached::Ignored,
             (_, Some((name, _)), _) => return Err(Kept::Variable(name.to_string_lossy().into_owned())),
             (_, None, Some((file, _))) if is_set => {
                 return Err(Kept::Setting { file: file.clone(), key: key.to_owned() });

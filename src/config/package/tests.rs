@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::{Direct, Files, Outcome, Surroundings, resolve};
+use super::{Direct, Files, Hooks, Outcome, Surroundings, resolve};
 
 /// Files by their paths; the programs among them are executable.
 struct Machine {
@@ -12,6 +12,7 @@ struct Machine {
     links: BTreeMap<PathBuf, PathBuf>,
     environment: BTreeMap<OsString, OsString>,
     directory: PathBuf,
+    hooks: Hooks,
 }
 
 const PACKAGE: &str = r#"{
@@ -65,6 +66,7 @@ fn machine() -> Machine {
         links: links.iter().map(|(from, to)| (from.into(), to.into())).collect(),
         environment: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
         directory: "/app".into(),
+        hooks: Hooks::First,
     }
 }
 
@@ -107,7 +109,12 @@ impl Machine {
                 .find(|file| self.real(file).is_some())
         };
         let files = Files { read: &read, real: &|path| self.real(path), find: &find };
-        let at = Surroundings { directory: &self.directory, environment: &self.environment, files: &files };
+        let at = Surroundings {
+            directory: &self.directory,
+            environment: &self.environment,
+            files: &files,
+            hooks: self.hooks,
+        };
         resolve(&words[0], &words[1..], &at)
     }
 
@@ -244,7 +251,24 @@ fn a_package_without_a_start_script_may_have_a_server() {
 
 #[test]
 fn hooks_belong_to_their_script() {
-    assert_runs(&machine(), "npm run hooked", "kept: `prehooked` belongs to it");
+    let direct = machine().direct("npm run hooked");
+    assert_eq!(direct.steps, ["npm run hooked", "node ."]);
+    let before = direct.before.unwrap();
+    assert_eq!((before.name.as_str(), before.program.to_str()), ("prehooked", Some("tsc")));
+    let set = |name: &str| {
+        before
+            .variables
+            .iter()
+            .rev()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.to_str().unwrap())
+    };
+    assert_eq!((set("npm_lifecycle_event"), set("npm_lifecycle_script")), (Some("prehooked"), Some("tsc")));
+    let kept = Machine { hooks: Hooks::Kept, ..machine() };
+    assert_runs(&kept, "npm run hooked", "kept: `prehooked` belongs to it");
+    let nested = machine()
+        .with("/app/package.json", r#"{"scripts": {"start": "npm run web", "web": "x", "preweb": "y"}}"#);
+    assert_runs(&nested, "npm start", "npm run web");
     assert_runs(&machine(), "pnpm after", "kept: `postafter` belongs to it");
     let ignoring = machine().with("/root/.npmrc", "ignore-scripts=true");
     assert_runs(&ignoring, "npm run hooked", "node .");

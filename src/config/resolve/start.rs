@@ -1,5 +1,6 @@
 //! What comes before the first start: an order, or a command.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -41,6 +42,11 @@ impl StartOptions {
         }
     }
 
+    /// How long a command may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// With the command found as the app's own is.
     pub(super) fn into_policy(
         self,
@@ -51,7 +57,7 @@ impl StartOptions {
             let (flags, arguments) = (Flags::default(), Vec::new());
             let invocation = Invocation { flags, command: line, arguments, start: false };
             let Command { program, arguments } = Command::find(invocation, directory, world)?;
-            Ok(PreStart { program, arguments, timeout: self.timeout })
+            Ok(PreStart { program, arguments, variables: BTreeMap::new(), timeout: self.timeout })
         };
         let first = self.line.map(find).transpose()?;
         Ok(StartPolicy { when: self.when, after: Vec::new(), first })
