@@ -329,6 +329,9 @@ fn what_only_starts_a_manager_is_not_taken_for_it() {
     let old =
         machine().with("/usr/lib/node_modules/npm/package.json", r#"{"name": "npm", "version": "6.14.18"}"#);
     assert_runs(&old, "npm start", "kept: npm 6.14.18 is older than all that are known here");
+    let later =
+        machine().with("/usr/lib/node_modules/yarn/package.json", r#"{"name": "yarn", "version": "4.1.0"}"#);
+    assert_runs(&later, "yarn start", "kept: Yarn 2 and later run scripts in a shell of their own");
     let volta = machine().with("/usr/local/bin/npm", "#!/bin/sh\n");
     assert_runs(&volta, "npm start", "kept: /usr/local/bin/npm is not npm itself");
     let mut corepack = machine()

@@ -59,12 +59,13 @@ impl Tool {
         }
     }
 
-    /// npm ran scripts in another way before it was rewritten.
+    /// npm ran scripts in another way before it was rewritten, and yarn does since it was.
     fn if_known(self, manager: Manager) -> Result<Self, Kept> {
         match (manager, &self.version) {
             (Manager::Npm, Some(version)) if self.major().is_some_and(|major| major < OLDEST_NPM) => {
                 Err(Kept::Old { manager: manager.as_str(), version: version.clone() })
             }
+            (Manager::Yarn, _) if self.major() != Some(1) => Err(Kept::Berry),
             _ => Ok(self),
         }
     }
