@@ -31,7 +31,6 @@ fn package() -> tempfile::TempDir {
     write("package.json", r#"{"name": "shop", "main": "server.js", "scripts": {"start": "node server.js"}}"#);
     write("server.js", SERVER);
     write("bin/www", &format!("#!/usr/bin/env node\n{SERVER}"));
-    write("plain", SERVER);
     directory
 }
 
@@ -49,7 +48,6 @@ fn what_pm2s_users_name_runs_as_a_cluster() {
     let package = package();
     for words in [
         ["bin/www", "-i", "2", "--name", "shop", "--", "one"].as_slice(),
-        &["plain", "-i", "2", "--name", "shop", "--", "one"],
         &[".", "--name", "shop", "-i", "2", "--", "one"],
         &["start", "server.js", "-i", "2", "--name", "shop", "--", "one"],
     ] {

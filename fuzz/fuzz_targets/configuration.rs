@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use pmr_runtime::config::cgroup::CpuQuota;
-use pmr_runtime::config::interpreter::Head;
 use pmr_runtime::config::package::Files;
 use pmr_runtime::config::problem::{Origin, Problem, Warning};
 use pmr_runtime::config::raw::{Flags, Invocation};
@@ -182,9 +181,7 @@ impl Given {
             container: self.container,
             on_terminal: self.terminal,
             in_path: &|name| !name.as_bytes().contains(&b'!'),
-            head: &|_, file| {
-                Some(Head { bytes: file.as_os_str().as_bytes().to_vec(), executable: file.components().count() > 1 })
-            },
+            head: &|_, file| Some(file.as_os_str().as_bytes().to_vec()),
             is_file: &|_, file| file.extension().is_some() && !file.as_os_str().as_bytes().contains(&b'?'),
             is_directory: &Path::is_absolute,
             accounts: Accounts {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use pmr_runtime::process::{ExitReason, Signal};
 use pmr_runtime::spec::{
-    AfterExit, AppSpec, Asking, BalancePolicy, CheckPace, CommandSpec, Company, EventLoop, HealthCheck, HealthPolicy,
-    InstanceId, LogPolicy, OnHup, Probe, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
-    StopPolicy, WatchPolicy,
+    AfterExit, AppSpec, Asking, BalancePolicy, CheckPace, CommandSpec, Company, EventLoop, HealthCheck,
+    HealthPolicy, InstanceId, LogPolicy, OnHup, Probe, Reach, ReadinessPolicy, ReadySign, ReloadStrategy,
+    RestartDelay, RestartPolicy, Share, StopPolicy, WatchPolicy,
 };
 use pmr_runtime::supervisor::{Command, Scope};
 

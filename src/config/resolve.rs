@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use app::{AppOptions, Place};
 use command::Command;
@@ -30,7 +31,7 @@ use start::StartOptions;
 
 use super::cgroup::CpuQuota;
 use super::env::{self, Environment};
-use super::interpreter::{Head, NoInterpreter};
+use super::interpreter::NoInterpreter;
 use super::package::{Before, Files, Hooks};
 use super::problem::{Problem, Warning};
 use super::raw::{Flags, Invocation};
@@ -58,7 +59,7 @@ pub struct World<'a> {
     /// Whether there is such a file, looked up from the given directory, or from our own.
     pub is_file: &'a dyn Fn(Option<&Path>, &Path) -> bool,
     /// How such a file begins.
-    pub head: &'a dyn Fn(Option<&Path>, &Path) -> Option<Head>,
+    pub head: &'a dyn Fn(Option<&Path>, &Path) -> Option<Vec<u8>>,
     /// Whether there is such a directory.
     pub is_directory: &'a dyn Fn(&Path) -> bool,
     pub accounts: Accounts<'a>,

@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 
 use super::accounts;
 use super::cgroup::{self, Limits};
-use super::interpreter::{self, Found, Head};
+use super::interpreter::{self, Found};
 use super::package::Files;
 use super::raw::Invocation;
 use super::resolve::{ResolveError, World, resolve};
@@ -171,18 +171,14 @@ pub(crate) fn look(path: &Path) -> Found {
         return Found::Nothing;
     }
     let has_extension = interpreter::candidates(path).is_some() || interpreter::is_configuration(path);
-    let words = || head(path).and_then(|head| interpreter::of_content(&head));
-    let is_node =
-        |words: Vec<String>| words.first().is_some_and(|program| Path::new(program).ends_with("node"));
-    if !has_extension && words().is_some_and(is_node) { Found::NodeScript } else { Found::File }
+    let is_for_node = || head(path).is_some_and(|head| interpreter::of_content(&head).is_some());
+    if !has_extension && is_for_node() { Found::NodeScript } else { Found::File }
 }
 
-fn head(path: &Path) -> Option<Head> {
-    let file = File::open(path).ok()?;
-    let executable = file.metadata().ok()?.permissions().mode() & 0o111 != 0;
+fn head(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(HEAD_BYTES);
-    file.take(HEAD_BYTES as u64).read_to_end(&mut bytes).ok()?;
-    Some(Head { bytes, executable })
+    File::open(path).ok()?.take(HEAD_BYTES as u64).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// What is no file, or cannot be read, is not there.

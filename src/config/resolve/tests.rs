@@ -60,8 +60,8 @@ fn world(environment: BTreeMap<OsString, OsString>) -> World<'static> {
             .any(|known| Path::new(known) == file)
         },
         head: &|_, file| match file.to_str()? {
-            "bin/www" => Some(Head { bytes: b"#!/usr/bin/env node\n".to_vec(), executable: true }),
-            _ => Some(Head { bytes: b"\x7fELF".to_vec(), executable: true }),
+            "bin/www" => Some(b"#!/usr/bin/env node\n".to_vec()),
+            _ => Some(b"\x7fELF".to_vec()),
         },
         is_directory: &|directory| directory == Path::new("/srv"),
         accounts: accounts(0),
