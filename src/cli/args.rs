@@ -305,6 +305,12 @@ Examples:
   web: pmr-runtime node server.js            in a Procfile
   ENTRYPOINT [\"pmr-runtime\"]                 in a Dockerfile, with CMD [\"node\", \"server.js\"]";
 
+/// The grammar of files, which is that of pm2.
+#[cfg(test)]
+pub(super) fn file_grammar() -> clap::Command {
+    FileLine::command()
+}
+
 /// COMMAND and all that follows it, which is not looked into.
 #[derive(Debug, Parser)]
 #[command(

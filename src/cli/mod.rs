@@ -5,6 +5,8 @@ mod beginning;
 mod control;
 mod declared;
 mod delay;
+#[cfg(test)]
+mod migration;
 mod outputs;
 mod plan;
 mod render;

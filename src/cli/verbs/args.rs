@@ -616,7 +616,7 @@ pub(super) fn grammar() -> clap::Command {
 
 /// Every word that is a verb: names and aliases.
 #[cfg(test)]
-pub(super) fn verbs() -> Vec<String> {
+pub(in crate::cli) fn verbs() -> Vec<String> {
     let grammar = grammar();
     let own = grammar.get_subcommands().flat_map(|verb| {
         std::iter::once(verb.get_name().to_owned()).chain(verb.get_all_aliases().map(str::to_owned))

@@ -41,7 +41,11 @@ mod usage;
 mod validate;
 mod words;
 
+#[cfg(test)]
+pub(super) use args::verbs as names;
 pub(super) use entry::run;
+#[cfg(test)]
+pub(super) use pm2::absence;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! pm2's verbs that we do not have: why, and what to use instead. Pure.
 
 /// Verb, and what is said of it.
-const ABSENT: [(&str, &str); 40] = [
+const ABSENT: [(&str, &str); 41] = [
     ("link", CLOUD),
     ("unlink", CLOUD),
     ("plus", CLOUD),
@@ -47,6 +47,10 @@ const ABSENT: [(&str, &str); 40] = [
         "is not there: workers read no input from the runtime; `pmr logs TARGET` shows what they say, and `pmr send` sends a message",
     ),
     ("inspect", "is not there: `pmr signal USR1 TARGET` opens Node's inspector"),
+    (
+        "profile:mem",
+        "is not there: the runtime takes a few megabytes; Node writes a snapshot with `node --heapsnapshot-signal=SIGUSR2`",
+    ),
     ("profile:cpu", "is not there: the runtime is profiled with `perf`, and Node with `node --cpu-prof`"),
 ];
 
@@ -60,7 +64,7 @@ const SOURCES: &str = "is about sources, which the runtime leaves alone: deploy 
 const STATIC: &str = "serves files, and the runtime only runs programs: use nginx, caddy or `npx serve`";
 
 /// What is said of `word`, if it is such a verb.
-pub(super) fn absence(word: &str) -> Option<&'static str> {
+pub(in crate::cli) fn absence(word: &str) -> Option<&'static str> {
     ABSENT.iter().find(|(verb, _)| *verb == word).map(|&(_, why)| why)
 }
 

@@ -31,8 +31,6 @@ pub enum Fate {
     Option(Setting),
     /// It decides what is run, and in which environment.
     Resolved,
-    /// It is checked and kept; nothing acts on it yet.
-    Later,
     /// It is accepted for pm2's sake; why nothing acts on it.
     NoEffect(&'static str),
 }
@@ -154,7 +152,7 @@ mod tests {
             name: "out_file",
             aliases: &["out", "out_log"],
             slot: Slot::Unused(Shape::Text),
-            fate: Fate::Later,
+            fate: Fate::Resolved,
             default: "",
             about: "",
         };

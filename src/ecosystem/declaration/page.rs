@@ -16,7 +16,6 @@ pub fn keys() -> String {
         let becomes = match key.fate {
             Fate::Option(setting) => format!("`{}`", setting.flag),
             Fate::Resolved => "command and environment".to_owned(),
-            Fate::Later => "**no effect yet**".to_owned(),
             Fate::NoEffect(_) => String::new(),
         };
         let Key { name, default, about, .. } = key;

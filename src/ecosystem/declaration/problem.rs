@@ -78,10 +78,6 @@ impl FileProblem {
 /// Something that keeps nothing from running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remark {
-    /// Checked and kept, but nothing acts on it yet.
-    Later {
-        place: Place,
-    },
     NoEffect {
         place: Place,
         why: String,
@@ -101,7 +97,6 @@ pub enum Remark {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Later { place } => write!(f, "{place} has no effect yet"),
             Self::NoEffect { place, why } => write!(f, "{place} has no effect: {why}"),
             Self::LeftOut { place, why } => write!(f, "{place} is not run: {why}"),
             Self::NoNamedEnvironment { place, nearest } => {

@@ -188,11 +188,10 @@ impl Reading {
             return self.refuse(place, value, refusal);
         }
         match key.fate {
-            Fate::Later if asks(key, value) => self.document.remarks.push(Remark::Later { place }),
             Fate::NoEffect(why) if asks(key, value) => {
                 self.document.remarks.push(Remark::NoEffect { place, why: why.to_owned() });
             }
-            Fate::Option(_) | Fate::Resolved | Fate::Later | Fate::NoEffect(_) => {}
+            Fate::Option(_) | Fate::Resolved | Fate::NoEffect(_) => {}
         }
     }
 

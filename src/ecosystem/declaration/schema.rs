@@ -93,7 +93,6 @@ fn app() -> Value {
 fn about(key: &Key) -> String {
     match key.fate {
         Fate::Option(_) | Fate::Resolved => key.about.to_owned(),
-        Fate::Later => format!("{} (no effect yet)", key.about),
         Fate::NoEffect(why) => format!("no effect: {why}"),
     }
 }

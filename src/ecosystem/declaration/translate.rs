@@ -270,7 +270,7 @@ impl Translation<'_> {
         }
         let of_the_app = KEYS.iter().filter_map(|key| match key.fate {
             Fate::Option(setting) => Some((setting, option(key, setting, &mut app)?)),
-            Fate::Resolved | Fate::Later | Fate::NoEffect(_) => None,
+            Fate::Resolved | Fate::NoEffect(_) => None,
         });
         // Not the number that the machine or the platform suggests: the app may not be made for several.
         let one = self.app.instances.is_none().then(|| (setting::INSTANCES, word(setting::INSTANCES, "1")));
@@ -415,8 +415,7 @@ fn time(span: Duration) -> String {
 impl Remark {
     fn place(&self) -> &Place {
         match self {
-            Self::Later { place }
-            | Self::NoEffect { place, .. }
+            Self::NoEffect { place, .. }
             | Self::LeftOut { place, .. }
             | Self::NoNamedEnvironment { place, .. } => place,
         }
