@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use support::fixtures::{fixture, search_path, tool};
+use support::fixtures::{fixture, packages, search_path, tool};
 use support::launch::{Launch, binary};
 use support::load::Load;
 use support::ports::free_port;
@@ -23,6 +23,8 @@ struct App {
     directory: &'static str,
     /// As in a Procfile; `$PORT` is replaced.
     command: &'static str,
+    /// Where its packages lie.
+    packages: fn() -> PathBuf,
     /// How many processes of each instance answer.
     processes: usize,
     clients: Clients,
@@ -61,7 +63,14 @@ const QUIET: &[(&str, &str)] = &[("NEXT_TELEMETRY_DISABLED", "1"), ("NPM_CONFIG_
 impl App {
     /// One whose connections our script parts with.
     const fn node(directory: &'static str, command: &'static str) -> Self {
-        Self { directory, command, processes: 1, clients: Clients::Kept, partings: Partings::Kept }
+        Self {
+            directory,
+            command,
+            packages: node_modules,
+            processes: 1,
+            clients: Clients::Kept,
+            partings: Partings::Kept,
+        }
     }
 
     const fn other(directory: &'static str, command: &'static str) -> Self {
@@ -88,7 +97,7 @@ impl App {
         let copied =
             Command::new("cp").arg("-r").arg(&source).arg(directory).output().expect("`cp` can be run");
         assert!(copied.status.success(), "{copied:?}");
-        std::os::unix::fs::symlink(frameworks().join("node_modules"), directory.join("node_modules"))
+        std::os::unix::fs::symlink((self.packages)(), directory.join("node_modules"))
             .expect("the directory is new");
     }
 
@@ -172,6 +181,10 @@ fn frameworks() -> PathBuf {
     tool("frameworks")
 }
 
+fn node_modules() -> PathBuf {
+    frameworks().join("node_modules")
+}
+
 /// `PATH` with Node 22, which the command line of Nest needs.
 fn path() -> OsString {
     let node = tool("node22");
@@ -198,6 +211,12 @@ fn koa() {
 #[test]
 fn hapi() {
     App::node("hapi", "node server.js").works();
+}
+
+/// What the adapter passes from worker to worker is looked at by `tests/messages.rs`.
+#[test]
+fn socket_io() {
+    App { packages, ..App::node("socket.io", "node server.js") }.works();
 }
 
 #[test]
