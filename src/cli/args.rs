@@ -6,6 +6,7 @@
 
 mod configuration;
 pub mod foreign;
+mod joined;
 mod usage;
 mod web;
 
@@ -380,7 +381,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, look: &Look<'_>) -> Resul
         return Err(UsageError::NoCommand { help: help() });
     };
     let first = argv.len() - line.words.len();
-    if web::join(&mut argv, first) {
+    if joined::web(&mut argv, first) {
         return parse(argv, look);
     }
     let ended = first > 1 && argv[first - 1] == "--";
@@ -392,7 +393,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, look: &Look<'_>) -> Resul
     if start {
         argv.remove(first);
     }
-    web::join_all(&mut argv, first);
+    joined::all(&mut argv, first);
     if let Some(outcome) = configuration::line(&argv, start, look) {
         return outcome;
     }

@@ -36,7 +36,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("no-treekill", ""),
     ("no-autorestart", "with one instance the runtime is a mere init then, and its exit status the app's"),
     ("no-autostart", ""),
-    ("stop-exit-codes", "with commas or spaces between them, in one word"),
+    ("stop-exit-codes", ""),
     ("max-restarts", "counts unstable starts in a row, however long they take"),
     ("restart-delay", "the runtime does not end while an app waits for its restart"),
     ("exp-backoff-restart-delay", "doubles, up to 15 s; on by default, from 100 ms on"),
