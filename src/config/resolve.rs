@@ -41,6 +41,9 @@ use super::sizing::{self, Cpus, DEFAULT_WEB_MEMORY, Memory, Request};
 use super::values;
 use crate::spec::PreStart;
 
+/// Reads the beginning of a file, looked up from the given directory, or from our own.
+pub type ReadHead<'a> = dyn Fn(Option<&Path>, &Path) -> Option<Vec<u8>> + 'a;
+
 /// What the resolver has to know of the machine.
 pub struct World<'a> {
     /// The environment as we were given it; it becomes the workers'.
@@ -59,7 +62,7 @@ pub struct World<'a> {
     /// Whether there is such a file, looked up from the given directory, or from our own.
     pub is_file: &'a dyn Fn(Option<&Path>, &Path) -> bool,
     /// How such a file begins.
-    pub head: &'a dyn Fn(Option<&Path>, &Path) -> Option<Vec<u8>>,
+    pub head: &'a ReadHead<'a>,
     /// Whether there is such a directory.
     pub is_directory: &'a dyn Fn(&Path) -> bool,
     pub accounts: Accounts<'a>,
