@@ -141,11 +141,11 @@ fn validate_tells_all_problems_or_what_there_is() {
     }
     home.write(
         "good.toml",
-        "[[apps]]\nscript = 'x.js'\nwatch = true\n[[apps]]\nname = 'jobs'\nscript = 'npm run jobs'\n",
+        "[[apps]]\nscript = 'x.js'\nvizion = true\n[[apps]]\nname = 'jobs'\nscript = 'npm run jobs'\n",
     );
     let (result, told) = home.both(0, &["validate", "good.toml", "--env", "production"]);
     assert_eq!(result, "`good.toml` is right: 2 apps (x, jobs)\n");
-    assert!(told.contains("warning: `good.toml`, app `apps[0]`, `watch` has no effect yet\n"), "{told}");
+    assert!(told.contains("warning: `good.toml`, app `apps[0]`, `vizion` has no effect: "), "{told}");
     assert!(told.contains("`env_production` is not there"), "{told}");
     assert!(home.pmr(2, &["validate", "good.toml", "--only", "job"]).contains("did you mean `jobs`?"));
     assert!(home.pmr(2, &["validate"]).contains("hint: `pmr init` writes one"));
