@@ -174,8 +174,12 @@ pub struct Options {
     json: bool,
 
     /// The same as --log-format text
-    #[arg(long, alias = "format", hide = true)]
+    #[arg(long, hide = true)]
     formatted: bool,
+
+    /// The same as --log-format fields
+    #[arg(long, hide = true)]
+    format: bool,
 
     /// File for stdout as well [env: PMR_OUTPUT] [default: none]
     #[arg(short, long, hide = true, value_name = "FILE")]
@@ -518,7 +522,12 @@ fn matches(command: clap::Command, argv: &[OsString]) -> Result<Read<ArgMatches>
 
 impl From<Options> for Flags {
     fn from(mut options: Options) -> Self {
-        let shortcuts = [(options.raw, "raw"), (options.json, "json"), (options.formatted, "text")];
+        let shortcuts = [
+            (options.raw, "raw"),
+            (options.json, "json"),
+            (options.formatted, "text"),
+            (options.format, "fields"),
+        ];
         let shortcut = shortcuts.into_iter().find(|(given, _)| *given).map(|(_, form)| form);
         let of_logs = of_logs(&mut options);
         Self {

@@ -58,7 +58,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("raw", ""),
     ("json", "nothing but JSON, a line each, our own messages on standard error"),
     ("formatted", "the form of a prefix is ours ([logs.md](logs.md))"),
-    ("format", "the same"),
+    ("format", "each stream stays where it was"),
     ("source-map-support", "off by default, as in Node, since it makes stack traces costly"),
     ("disable-source-map-support", ""),
     ("uid", ""),

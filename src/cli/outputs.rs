@@ -26,6 +26,7 @@ pub(super) fn of_foreground(
         format: match settings.log_format {
             LogFormat::Raw => Format::Raw,
             LogFormat::Text => Format::Text,
+            LogFormat::Fields => Format::Fields,
             LogFormat::Json => Format::Json,
         },
         stdout: stream(io::stdout().is_terminal()),

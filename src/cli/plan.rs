@@ -197,7 +197,9 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
         agent,
         // A node script is itself what serves; what else it starts is the app's own business.
         needs_guard: !is_init && !node_script && std::process::id() != 1 && app.stop.reach == Reach::All,
-        inherit_output: is_init && settings.log_format != LogFormat::Json && app.logs.is_usual(),
+        inherit_output: is_init
+            && matches!(settings.log_format, LogFormat::Raw | LogFormat::Text)
+            && app.logs.is_usual(),
         resolution: settings.resolution.clone(),
         script: script(&app.command, &recognised),
         settings: setting_views(settings),

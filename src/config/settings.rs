@@ -20,6 +20,8 @@ pub enum LogFormat {
     Raw,
     /// Whole lines, with a prefix where there are several instances.
     Text,
+    /// Whole lines behind fields, in the form of pm2's `--format`.
+    Fields,
     /// One JSON object a line.
     Json,
 }
@@ -88,6 +90,7 @@ impl LogFormat {
         match self {
             Self::Raw => "raw",
             Self::Text => "text",
+            Self::Fields => "fields",
             Self::Json => "json",
         }
     }

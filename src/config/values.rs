@@ -244,8 +244,9 @@ pub fn log_format(text: &str) -> Result<LogFormat, Accepted> {
     match text {
         "raw" => Ok(LogFormat::Raw),
         "text" => Ok(LogFormat::Text),
+        "fields" => Ok(LogFormat::Fields),
         "json" => Ok(LogFormat::Json),
-        _ => Err(Accepted("`raw`, `text` or `json`")),
+        _ => Err(Accepted("`raw`, `text`, `fields` or `json`")),
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Format {
     Raw,
     /// Lines for people, with a prefix where there is one.
     Text,
+    /// Lines behind what pm2's `--format` puts there: time, app, instance and stream.
+    Fields,
     /// One JSON object a line, ours included.
     Json,
 }
@@ -59,6 +61,8 @@ pub struct Source<'name> {
 pub struct Label {
     /// The prefix of a text line.
     pub prefix: Box<[u8]>,
+    /// What stands between the time and the line, with fields.
+    pub fields: Box<str>,
     json: Box<str>,
     stream: Stream,
 }
@@ -78,9 +82,14 @@ impl Label {
         } else {
             format!("{name}.{instance} | ")
         };
+        let kind = match stream {
+            Stream::Stdout => "out",
+            Stream::Stderr => "error",
+        };
+        let fields = format!(" app={name} id={instance} type={kind} message=");
         let app = serde_json::Value::from(name);
         let json = format!(r#""app":{app},"instance":{instance},"pid":{pid},"stream":"{stream_name}""#);
-        Self { prefix: prefix.into_bytes().into(), json: json.into(), stream }
+        Self { prefix: prefix.into_bytes().into(), fields: fields.into(), json: json.into(), stream }
     }
 }
 

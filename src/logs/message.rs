@@ -36,7 +36,7 @@ impl Message {
     pub fn render(&self, look: Look, time: &str) -> String {
         let mut line = match look.format {
             Format::Json => self.json(time),
-            Format::Raw | Format::Text => self.plain(look, time),
+            Format::Raw | Format::Text | Format::Fields => self.plain(look, time),
         };
         line.push('\n');
         line

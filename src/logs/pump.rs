@@ -283,7 +283,7 @@ impl Pump {
         match self.format() {
             Format::Json => Gather::Parts,
             Format::Raw | Format::Text if settings.sole_source => Gather::Pass,
-            Format::Raw | Format::Text => Gather::Whole,
+            Format::Raw | Format::Text | Format::Fields => Gather::Whole,
         }
     }
 

@@ -207,6 +207,33 @@ fn text_without_a_prefix_is_as_it_was() {
 }
 
 #[test]
+fn fields_stand_before_each_line_and_say_when_who_and_where() {
+    run(async {
+        let world = World::new(Settings { sole_source: true, ..settings(Format::Fields) });
+        let mut worker = Worker::attach(&world.outputs, 3);
+        worker.stdout.write_all(b"a\n\nb").unwrap();
+        worker.stderr.write_all(b"oops\n").unwrap();
+        worker.end().await;
+        let (out, err) = world.written().await;
+        let lines: Vec<_> = out.lines().chain(err.lines()).collect();
+        let without_time = |line: &&str| line.split_once(' ').unwrap().1.to_owned();
+        assert_eq!(
+            lines.iter().map(without_time).collect::<Vec<_>>(),
+            [
+                "app=web id=3 type=out message=a",
+                "app=web id=3 type=out message=",
+                "app=web id=3 type=out message=b",
+                "app=web id=3 type=error message=oops",
+            ]
+        );
+        // 2026-11-26-21:05:30+0000
+        let time = lines[0].strip_prefix("timestamp=").unwrap().split(' ').next().unwrap();
+        let shape: String = time.chars().map(|char| if char.is_ascii_digit() { '0' } else { char }).collect();
+        assert_eq!(shape.replace('+', "-"), "0000-00-00-00:00:00-0000");
+    });
+}
+
+#[test]
 fn json_has_one_object_a_line_for_everything() {
     run(async {
         let world = World::new(settings(Format::Json));

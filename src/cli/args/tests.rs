@@ -197,7 +197,8 @@ fn what_is_watched_stands_behind_an_equals_sign() {
 
 #[test]
 fn forms_of_lines_have_words_of_their_own_as_in_pm2() {
-    for (word, form) in [("--raw", "raw"), ("--json", "json"), ("--formatted", "text"), ("--format", "text")]
+    for (word, form) in
+        [("--raw", "raw"), ("--json", "json"), ("--formatted", "text"), ("--format", "fields")]
     {
         assert_eq!(invocation(&format!("{word} node")).flags.log_format, Some(form.into()), "{word}");
         assert_eq!(invocation(&format!("server.js {word}")).flags.log_format, Some(form.into()), "{word}");
@@ -363,7 +364,7 @@ fn every_option_names_its_twin_and_takes_its_name_from_the_table() {
         assert!(!help.ends_with('.'), "{help}");
     }
     // pm2's words for the values of `--log-format`.
-    let shortcuts = ["raw", "json", "formatted"];
+    let shortcuts = ["raw", "json", "formatted", "format"];
     let foreign = foreign::FOREIGN.iter().map(|foreign| foreign.long);
     let others: Vec<_> = foreign.chain(["no-daemon", "web", "only", "env"]).chain(shortcuts).collect();
     let own = flags.iter().filter(|arg| arg.get_long().is_some_and(|long| !others.contains(&long)));

@@ -338,7 +338,7 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
     `PMR_KILL_SIGNAL`: found `SIGNONE`, accepted: a signal such as `TERM`, `SIGINT` or `15`
     `PMR_BALANCE`: found `fair`, accepted: `shared`, `even` or `sticky`
     `PMR_STALL_AFTER`: found `0`, accepted: a duration above zero such as `1600` (milliseconds), `1.5s`, `2m` or `1h`, up to `8760h`
-    `PMR_LOG_FORMAT`: found `xml`, accepted: `raw`, `text` or `json`
+    `PMR_LOG_FORMAT`: found `xml`, accepted: `raw`, `text`, `fields` or `json`
     `PMR_LOG_LEVEL`: found `loud`, accepted: `error`, `warn`, `info`, `debug` or `trace`
     ");
 }

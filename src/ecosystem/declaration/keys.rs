@@ -244,7 +244,7 @@ pub enum TopSlot {
 
 const LOG_FORMAT: Check = Check {
     judge: |text| values::log_format(text).map(drop),
-    choices: &["raw", "text", "json"],
+    choices: &["raw", "text", "fields", "json"],
     pattern: "",
 };
 const LOG_LEVEL: Check = Check {
@@ -260,7 +260,7 @@ pub static TOP: &[TopKey] = &[
         name: "log_format",
         aliases: &[],
         slot: TopSlot::Option(LOG_FORMAT, setting::LOG_FORMAT),
-        about: "form of the workers' lines, where the runtime runs in the foreground: `raw`, `text` or `json`",
+        about: "form of the workers' lines, where the runtime runs in the foreground: `raw`, `text`, `fields` or `json`",
     },
     TopKey {
         name: "log_level",

@@ -2,15 +2,20 @@
 
 use std::borrow::Cow;
 
+use jiff::tz::TimeZone;
 use memchr::memchr;
 
 use super::super::StreamSettings;
 use super::super::clock;
+use super::super::date::DateFormat;
 use super::super::format::{self, Format, JsonLine, Part, Prefix};
 use super::super::lines::Due;
 use super::super::queue::Kind;
 use super::super::sink::Turn;
 use super::Pump;
+
+/// The form of a time among fields, as in pm2.
+const FIELDS_TIME: &str = "YYYY-MM-DD-HH:mm:ssZZ";
 
 /// Formatted bytes are handed on once there are so many of them.
 const BATCH: usize = 32 * 1024;
@@ -105,6 +110,10 @@ impl Pump {
     /// What stands before each line, if anything does.
     fn prefix(&self) -> Option<Cow<'_, [u8]>> {
         let settings = self.shared.settings.get();
+        if settings.format == Format::Fields {
+            let time = DateFormat::new(FIELDS_TIME, TimeZone::system()).render(clock::now());
+            return Some(Cow::Owned(format!("timestamp={time}{}", self.label.fields).into_bytes()));
+        }
         let StreamSettings { prefix, .. } = settings.of(self.stream);
         let is_named = settings.format == Format::Text && prefix == Prefix::AppAndInstance;
         let name = is_named.then_some(&*self.label.prefix);

@@ -132,6 +132,16 @@ fn what_was_written_during_the_rest_is_not_lost_and_neither_is_the_end() {
     });
 }
 
+/// Writes the pieces, and counts those that were taken.
+fn counting(mut pipe: PipeWriter, pieces: Vec<Vec<u8>>, written: Arc<AtomicUsize>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        for piece in pieces {
+            pipe.write_all(&piece).unwrap();
+            written.fetch_add(1, Ordering::Relaxed);
+        }
+    })
+}
+
 #[test]
 fn with_a_blocked_output_everything_goes_on_as_before() {
     run(async {
@@ -139,8 +149,10 @@ fn with_a_blocked_output_everything_goes_on_as_before() {
         let worker = Worker::attach(&relay.outputs, 0);
         let mut quiet = Worker::attach(&relay.outputs, 1);
         let line = [vec![b'x'; 99], vec![b'\n']].concat();
-        let writer = writing(worker.stdout, vec![line.repeat(10); 1000]);
-        until(|| !worker.logs.tail().is_empty()).await;
+        let written = Arc::new(AtomicUsize::new(0));
+        let writer = counting(worker.stdout, vec![line.repeat(10); 1000], Arc::clone(&written));
+        // 300 kB: more than the two pipes hold, so that some is with us and cannot be written.
+        until(|| written.load(Ordering::Relaxed) >= 300).await;
         assert!(relay.outputs.suspend(Duration::from_millis(20)).await.is_none());
         quiet.stderr.write_all(b"still here\n").unwrap();
         let Relay { outputs, ends, stdout, stderr, .. } = relay;
