@@ -15,6 +15,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use pmr_runtime::config::cgroup::CpuQuota;
 use pmr_runtime::config::package::Files;
+use pmr_runtime::config::pm2::STAND_INS;
 use pmr_runtime::config::problem::{Origin, Problem, Warning};
 use pmr_runtime::config::raw::{Flags, Invocation};
 use pmr_runtime::config::resolve::{Account, Accounts, ResolveError, World, resolve};
@@ -288,15 +289,18 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::DISABLE_LOGS, flags.disable_logs),
         (setting::TIME, flags.time),
         (setting::LOG_LEVEL, flags.log_level.is_some()),
+        (setting::AUTO_EXIT, flags.no_auto_exit),
+        (setting::DELAY, flags.delay.is_some()),
     ];
     assert_eq!(settings.origins.len(), flagged.len());
     for (setting, is_flagged) in flagged {
-        let by_variable =
-            environment.get(OsStr::new(setting.variable)).is_some_and(|value| !value.is_empty());
+        let is_set = |name: &&str| environment.get(OsStr::new(name)).is_some_and(|value| !value.is_empty());
+        let of_pm2 = STAND_INS.iter().find(|(ours, _)| *ours == setting.variable).map(|(_, theirs)| *theirs);
+        let by_variable = std::iter::once(setting.variable).chain(of_pm2).find(is_set);
         let expected = match (is_flagged, by_variable) {
             (true, _) => Origin::Flag(setting.flag),
-            (false, true) => Origin::Variable(setting.variable),
-            (false, false) => Origin::Default,
+            (false, Some(name)) => Origin::Variable(name),
+            (false, None) => Origin::Default,
         };
         assert_eq!(settings.origins.get(setting.name), Some(&expected));
     }
