@@ -161,27 +161,28 @@ fn needs_interpreter(command: &OsString, cwd: Option<&Path>, look: &Look<'_>) ->
         || interpreter::is_package(file, &|file| look(cwd, file) != Found::Nothing)
 }
 
-/// A command with all its words. Where its words are but options of ours, pm2's users mean them so, and the program is asked
-/// whether it can have any.
+/// A command with all its words. Where these are but options of ours, as pm2's users write them, they are taken as such if the
+/// program cannot mean them, and else a line says whose they are.
 fn command_line(line: CommandLine, argv: &[OsString], ended: bool, look: &Look<'_>) -> Request {
     let CommandLine { options, of_file, words } = line;
-    let cwd = options.cwd.as_deref().map(Path::new);
     let has_options =
         words.get(1).is_some_and(|word| word.to_string_lossy().starts_with('-') && word != "--");
-    if has_options
-        && !ended
-        && let Ok(Request::Run(meant)) = file_line(argv, false)
-    {
-        if has_no_options_like_ours(&words[0], cwd, look) {
-            return Request::Run(meant);
-        }
-        let mut flags = with_remarks(options, of_file);
-        if words[1].to_string_lossy().starts_with("--") {
+    if ended || !has_options {
+        return run(with_remarks(options, of_file), words, Vec::new(), false);
+    }
+    let are_ours = has_no_options_like_ours(&words[0], options.cwd.as_deref().map(Path::new), look);
+    // Many a program has a `--json` of its own; hardly one has only such options, and `--` behind them.
+    let look_ours = words.iter().any(|word| word == "--");
+    let meant = if are_ours || look_ours { file_line(argv, false).ok() } else { None };
+    let mut flags = with_remarks(options, of_file);
+    match meant {
+        Some(meant @ Request::Run(_)) if are_ours => return meant,
+        Some(Request::Run(_)) if words[1].to_string_lossy().starts_with("--") => {
             flags.remarks.push(mistaken(&words));
         }
-        return run(flags, words, Vec::new(), false);
+        _ => {}
     }
-    run(with_remarks(options, of_file), words, Vec::new(), false)
+    run(flags, words, Vec::new(), false)
 }
 
 /// Package managers, in whose place their scripts get the words, and scripts that node runs, which are files like others.

@@ -144,9 +144,11 @@ fn what_has_no_effect_is_told_with_the_reason() {
     `--env` has no effect: it chooses among what a configuration file declares
     ");
     insta::assert_snapshot!(remarks("--web 80 node app.js"), @"`--web` has no effect: there is no web page; `pmr monit`, and the routes of the control socket, show what happens");
-    insta::assert_snapshot!(remarks("./server --name api"), @"`--name` stands after the command, so it is a word of `./server`; our own options stand before it");
+    insta::assert_snapshot!(remarks("./server --name api -- --port 1"), @"`--name` stands after the command, so it is a word of `./server`; our own options stand before it");
     assert_eq!(command("--web 80 node app.js --web 81"), "node app.js --web 81");
-    assert_eq!(remarks("pmr -c x -- y"), "");
+    for line in ["pmr -c x -- y", "./server --json", "./server --name api", "./server --json --bogus -- x"] {
+        assert_eq!(remarks(line), "", "{line}");
+    }
 }
 
 #[test]
