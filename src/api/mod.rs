@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `types` | every body of a request or an answer |
 //! | `messages` | those about messages to apps |
+//! | `pm2` | what pm2 tells in JSON, made of the same bodies |
 //! | `text` | words that may be no UTF-8, on the wire |
 //! | `routes` | which path and method means what |
 
 pub mod messages;
+pub mod pm2;
 pub mod routes;
 pub mod text;
 pub mod types;

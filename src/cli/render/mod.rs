@@ -19,7 +19,8 @@ pub(super) mod env;
 pub(super) mod human;
 pub(super) mod line;
 pub(super) mod list;
-pub(super) mod pm2;
+#[cfg(test)]
+mod pm2;
 pub(super) mod reply;
 pub(super) mod report;
 pub(super) mod show;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::args::List;
 use super::error::VerbError;
 use super::session::Session;
-use crate::cli::render::{list as table, pm2};
+use crate::api::pm2;
+use crate::cli::render::list as table;
 use crate::control::client::Client;
 use crate::exit;
 
