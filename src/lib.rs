@@ -25,3 +25,4 @@ pub mod sys;
 #[cfg(test)]
 mod tidy;
 pub mod tui;
+pub mod web;

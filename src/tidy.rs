@@ -57,6 +57,8 @@ const PURE: &[&str] = &[
     "facts/remote.rs",
     "metrics/proc.rs",
     "metrics/rate.rs",
+    "metrics/render.rs",
+    "metrics/totals.rs",
     "metrics/tree.rs",
     "metrics/usage.rs",
     "listener/budget.rs",
@@ -67,6 +69,10 @@ const PURE: &[&str] = &[
     "sys/diag/request.rs",
     "tui/state/",
     "tui/view/",
+    "web/accept.rs",
+    "web/guard.rs",
+    "web/page.rs",
+    "web/probes.rs",
 ];
 
 /// What a pure file never names.
@@ -106,6 +112,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("metrics/proc", 1),
     ("metrics/rate", 1),
     ("metrics/render", 1),
+    ("metrics/totals", 1),
     ("api", 1),
     ("metrics/tree", 1),
     ("metrics/usage", 1),

@@ -291,6 +291,8 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::LOG_LEVEL, flags.log_level.is_some()),
         (setting::AUTO_EXIT, flags.no_auto_exit),
         (setting::DELAY, flags.delay.is_some()),
+        (setting::WEB, flags.web.is_some()),
+        (setting::WEB_READ_ONLY, flags.web_read_only),
     ];
     assert_eq!(settings.origins.len(), flagged.len());
     for (setting, is_flagged) in flagged {

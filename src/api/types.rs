@@ -30,6 +30,9 @@ pub struct RuntimeView {
     pub home: Option<String>,
     /// Where the control socket is: a path, or `@name` in the abstract namespace.
     pub socket: String,
+    /// Where it answers over TCP, if it does: `127.0.0.1:9615`.
+    #[serde(default)]
+    pub web: Option<String>,
     /// Whose process it is.
     pub user: String,
     /// Its own command line.

@@ -228,17 +228,13 @@ fn run(flags: Flags, words: Vec<OsString>, more: Vec<OsString>, start: bool) -> 
 
 /// The options, and what people should know of those that have no effect.
 fn with_remarks(options: Options, of_file: OfFile) -> Flags {
-    let mut remarks = remarks(&options.foreign, &options.web);
+    let mut remarks: Vec<String> = options.foreign.remarks().collect();
     let without_file = [("--only", of_file.only), ("--env", of_file.environment)];
     for (option, _) in without_file.iter().filter(|(_, value)| value.is_some()) {
         remarks
             .push(format!("`{option}` has no effect: it chooses among what a configuration file declares"));
     }
     Flags { remarks, ..options.into() }
-}
-
-fn remarks(foreign: &foreign::Given, web: &web::Web) -> Vec<String> {
-    foreign.remarks().chain(web.remark()).collect()
 }
 
 enum Read<T> {

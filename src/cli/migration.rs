@@ -66,7 +66,10 @@ const OPTIONS: &[(&str, &str)] = &[
     ("no-auto-exit", ""),
     ("no-daemon", "as `pm2 start --no-daemon`; `pmr-runtime` never leaves the foreground"),
     ("delay", "in seconds where there is no unit"),
-    ("web", "accepted, and told of: there is no web page yet"),
+    (
+        "web",
+        "on this machine alone unless an address is said; pm2's JSON, probes, Prometheus and the API ([web.md](web.md))",
+    ),
     ("secret", ""),
     ("public", ""),
     ("machine-name", ""),

@@ -14,3 +14,4 @@ mod resume;
 pub mod run;
 mod surroundings;
 mod verbs;
+mod web;

@@ -13,6 +13,7 @@ use super::control::{self, Wiring};
 use super::plan::Interception;
 use super::run::{in_event_loop, run_to_its_end, system};
 use super::surroundings;
+use super::web;
 use crate::config::sources::Sources;
 use crate::driver::handle::handle;
 use crate::driver::{self, Driver, Inherited};
@@ -82,8 +83,11 @@ async fn go_on(
     let signals = signals.attach().map_err(system("watch for signals"))?;
     let (handle, end) = handle();
     let control = inherited.take_control();
+    let wanted = inherited.take_web().map(web::Wanted::Inherited);
+    let of_web = web::Wiring { events: handle.events(), handle: handle.clone(), home: home.clone() };
     let wiring = Wiring { events: handle.events(), handle, home, inherited: control };
     let mut driver = Driver::resume(surroundings, signals, outputs, reserved, end, inherited);
     let server = control::open(wiring, &mut driver);
-    run_to_its_end(driver, server).await
+    let web = wanted.and_then(|wanted| web::open(wanted, of_web, &mut driver));
+    run_to_its_end(driver, server, web).await
 }

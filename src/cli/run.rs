@@ -18,6 +18,7 @@ use super::plan::Interception;
 use super::resume;
 use super::surroundings;
 use super::verbs;
+use super::web;
 use crate::config::sources::Sources;
 use crate::control::Server;
 use crate::driver::Driver;
@@ -155,6 +156,7 @@ async fn supervise(
         Job::Daemon(home) => Some(home.clone()),
     };
     let (handle, end) = handle();
+    let of_web = web::Wiring { events: handle.events(), handle: handle.clone(), home: home.clone() };
     let wiring = Wiring { events: handle.events(), handle, home: home.clone(), inherited: None };
     let auto_exit = match &job {
         Job::Apps(beginning) => beginning.settings().auto_exit,
@@ -168,15 +170,32 @@ async fn supervise(
         driver.add(definition, plan, None).map_err(system("open log files"))?;
     }
     let server = if is_open { control::open(wiring, &mut driver) } else { None };
-    run_to_its_end(driver, server).await
+    let wanted = match &job {
+        Job::Apps(beginning) => web::Wanted::of(beginning.settings()),
+        Job::Daemon(_) => web::Wanted::of_environment(),
+    };
+    let web = wanted.and_then(|wanted| web::open(wanted, of_web, &mut driver));
+    run_to_its_end(driver, server, web).await
 }
 
 /// The rest of the runtime's life.
-pub(super) async fn run_to_its_end(driver: Driver, server: Option<Server>) -> Result<u8, Error> {
+pub(super) async fn run_to_its_end(
+    driver: Driver,
+    server: Option<Server>,
+    web: Option<crate::web::Server>,
+) -> Result<u8, Error> {
     let status = driver.run().await.map_err(system("run the event loop"));
-    if let Some(server) = server {
-        server.finish(LAST_ANSWERS).await;
-    }
+    let finish_control = async {
+        if let Some(server) = server {
+            server.finish(LAST_ANSWERS).await;
+        }
+    };
+    let finish_web = async {
+        if let Some(web) = web {
+            web.finish(LAST_ANSWERS).await;
+        }
+    };
+    tokio::join!(finish_control, finish_web);
     status
 }
 

@@ -82,11 +82,13 @@ pub struct Environment {
     pub pmr_log_level: Option<String>,
     pub pmr_auto_exit: Option<String>,
     pub pmr_delay: Option<String>,
+    pub pmr_web: Option<String>,
+    pub pmr_web_read_only: Option<String>,
 }
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 64] = [
+const KNOWN: [&str; 66] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -151,10 +153,12 @@ const KNOWN: [&str; 64] = [
     "PMR_LOG_LEVEL",
     "PMR_AUTO_EXIT",
     "PMR_DELAY",
+    "PMR_WEB",
+    "PMR_WEB_READ_ONLY",
 ];
 
 /// Ours too, but not read here.
-const ELSEWHERE: [&str; 2] = ["PMR_HOME", "PMR_FORMATION"];
+const ELSEWHERE: [&str; 3] = ["PMR_HOME", "PMR_FORMATION", "PMR_WEB_TOKEN"];
 
 /// What a worker is given, and so a runtime that a worker starts, always together. One of them alone is a mistake: somebody
 /// who writes PMR_INSTANCE means PMR_INSTANCES.

@@ -64,6 +64,8 @@ pub struct Flags {
     pub log_level: Option<OsString>,
     pub no_auto_exit: bool,
     pub delay: Option<OsString>,
+    pub web: Option<OsString>,
+    pub web_read_only: bool,
     /// What people should know of options that have no effect.
     pub remarks: Vec<String>,
 }

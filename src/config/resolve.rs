@@ -14,6 +14,8 @@ mod reader;
 mod start;
 mod watch;
 
+// The addresses alone: `std::net` has sockets, too.
+use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroU32;
@@ -112,6 +114,7 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let no_auto_exit = flags.no_auto_exit.then(|| "false".into());
     let auto_exit =
         reader.text(setting::AUTO_EXIT, &no_auto_exit, &environment.pmr_auto_exit, values::yes_or_no);
+    let (web, web_read_only) = web_server(&mut reader, flags, &environment);
     let delay = reader.text(setting::DELAY, &flags.delay, &environment.pmr_delay, values::seconds);
     let interpretation = Interpretation::read(&mut reader, flags, &environment);
     let (problems, origins) = reader.finish();
@@ -141,6 +144,8 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         log_level: log_level.unwrap_or(LogLevel::Info),
         auto_exit: auto_exit.unwrap_or(true),
         delay: delay.unwrap_or_default(),
+        web,
+        web_read_only,
         timestamps: environment.dyno.is_none(),
         container: world.container
             || environment.dyno.is_some()
@@ -153,6 +158,15 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         resolves,
         resolution,
     })
+}
+
+/// Where the web server is, if there is one, and whether nothing can be changed there.
+fn web_server(reader: &mut Reader, flags: &Flags, environment: &Environment) -> (Option<SocketAddr>, bool) {
+    let address = reader.text(setting::WEB, &flags.web, &environment.pmr_web, values::web);
+    let flag = flags.web_read_only.then(|| "true".into());
+    let read_only =
+        reader.text(setting::WEB_READ_ONLY, &flag, &environment.pmr_web_read_only, values::yes_or_no);
+    (address.flatten(), read_only.unwrap_or(false))
 }
 
 /// What package.json has to be run before the script.

@@ -79,6 +79,8 @@ pub const RELOAD_STRATEGY: Setting = setting("reload-strategy", "--reload-strate
 pub const LOG_LEVEL: Setting = setting("log-level", "--log-level", "PMR_LOG_LEVEL");
 pub const AUTO_EXIT: Setting = setting("auto-exit", "--no-auto-exit", "PMR_AUTO_EXIT");
 pub const DELAY: Setting = setting("delay", "--delay", "PMR_DELAY");
+pub const WEB: Setting = setting("web", "--web", "PMR_WEB");
+pub const WEB_READ_ONLY: Setting = setting("web-read-only", "--web-read-only", "PMR_WEB_READ_ONLY");
 
 /// Those that say how workers are watched.
 pub const HEALTH_SETTINGS: [Setting; 8] = [
@@ -100,7 +102,7 @@ pub const LOG_SETTINGS: [Setting; 9] =
 pub const WATCH_SETTINGS: [Setting; 4] = [WATCH, IGNORE_WATCH, WATCH_DELAY, WATCH_POLL];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 57] = [
+pub const ALL: [Setting; 59] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -158,4 +160,6 @@ pub const ALL: [Setting; 57] = [
     LOG_LEVEL,
     AUTO_EXIT,
     DELAY,
+    WEB,
+    WEB_READ_ONLY,
 ];

@@ -1,6 +1,7 @@
 //! The resolved settings: what the runtime shall do, and where each value came from.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -64,6 +65,10 @@ pub struct Settings {
     pub auto_exit: bool,
     /// How long to wait before the first start.
     pub delay: Duration,
+    /// Where the runtime answers over TCP, if it does.
+    pub web: Option<SocketAddr>,
+    /// Whether nothing can be changed there, whoever asks.
+    pub web_read_only: bool,
     /// Whether our own lines carry a time. Not on Heroku, which adds one to every line.
     pub timestamps: bool,
     /// Whether we run in a container or a dyno, where only connections from outside matter.
@@ -152,9 +157,20 @@ impl Settings {
             _ if name == setting::ON_HUP.name => on_hup_word(app.on_hup).to_owned(),
             _ if name == setting::STANDBY.name => app.standby.to_string(),
             _ if name == setting::RELOAD_STRATEGY.name => strategy_word(app.reload_strategy).to_owned(),
+            _ => self.of_runtime(name),
+        }
+    }
+
+    /// Of those of the runtime as a whole.
+    fn of_runtime(&self, name: &str) -> String {
+        match name {
             _ if name == setting::LOG_LEVEL.name => self.log_level.as_str().to_owned(),
             _ if name == setting::AUTO_EXIT.name => self.auto_exit.to_string(),
             _ if name == setting::DELAY.name => duration::render(self.delay),
+            _ if name == setting::WEB.name => {
+                self.web.map_or_else(String::new, |address| address.to_string())
+            }
+            _ if name == setting::WEB_READ_ONLY.name => self.web_read_only.to_string(),
             _ => self.of_command(name),
         }
     }

@@ -1,6 +1,7 @@
 //! Reads the values of single settings: numbers, yes or no, and words out of a list.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
@@ -94,6 +95,26 @@ pub fn port(text: &str) -> Result<u16, Accepted> {
         .and_then(|number| u16::try_from(number).ok())
         .filter(|port| *port != 0)
         .ok_or(Accepted("a port from 1 to 65535"))
+}
+
+/// The address of `--web` where none is said: pm2's port, and nobody from elsewhere.
+const WEB: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9615);
+
+/// Reads `--web`: an address with its port, a port of this machine's own, or whether there is one at all. Port 0 is any that is
+/// free.
+///
+/// # Errors
+/// What is accepted.
+pub fn web(text: &str) -> Result<Option<SocketAddr>, Accepted> {
+    let port = || whole_number(text).and_then(|number| u16::try_from(number).ok());
+    let address = text.parse().ok().or_else(|| port().map(|port| SocketAddr::new(WEB.ip(), port)));
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "on" | "yes" => Ok(Some(WEB)),
+        "false" | "off" | "no" => Ok(None),
+        _ => address.map(Some).ok_or(Accepted(
+            "a port such as `9615`, an address with its port such as `0.0.0.0:9615` or `[::]:9615`, `true` or `false`",
+        )),
+    }
 }
 
 /// Reads WEB_MEMORY or MEMORY_AVAILABLE, in megabytes.
@@ -411,6 +432,24 @@ mod tests {
     #[test]
     fn an_empty_name_is_told_that_it_may_not_be() {
         assert!(name("").unwrap_err().0.contains("not empty"));
+    }
+
+    #[test]
+    fn the_web_server_stays_on_this_machine_unless_an_address_is_said() {
+        let address = |text: &str| web(text).map(|address| address.map(|address| address.to_string()));
+        for (text, expected) in [
+            ("true", Some("127.0.0.1:9615")),
+            ("80", Some("127.0.0.1:80")),
+            ("0", Some("127.0.0.1:0")),
+            ("0.0.0.0:9615", Some("0.0.0.0:9615")),
+            ("[::]:9615", Some("[::]:9615")),
+            ("off", None),
+        ] {
+            assert_eq!(address(text), Ok(expected.map(str::to_owned)), "{text}");
+        }
+        for text in ["", "99999", "localhost:80", ":80", "1.2.3.4", "+80", "80 "] {
+            assert!(web(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -15,12 +15,12 @@ use crate::api::types::{ErrorView, Problem};
 use crate::driver::handle::Ended;
 
 /// An answer, or what is wrong.
-pub(super) type Result<T> = std::result::Result<T, Problem>;
+pub(crate) type Result<T> = std::result::Result<T, Problem>;
 
-pub(super) type Answer = Response<AnswerBody>;
+pub(crate) type Answer = Response<AnswerBody>;
 
 /// What is sent: the whole at once, or piece by piece as it comes.
-pub(super) enum AnswerBody {
+pub(crate) enum AnswerBody {
     Whole(Option<Bytes>),
     Stream(Next),
 }
@@ -58,7 +58,7 @@ impl Body for AnswerBody {
 }
 
 /// `value` as JSON, with a line's end for whoever looks at it in a terminal.
-pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     let mut text = to_json(value);
     text.push('\n');
     with_header(status, "application/json", AnswerBody::Whole(Some(text.into())))
@@ -76,7 +76,7 @@ pub(super) fn stream(feed: Feed) -> Answer {
 }
 
 /// The answer to a request that failed.
-pub(super) fn error(problem: Problem) -> Answer {
+pub(crate) fn error(problem: Problem) -> Answer {
     let status = status_of(&problem.code);
     let mut answer = json(status, &ErrorView { error: problem });
     if matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
@@ -87,7 +87,7 @@ pub(super) fn error(problem: Problem) -> Answer {
 }
 
 /// The answer to a method that a path has not.
-pub(super) fn not_allowed(allowed: &[&str]) -> Answer {
+pub(crate) fn not_allowed(allowed: &[&str]) -> Answer {
     let list = allowed.join(", ");
     let mut answer = error(problem("method_not_allowed", format!("accepted here: {list}"), None));
     let value = HeaderValue::from_str(&list).expect("methods are plain words");
@@ -98,6 +98,7 @@ pub(super) fn not_allowed(allowed: &[&str]) -> Answer {
 fn status_of(code: &str) -> StatusCode {
     match code {
         "bad_request" => StatusCode::BAD_REQUEST,
+        "unauthorized" => StatusCode::UNAUTHORIZED,
         "forbidden" => StatusCode::FORBIDDEN,
         "unknown_target" | "unknown_route" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
@@ -109,7 +110,8 @@ fn status_of(code: &str) -> StatusCode {
     }
 }
 
-fn with_header(status: StatusCode, content: &'static str, body: AnswerBody) -> Answer {
+/// Any answer.
+pub(crate) fn with_header(status: StatusCode, content: &'static str, body: AnswerBody) -> Answer {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content));

@@ -25,10 +25,10 @@ const PIECE: usize = 8 * 1024;
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// A piece of the stream, and what is to come after it.
-pub(super) type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Feed)>>>>;
+pub(crate) type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Feed)>>>>;
 
 /// What a client has subscribed to.
-pub(super) enum Feed {
+pub(crate) enum Feed {
     Events(Events),
     Lines(Lines),
     Progress(Progress),
@@ -37,7 +37,7 @@ pub(super) enum Feed {
 }
 
 /// Events, the past ones first.
-pub(super) struct Events {
+pub(crate) struct Events {
     pub(super) past: VecDeque<Arc<EventView>>,
     pub(super) to_come: broadcast::Receiver<Arc<EventView>>,
     pub(super) filter: Filter,
@@ -46,14 +46,14 @@ pub(super) struct Events {
 }
 
 /// Lines of logs, the past ones first.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     pub(super) past: VecDeque<LogView>,
     pub(super) to_come: Option<mpsc::Receiver<Live>>,
     pub(super) closing: watch::Receiver<bool>,
 }
 
 /// The events of a change while it runs, then its verdict.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     pub(super) events: broadcast::Receiver<Arc<EventView>>,
     pub(super) filter: Filter,
     pub(super) outcome: Pin<Box<dyn Future<Output = Result<Outcome, Problem>>>>,
@@ -181,7 +181,7 @@ impl Progress {
 }
 
 /// Waits for the end of the runtime. Cancel-safe.
-pub(super) async fn closed(closing: &mut watch::Receiver<bool>) {
+pub(crate) async fn closed(closing: &mut watch::Receiver<bool>) {
     // An error means that the server is gone.
     let _either = closing.wait_for(|closing| *closing).await;
 }

@@ -22,7 +22,7 @@ const BETWEEN_SAMPLES: Duration = Duration::from_millis(260);
 
 /// Takes the figures. Cheap to copy.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     sampler: Arc<Mutex<Sampler>>,
     /// One at a time: several threads would only wait for each other.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -31,7 +31,7 @@ pub(super) struct Figures {
 impl Figures {
     /// Fills in what processes use. Takes a moment longer where a worker is looked at for the first time in a minute, since
     /// its share of a CPU needs two looks.
-    pub(super) async fn fill_apps(&self, apps: &mut [AppView]) {
+    pub(crate) async fn fill_apps(&self, apps: &mut [AppView]) {
         let workers = workers(apps);
         if workers.is_empty() {
             return;
@@ -54,8 +54,21 @@ impl Figures {
         }
     }
 
+    /// All that workers use, by the pids of those that are found.
+    pub(crate) async fn usages(&self, apps: &[AppView]) -> BTreeMap<i32, TreeUsage> {
+        let workers = workers(apps);
+        if workers.is_empty() {
+            return BTreeMap::new();
+        }
+        let _turn = self.turn.lock().await;
+        let pids: BTreeMap<Key, i32> = workers.iter().map(|(key, pid)| (*key, pid.as_raw())).collect();
+        let usages = self.in_thread(move |sampler| sampler.sample(&workers, Detail::Full)).await;
+        let by_pid = |(key, usage)| Some((*pids.get(&key)?, usage));
+        usages.unwrap_or_default().into_iter().filter_map(by_pid).collect()
+    }
+
     /// Fills in what the runtime itself uses, and where it runs.
-    pub(super) async fn fill_runtime(&self, runtime: &mut RuntimeView) {
+    pub(crate) async fn fill_runtime(&self, runtime: &mut RuntimeView) {
         let _turn = self.turn.lock().await;
         let machine =
             self.in_thread(|sampler| (sampler.machine(), kernel_word("hostname"), kernel_word("osrelease")));

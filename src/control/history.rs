@@ -14,13 +14,13 @@ pub(super) const KEPT: usize = 256;
 
 /// The last events, oldest first. Cheap to copy.
 #[derive(Debug, Clone, Default)]
-pub(super) struct History {
+pub(crate) struct History {
     events: Rc<RefCell<VecDeque<Arc<EventView>>>>,
 }
 
 impl History {
     /// Keeps what `events` brings, until there are no more.
-    pub(super) async fn keep(self, mut events: broadcast::Receiver<Arc<EventView>>) {
+    pub(crate) async fn keep(self, mut events: broadcast::Receiver<Arc<EventView>>) {
         loop {
             match events.recv().await {
                 Ok(event) => self.add(event),

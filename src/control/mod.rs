@@ -24,16 +24,16 @@
 //!
 //! It holds no state of the runtime: everything is asked of the driver, through its `Handle`.
 
-mod answer;
+pub(crate) mod answer;
 pub mod bind;
 pub mod call;
 mod changing;
 pub mod choose;
 pub mod client;
-mod feed;
-mod figures;
+pub(crate) mod feed;
+pub(crate) mod figures;
 pub mod find;
-mod history;
+pub(crate) mod history;
 mod messages;
 pub mod order;
 pub mod peer;
@@ -43,17 +43,19 @@ mod reading;
 mod refusal;
 mod request;
 pub mod router;
-mod routes;
+pub(crate) mod routes;
 #[cfg(test)]
 mod samples;
 pub mod save;
 pub mod secrets;
 mod server;
 pub mod sse;
-mod stall;
+pub(crate) mod stall;
 pub mod target;
 #[cfg(test)]
 mod tests;
 pub mod users;
 
+#[cfg(test)]
+pub(crate) use samples::app as sample;
 pub use server::{Options, Server};

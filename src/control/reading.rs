@@ -29,10 +29,7 @@ pub(super) fn ping() -> Answer {
 }
 
 pub(super) async fn runtime(context: &Context) -> Result<Answer> {
-    let mut view = context.handle.ask(|reply| Question::Runtime { reply }).await?;
-    context.figures.fill_runtime(&mut view).await;
-    view.socket.clone_from(&context.place);
-    Ok(answer::json(StatusCode::OK, &view))
+    Ok(answer::json(StatusCode::OK, &context.runtime().await?))
 }
 
 pub(super) async fn apps(context: &Context, text: &str) -> Result<Answer> {

@@ -14,25 +14,33 @@ use super::query::Query;
 use super::router::{self, Found, Missed};
 use super::{changing, messages, reading, request, save};
 use crate::api::routes;
-use crate::api::types::AppView;
+use crate::api::types::{AppView, RuntimeView};
 use crate::driver::handle::{Ended, Handle, Question, Target};
 
 /// What answering takes.
-pub(super) struct Context {
-    pub(super) handle: Handle,
-    pub(super) history: History,
-    pub(super) figures: Figures,
-    pub(super) home: PathBuf,
-    /// Where the socket is, in words.
-    pub(super) place: String,
+pub(crate) struct Context {
+    pub(crate) handle: Handle,
+    pub(crate) history: History,
+    pub(crate) figures: Figures,
+    pub(crate) home: PathBuf,
+    /// Where the control socket is, in words.
+    pub(crate) place: String,
     /// Turns true when the runtime ends.
-    pub(super) closing: watch::Receiver<bool>,
+    pub(crate) closing: watch::Receiver<bool>,
 }
 
 impl Context {
     /// All apps, as the driver knows them.
-    pub(super) async fn apps(&self) -> std::result::Result<Vec<AppView>, Ended> {
+    pub(crate) async fn apps(&self) -> std::result::Result<Vec<AppView>, Ended> {
         self.handle.ask(|reply| Question::Apps { reply }).await
+    }
+
+    /// The runtime itself, with what it uses.
+    pub(crate) async fn runtime(&self) -> std::result::Result<RuntimeView, Ended> {
+        let mut view = self.handle.ask(|reply| Question::Runtime { reply }).await?;
+        self.figures.fill_runtime(&mut view).await;
+        view.socket.clone_from(&self.place);
+        Ok(view)
     }
 
     /// What `text` means, with all apps.
@@ -43,7 +51,7 @@ impl Context {
 }
 
 /// Answers a request.
-pub(super) async fn answer(context: Rc<Context>, request: Request<Incoming>) -> Answer {
+pub(crate) async fn answer(context: Rc<Context>, request: Request<Incoming>) -> Answer {
     match router::find(request.method().as_str(), request.uri().path()) {
         Ok(found) => dispatch(context, found, request).await.unwrap_or_else(answer::error),
         Err(Missed::Method { allowed }) => answer::not_allowed(&allowed),

@@ -8,7 +8,7 @@ use crate::api::types::{
 };
 
 /// An app with `instances` instances, of which the first has the number `100 × app_id`.
-pub(super) fn app(app_id: u32, name: &str, instances: u32) -> AppView {
+pub(crate) fn app(app_id: u32, name: &str, instances: u32) -> AppView {
     AppView {
         app_id,
         name: name.to_owned(),

@@ -13,13 +13,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The stream, with a limit to its patience. The timer exists only while a write waits.
 #[derive(Debug)]
-pub(super) struct Impatient<S> {
+pub(crate) struct Impatient<S> {
     stream: S,
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Impatient<S> {
-    pub(super) fn new(stream: S) -> Self {
+    pub(crate) fn new(stream: S) -> Self {
         Self { stream, waiting: None }
     }
 

@@ -49,6 +49,7 @@ mod update;
 mod view;
 mod watch;
 mod watch_logs;
+pub mod web;
 mod words;
 mod workers;
 

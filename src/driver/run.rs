@@ -24,6 +24,7 @@ use super::shared::Shared;
 use super::tell::{Events, Teller};
 use super::update::{Tried, Update};
 use super::watch_logs::{self, Followers};
+use super::web::WebSocket;
 use crate::api::types::{Mode, Problem, StartRequest, Verdict};
 use crate::changes::Own;
 use crate::logs::{Closed, Outputs, Stream, WorkerLogs};
@@ -66,6 +67,8 @@ pub struct Driver {
     pub(super) tries: mpsc::Sender<Tried>,
     /// The control socket itself, for the program after us.
     pub(super) control: Option<OwnedFd>,
+    /// The web server's socket, likewise.
+    pub(super) web: Option<WebSocket>,
     /// Whether something is to be done at a time to come.
     is_busy: bool,
     /// Descriptor numbers kept free for workers.
@@ -149,6 +152,7 @@ impl Driver {
             update: None,
             tries,
             control: None,
+            web: None,
             is_busy: true,
             _reserved: reserved,
             inboxes: Inboxes {
@@ -212,9 +216,20 @@ impl Driver {
         self.socket = Some(socket);
     }
 
+    /// Where the control socket is, once it is open.
+    #[must_use]
+    pub fn socket(&self) -> Option<&str> {
+        self.socket.as_deref()
+    }
+
     /// The control socket, which goes on over an update.
     pub fn keep_control(&mut self, socket: OwnedFd) {
         self.control = Some(socket);
+    }
+
+    /// The web server's socket, which goes on over an update, with what belongs to it.
+    pub fn keep_web(&mut self, web: WebSocket) {
+        self.web = Some(web);
     }
 
     /// Runs until all is over, and returns the status to exit with. To be called within a `LocalSet`.

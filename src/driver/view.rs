@@ -27,6 +27,7 @@ impl Driver {
             mode: surroundings.mode,
             home: surroundings.home.as_ref().map(|home| home.display().to_string()),
             socket: self.socket.clone().unwrap_or_default(),
+            web: self.web.as_ref().map(|web| web.address.to_string()),
             user: surroundings.user.clone(),
             command: surroundings.command.clone(),
             directory: surroundings.directory.clone(),

@@ -18,6 +18,9 @@ pub struct Place<'a> {
     pub numbered: Numbered,
 }
 
+/// What is the runtime's alone, and no worker's.
+const SECRETS: [&str; 1] = ["PMR_WEB_TOKEN"];
+
 /// The variables in the order in which the worker sees them: sorted by name. `extra` wins over all others.
 #[must_use]
 pub fn of_worker(
@@ -26,6 +29,7 @@ pub fn of_worker(
     extra: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Vec<(OsString, OsString)> {
     let mut all = given.clone();
+    SECRETS.iter().for_each(|name| drop(all.remove(OsStr::new(name))));
     all.extend(incremented(given, place));
     let instance = place.instance.to_string();
     let mut set = |name: &str, value: &str| all.insert(OsString::from(name), OsString::from(value));
@@ -141,6 +145,13 @@ mod tests {
         assert!(restricts_node(&arguments, None));
         assert!(restricts_node(&[], Some(OsStr::new("--enable-source-maps --experimental-permission"))));
         assert!(!restricts_node(&arguments[1..], Some(OsStr::new("--enable-source-maps"))));
+    }
+
+    #[test]
+    fn a_worker_does_not_see_what_is_the_runtimes_alone() {
+        let given = BTreeMap::from([("PMR_WEB_TOKEN".into(), "secret".into()), ("A".into(), "b".into())]);
+        let names: Vec<_> = of_worker(&given, &place(false), []).into_iter().map(|(name, _)| name).collect();
+        assert!(names.contains(&"A".into()) && !names.contains(&"PMR_WEB_TOKEN".into()), "{names:?}");
     }
 
     #[test]

@@ -6,7 +6,9 @@
 
 pub mod proc;
 mod rate;
+pub mod render;
 pub mod sampler;
 mod source;
+pub mod totals;
 mod tree;
 pub mod usage;

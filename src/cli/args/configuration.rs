@@ -7,7 +7,7 @@ use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 
 use super::foreign::FOREIGN;
-use super::{OfFile, Options, Read, Request, USAGE, UsageError, matches, remarks};
+use super::{OfFile, Options, Read, Request, USAGE, UsageError, matches};
 use crate::config::interpreter::{self, Found, Look};
 use crate::ecosystem::declaration::select::{Choice, FileRequest};
 use crate::ecosystem::files::USUAL;
@@ -73,7 +73,7 @@ fn request(file: PathBuf, line: Line, matches: &ArgMatches) -> Result<Request, U
         formation: line.formation,
         env_files: line.env_files,
     };
-    let remarks = remarks(&line.options.foreign, &line.options.web);
+    let remarks = line.options.foreign.remarks().collect();
     Ok(Request::Configuration(Box::new(FileRequest { file, choice, options: own_options(matches), remarks })))
 }
 
@@ -108,7 +108,7 @@ fn own_options(matches: &ArgMatches) -> Vec<OsString> {
 
 /// Those that have none are told of once, not for each app.
 fn has_effect(name: &str) -> bool {
-    !matches!(name, "web" | "no-daemon") && FOREIGN.iter().all(|foreign| foreign.long != name)
+    name != "no-daemon" && FOREIGN.iter().all(|foreign| foreign.long != name)
 }
 
 #[cfg(test)]

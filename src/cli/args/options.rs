@@ -276,7 +276,7 @@ impl From<Options> for Flags {
             (options.format, "fields"),
         ];
         let shortcut = shortcuts.into_iter().find(|(given, _)| *given).map(|(_, form)| form);
-        let of_logs = of_logs(&mut options);
+        let of_runtime = of_runtime(&mut options);
         Self {
             instances: options.instances,
             name: options.name,
@@ -323,12 +323,21 @@ impl From<Options> for Flags {
             on_hup: options.on_hup,
             standby: options.standby,
             reload_strategy: options.reload_strategy,
-            log_level: options.log_level,
-            no_auto_exit: options.no_auto_exit,
-            delay: options.delay,
             remarks: Vec::new(),
-            ..of_logs
+            ..of_runtime
         }
+    }
+}
+
+/// Those of the runtime as a whole, and where lines go; and no others.
+fn of_runtime(options: &mut Options) -> Flags {
+    Flags {
+        log_level: options.log_level.take(),
+        no_auto_exit: options.no_auto_exit,
+        delay: options.delay.take(),
+        web: options.web.web.take(),
+        web_read_only: options.web.web_read_only,
+        ..of_logs(options)
     }
 }
 

@@ -140,10 +140,9 @@ fn what_has_no_effect_is_told_with_the_reason() {
     `--secret` has no effect: pm2's paid service is not there; `pmr monit` shows what happens
     `--v8` has no effect: pm2's paid service is not there; `pmr monit` shows what happens
     `--no-vizion` has no effect: the git checkout is read only when `pmr show` asks
-    `--web` has no effect: there is no web page; `pmr monit`, and the routes of the control socket, show what happens
     `--env` has no effect: it chooses among what a configuration file declares
     ");
-    insta::assert_snapshot!(remarks("--web 80 node app.js"), @"`--web` has no effect: there is no web page; `pmr monit`, and the routes of the control socket, show what happens");
+    assert_eq!(remarks("--web 80 node app.js"), "");
     insta::assert_snapshot!(remarks("./server --name api -- --port 1"), @"`--name` stands after the command, so it is a word of `./server`; our own options stand before it");
     assert_eq!(command("--web 80 node app.js --web 81"), "node app.js --web 81");
     for line in ["pmr -c x -- y", "./server --json", "./server --name api", "./server --json --bogus -- x"] {
@@ -183,7 +182,7 @@ fn every_option_arrives_in_its_own_field() {
         --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 --uid 29 --gid 30 --no-treekill --shutdown-with-message \
         --output 31 --error 32 --log 33 --pid 34 --merge-logs --disable-logs --log-type 35 --log-date-format 36 --time --no-auto-exit --delay 37 \
         --watch=41 --ignore-watch 38 --watch-delay 39 --watch-poll 40 --interpreter 42 --node-args 43 --source-map-support --no-resolve \
-        --pre-start 51 --pre-start-timeout 52 --no-autostart node";
+        --pre-start 51 --pre-start-timeout 52 --no-autostart --web 53 --web-read-only node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"));
 }
@@ -195,6 +194,17 @@ fn what_is_watched_stands_behind_an_equals_sign() {
     assert_eq!(watch("--watch=src,lib node"), Some("src,lib".into()));
     assert_eq!(watch("server.js --watch -i 2"), Some("true".into()));
     assert_eq!(watch("node --watch"), None);
+}
+
+#[test]
+fn the_address_of_the_web_server_may_be_absent() {
+    let web = |line: &str| invocation(line).flags.web;
+    assert_eq!(web("--web node"), Some("true".into()));
+    assert_eq!(web("--web 80 node"), Some("80".into()));
+    assert_eq!(web("--web=[::]:80 node"), Some("[::]:80".into()));
+    assert_eq!(web("server.js --web"), Some("true".into()));
+    assert_eq!(web("server.js --web 9615"), Some("9615".into()));
+    assert_eq!(web("node --web"), None);
 }
 
 #[test]
@@ -333,6 +343,7 @@ fn the_help_text_fits_a_screen() {
           --standby <N>                    Workers kept in reserve [env: PMR_STANDBY] [default: 0]
           --reload-strategy <STRATEGY>     How to reload [env: PMR_RELOAD_STRATEGY] [default: rolling]
           --log-level <LEVEL>              How much we say [env: PMR_LOG_LEVEL] [default: info]
+          --web[=<[ADDR:]PORT>]            Metrics, probes and API [env: PMR_WEB] [default: off]
       -h, --help                           Print help
       -V, --version                        Print version
 
@@ -368,7 +379,7 @@ fn every_option_names_its_twin_and_takes_its_name_from_the_table() {
     // pm2's words for the values of `--log-format`.
     let shortcuts = ["raw", "json", "formatted", "format"];
     let foreign = foreign::FOREIGN.iter().map(|foreign| foreign.long);
-    let others: Vec<_> = foreign.chain(["no-daemon", "web", "only", "env"]).chain(shortcuts).collect();
+    let others: Vec<_> = foreign.chain(["no-daemon", "only", "env"]).chain(shortcuts).collect();
     let own = flags.iter().filter(|arg| arg.get_long().is_some_and(|long| !others.contains(&long)));
     assert_eq!(own.count(), setting::ALL.len());
     assert!(shortcuts.iter().all(|name| flags.iter().any(|flag| flag.get_long() == Some(name))));

@@ -1,4 +1,4 @@
-//! `--web [[ADDRESS:]PORT]`, whose value may stand in the next word as with pm2, or be absent.
+//! `--web [[ADDRESS:]PORT]`, whose value may stand in the next word as with pm2, or be absent; and what belongs to it.
 
 use std::ffi::OsString;
 
@@ -6,16 +6,11 @@ use clap::Args;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct Web {
-    /// pm2's port of an HTTP interface
-    #[arg(long, hide = true, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    web: Option<OsString>,
-}
+    /// Metrics, probes and API [env: PMR_WEB] [default: off]
+    #[arg(long, value_name = "[ADDR:]PORT", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) web: Option<OsString>,
 
-impl Web {
-    /// What people should know of it.
-    pub(super) fn remark(&self) -> Option<String> {
-        let remark = "`--web` has no effect: there is no web page; `pmr monit`, and the routes of the control socket, show \
-                      what happens";
-        self.web.is_some().then(|| remark.to_owned())
-    }
+    /// Nothing can be changed there, with the token neither [env: PMR_WEB_READ_ONLY=true]
+    #[arg(long, hide = true)]
+    pub(super) web_read_only: bool,
 }

@@ -20,6 +20,7 @@ pub(in crate::cli) fn facts(it: &RuntimeView, version: &str) -> String {
         ("mode", Some(mode.to_owned())),
         ("home", it.home.clone()),
         ("socket", Some(it.socket.clone())),
+        ("web", it.web.as_ref().map(|address| format!("http://{address}"))),
         ("user", Some(it.user.clone())),
         ("command", Some(command(&it.command))),
         ("directory", Some(it.directory.clone())),

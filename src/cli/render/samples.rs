@@ -19,6 +19,7 @@ pub(in crate::cli) fn runtime() -> RuntimeView {
         mode: Mode::Foreground,
         home: None,
         socket: "/run/pmr/control.sock".to_owned(),
+        web: None,
         user: "node".to_owned(),
         command: vec!["pmr-runtime".to_owned(), "node".to_owned(), "server.js".to_owned()],
         directory: "/app".to_owned(),

@@ -29,10 +29,7 @@ const ABSENT: [(&str, &str); 41] = [
     ("forward", SOURCES),
     ("backward", SOURCES),
     ("create", "makes no files here: start from examples/ of this project"),
-    (
-        "web",
-        "has been gone from pm2 since 4.0: use `pmr list --json`, or `curl --unix-socket` on the control socket",
-    ),
+    ("web", "has been gone from pm2 since 4.0: start the runtime with `--web`, or use `pmr list --json`"),
     ("serve", STATIC),
     ("expose", STATIC),
     ("slist", "has become `pmr report`, and `pmr list --json` for programs"),

@@ -173,6 +173,7 @@ fn runtime() -> RuntimeView {
         mode: Mode::Foreground,
         home: None,
         socket: String::new(),
+        web: None,
         user: "root".to_owned(),
         command: vec!["pmr-runtime".to_owned()],
         directory: "/".to_owned(),

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::rest::{AtRest, Of};
-use super::state::{AppState, ControlState, LogFileState, OutputsOf, RuntimeState, WorkerState};
+use super::state::{AppState, ControlState, LogFileState, OutputsOf, RuntimeState, WebState, WorkerState};
 use crate::driver::app::App;
 use crate::driver::run::Driver;
+use crate::driver::web::WebSocket;
 use crate::driver::workers::Worker;
 use crate::logs::{Outputs, Suspended};
 use crate::spec::WorkerId;
@@ -33,6 +34,7 @@ impl Driver {
         let shared = &self.shared;
         let guard = shared.guard.borrow().as_ref().map(|guard| kept.add(guard.as_fd())).transpose()?;
         let control = self.control.as_ref().map(|control| kept.add(control.as_fd())).transpose()?;
+        let web = self.web.as_ref().map(|web| web_state(web, kept)).transpose()?;
         let place = self.socket.clone().unwrap_or_default();
         let apps = self.apps.values().map(|app| app.to_state(at_rest, kept));
         Ok(RuntimeState {
@@ -49,9 +51,15 @@ impl Driver {
             outputs: outputs_state(at_rest, &Of::Runtime, &shared.outputs)?.ok_or(io::ErrorKind::NotFound)?,
             guard,
             control: control.map(|descriptor| ControlState { descriptor, place }),
+            web,
             apps: apps.collect::<io::Result<_>>()?,
         })
     }
+}
+
+fn web_state(web: &WebSocket, kept: &mut Kept) -> io::Result<WebState> {
+    let (token, read_only) = (web.token.clone(), web.read_only);
+    Ok(WebState { descriptor: kept.add(web.socket.as_fd())?, address: web.address, token, read_only })
 }
 
 fn outputs_state(at_rest: &AtRest<'_>, whose: &Of, outputs: &Outputs) -> io::Result<Option<OutputsOf>> {

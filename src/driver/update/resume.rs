@@ -13,7 +13,7 @@ use std::rc::Rc;
 use tracing::Subscriber;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::state::{AppState, CheckError, LogFileState, OutputsOf, RuntimeState, WorkerState};
+use super::state::{AppState, CheckError, LogFileState, OutputsOf, RuntimeState, WebState, WorkerState};
 use crate::api::types::Mode;
 use crate::driver::app::App;
 use crate::driver::clock::Clock;
@@ -31,6 +31,7 @@ use crate::driver::run::{Driver, Past};
 use crate::driver::shared::{Shared, own_log, rotated};
 use crate::driver::tell::Whose;
 use crate::driver::watch::Watch;
+use crate::driver::web::WebSocket;
 use crate::driver::words::updated;
 use crate::driver::workers::{Worker, Workers};
 use crate::handover::cluster::ClusterLink;
@@ -91,6 +92,14 @@ impl Inherited {
     pub fn take_control(&mut self) -> Option<(OwnedFd, String)> {
         let control = self.state.control.take()?;
         inherited::take(control.descriptor).ok().map(|socket| (socket, control.place))
+    }
+
+    /// The web server's socket, and its rules.
+    #[must_use]
+    pub fn take_web(&mut self) -> Option<WebSocket> {
+        let WebState { descriptor, address, token, read_only } = self.state.web.take()?;
+        let socket = inherited::take(descriptor).ok()?;
+        Some(WebSocket { socket, address, token, read_only })
     }
 
     /// Lets the outputs go on. To be called within a `LocalSet`, before anything else is taken over.

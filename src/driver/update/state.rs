@@ -4,6 +4,7 @@
 //! a default: the program that knows it takes over from one that does not, and the other way round is refused.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,6 +60,9 @@ pub(super) struct RuntimeState {
     pub(super) outputs: OutputsOf,
     pub(super) guard: Option<i32>,
     pub(super) control: Option<ControlState>,
+    /// Left out where there is none, so that a program that knows nothing of it can take over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) web: Option<WebState>,
     pub(super) apps: Vec<AppState>,
 }
 
@@ -67,6 +71,15 @@ pub(super) struct RuntimeState {
 pub(super) struct ControlState {
     pub(super) descriptor: i32,
     pub(super) place: String,
+}
+
+/// The web server's socket, and its rules.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WebState {
+    pub(super) descriptor: i32,
+    pub(super) address: SocketAddr,
+    pub(super) token: Option<String>,
+    pub(super) read_only: bool,
 }
 
 /// Outputs, and how lines look on them.

@@ -315,7 +315,9 @@ mod tests {
             TOP.iter().any(|key| matches!(key.slot, TopSlot::Option(_, setting) if setting == *wanted))
         };
         // As in pm2, no file has these.
-        let of_the_command_line = |wanted: &&Setting| [setting::AUTO_EXIT, setting::DELAY].contains(wanted);
+        let of_the_command_line = |wanted: &&Setting| {
+            [setting::AUTO_EXIT, setting::DELAY, setting::WEB, setting::WEB_READ_ONLY].contains(wanted)
+        };
         // These make up the command.
         let of_the_command =
             |wanted: &Setting| [setting::INTERPRETER, setting::INTERPRETER_ARGS].contains(wanted);

@@ -77,6 +77,7 @@ pub(crate) fn runtime() -> RuntimeView {
         mode: Mode::Foreground,
         home: None,
         socket: "/run/pmr/pmr.sock".to_owned(),
+        web: None,
         user: "root".to_owned(),
         command: vec!["pmr-runtime".to_owned()],
         directory: "/app".to_owned(),

@@ -1,0 +1,138 @@
+//! Opens the web server of a runtime that has just started its first workers, if one is asked for.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::broadcast::Receiver;
+
+use crate::api::types::EventView;
+use crate::config::settings::Settings;
+use crate::config::{setting, values};
+use crate::control::place::Surroundings;
+use crate::driver::Driver;
+use crate::driver::handle::Handle;
+use crate::driver::web::WebSocket;
+use crate::web::{Options, Server, Token, is_of_this_machine};
+
+/// Where the token stands; on a command line all users of the machine could read it.
+const TOKEN: &str = "PMR_WEB_TOKEN";
+/// As many as nobody guesses.
+const RANDOM_BYTES: usize = 24;
+
+/// Which server is wanted.
+pub(super) enum Wanted {
+    /// One of one's own.
+    New { address: SocketAddr, read_only: bool },
+    /// That of the program before us in this process.
+    Inherited(WebSocket),
+}
+
+/// What it needs beside that.
+pub(super) struct Wiring {
+    pub(super) handle: Handle,
+    /// Events from the first on.
+    pub(super) events: Receiver<Arc<EventView>>,
+    /// The directory of a runtime in the background.
+    pub(super) home: Option<PathBuf>,
+}
+
+/// Why there is no web server.
+#[derive(Debug, thiserror::Error)]
+enum OpenError {
+    #[error("`{TOKEN}` is none that can be used, accepted: 16 visible ASCII characters or more")]
+    Token,
+    #[error("no random bytes for a token: {0}")]
+    Random(io::Error),
+    #[error("cannot listen at {address}: {source}")]
+    Bind { address: SocketAddr, source: io::Error },
+    #[error("its socket cannot be used: {0}")]
+    Socket(io::Error),
+}
+
+impl Wanted {
+    /// What the settings ask for.
+    pub(super) fn of(settings: &Settings) -> Option<Self> {
+        let read_only = settings.web_read_only;
+        settings.web.map(|address| Self::New { address, read_only })
+    }
+
+    /// What the environment asks for, where there are no settings yet. The first app is refused if it makes no sense.
+    pub(super) fn of_environment() -> Option<Self> {
+        let text = |name: &str| std::env::var_os(name)?.into_string().ok().filter(|text| !text.is_empty());
+        let address = values::web(&text(setting::WEB.variable)?).ok()??;
+        let read_only = text(setting::WEB_READ_ONLY.variable);
+        Some(Self::New {
+            address,
+            read_only: read_only.is_some_and(|text| values::yes_or_no(&text) != Ok(false)),
+        })
+    }
+}
+
+/// Opens it. A runtime without one still does its work, so a failure is only told.
+pub(super) fn open(wanted: Wanted, wiring: Wiring, driver: &mut Driver) -> Option<Server> {
+    match try_open(wanted, wiring, driver) {
+        Ok(server) => Some(server),
+        Err(error) => {
+            tracing::error!("no web server: {error}");
+            None
+        }
+    }
+}
+
+fn try_open(wanted: Wanted, wiring: Wiring, driver: &mut Driver) -> Result<Server, OpenError> {
+    let (listener, token, read_only) = match wanted {
+        Wanted::New { address, read_only } => {
+            let listener =
+                TcpListener::bind(address).map_err(|source| OpenError::Bind { address, source })?;
+            let address = listener.local_addr().map_err(OpenError::Socket)?;
+            (listener, token(address)?, read_only)
+        }
+        Wanted::Inherited(WebSocket { socket, token, read_only, .. }) => {
+            (socket.into(), token.as_deref().and_then(Token::new), read_only)
+        }
+    };
+    let address = listener.local_addr().map_err(OpenError::Socket)?;
+    let kept = listener.try_clone().map_err(OpenError::Socket)?;
+    let environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+    let surroundings = Surroundings::of(wiring.home.as_deref(), &environment);
+    let options = Options {
+        home: wiring.home.unwrap_or_else(|| surroundings.background_home()),
+        place: driver.socket().unwrap_or_default().to_owned(),
+        events: wiring.events,
+        token: token.clone(),
+        read_only,
+    };
+    let server = Server::start(listener, wiring.handle, options).map_err(OpenError::Socket)?;
+    let token = token.map(|token| token.reveal().to_owned());
+    driver.keep_web(WebSocket { socket: kept.into(), address, token, read_only });
+    Ok(server)
+}
+
+/// The one that is given; off the loopback else one that is made up, and told once.
+fn token(address: SocketAddr) -> Result<Option<Token>, OpenError> {
+    let given = std::env::var_os(TOKEN).filter(|text| !text.is_empty());
+    let token = match &given {
+        Some(text) => Some(text.to_str().and_then(Token::new).ok_or(OpenError::Token)?),
+        None if is_of_this_machine(address) => None,
+        None => Some(random().map_err(OpenError::Random)?),
+    };
+    match &token {
+        Some(token) if given.is_none() => {
+            tracing::info!("web server at http://{address}, for those who have the token {}", token.reveal());
+        }
+        _ => tracing::info!("web server at http://{address}"),
+    }
+    Ok(token)
+}
+
+fn random() -> io::Result<Token> {
+    let mut bytes = [0; RANDOM_BYTES];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Token::new(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}

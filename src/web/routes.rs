@@ -1,0 +1,169 @@
+//! From a request to its answer. What begins with `/v1/` is answered as on the control socket.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue,
+    ORIGIN, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Method, Request, StatusCode};
+
+use super::guard::{Asker, Reach, Refusal, Rules};
+use super::probes::Probe;
+use super::{accept, page};
+use crate::api::{pm2, routes as api};
+use crate::control::answer::{self, Answer, AnswerBody, Result};
+use crate::control::query::problem;
+use crate::control::router;
+use crate::control::routes::{self as control, Context};
+use crate::metrics::render::{Figures, Format, render};
+use crate::metrics::totals::CpuTotals;
+
+/// The page names nothing that lies elsewhere, and nobody may put it into a frame.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+    img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// On every answer: kept by nobody, read by no other site, taken for nothing else.
+const HARDENED: [(HeaderName, &str); 5] = [
+    (CACHE_CONTROL, "no-store"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "no-referrer"),
+    (CONTENT_SECURITY_POLICY, POLICY),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// What answering takes.
+pub(super) struct Web {
+    context: Rc<Context>,
+    rules: Rules,
+    totals: RefCell<CpuTotals>,
+}
+
+impl Web {
+    pub(super) fn new(context: Rc<Context>, rules: Rules) -> Self {
+        Self { context, rules, totals: RefCell::default() }
+    }
+}
+
+/// Answers a request.
+pub(super) async fn answer(web: &Web, request: Request<Incoming>) -> Answer {
+    let mut answer = respond(web, request).await;
+    for (name, value) in HARDENED {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+async fn respond(web: &Web, request: Request<Incoming>) -> Answer {
+    let asker = asker(request.headers());
+    let path = request.uri().path();
+    if let Err(refusal) = web.rules.judge(&asker, reach(request.method(), path)) {
+        return refused(refusal);
+    }
+    if path.starts_with("/v1/") {
+        return control::answer(Rc::clone(&web.context), request).await;
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return answer::not_allowed(&["GET", "HEAD"]);
+    }
+    let wanted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    let outcome = match (path, Probe::of(path)) {
+        (_, Some(asked)) => probe(web, asked, &asker).await,
+        ("/", None) => first_page(web, wanted).await,
+        ("/metrics", None) => metrics(web, wanted).await,
+        _ => {
+            let hint = Some("docs/web.md lists what there is".to_owned());
+            Err(problem("unknown_route", "there is nothing of this name", hint))
+        }
+    };
+    outcome.unwrap_or_else(answer::error)
+}
+
+/// What a request is after.
+fn reach(method: &Method, path: &str) -> Reach {
+    let found = router::find(method.as_str(), path);
+    let is_environment = found.is_ok_and(|found| found.route == api::ENVIRONMENT);
+    match *method {
+        Method::GET | Method::HEAD if Probe::of(path).is_some() => Reach::Probe,
+        Method::GET | Method::HEAD if is_environment => Reach::Secrets,
+        Method::GET | Method::HEAD => Reach::Look,
+        _ => Reach::Change,
+    }
+}
+
+fn asker(headers: &HeaderMap) -> Asker<'_> {
+    let only = |name: HeaderName| {
+        let mut values = headers.get_all(name).iter();
+        let first = values.next()?;
+        // Nobody who means well says it twice.
+        Some(first.to_str().ok().filter(|_| values.next().is_none()).unwrap_or_default())
+    };
+    Asker {
+        host: only(HOST),
+        origin: only(ORIGIN),
+        site: only(HeaderName::from_static("sec-fetch-site")),
+        mode: only(HeaderName::from_static("sec-fetch-mode")),
+        authorization: only(AUTHORIZATION),
+    }
+}
+
+fn refused(refusal: Refusal) -> Answer {
+    let (code, hint) = match refusal {
+        Refusal::NoToken | Refusal::WrongToken => ("unauthorized", None),
+        Refusal::Tokenless => ("forbidden", Some("set PMR_WEB_TOKEN, or use the control socket")),
+        Refusal::OtherSite | Refusal::ForeignName | Refusal::ReadOnly => ("forbidden", None),
+    };
+    let mut answer = answer::error(problem(code, refusal.to_string(), hint.map(str::to_owned)));
+    if code == "unauthorized" {
+        answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    answer
+}
+
+/// Names of apps are for those alone who may look on.
+async fn probe(web: &Web, asked: Probe, asker: &Asker<'_>) -> Result<Answer> {
+    let objections = asked.objections(&web.context.apps().await?);
+    let (status, word) = if objections.is_empty() {
+        (StatusCode::OK, "ok\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ok\n")
+    };
+    let may_look = web.rules.judge(asker, Reach::Look).is_ok();
+    let told = objections.iter().filter(|_| may_look).map(|objection| format!("{objection}\n"));
+    Ok(text(status, "text/plain; charset=utf-8", std::iter::once(word.to_owned()).chain(told).collect()))
+}
+
+/// pm2's JSON for programs, a page for people.
+async fn first_page(web: &Web, wanted: Option<&str>) -> Result<Answer> {
+    if accept::choose(wanted, &["application/json", "text/html"]) == 1 {
+        return Ok(text(StatusCode::OK, "text/html; charset=utf-8", page::HTML.to_owned()));
+    }
+    let mut apps = web.context.apps().await?;
+    web.context.figures.fill_apps(&mut apps).await;
+    let runtime = web.context.runtime().await?;
+    Ok(answer::json(StatusCode::OK, &pm2::interface(&apps, &runtime)))
+}
+
+async fn metrics(web: &Web, wanted: Option<&str>) -> Result<Answer> {
+    let formats = [Format::Text, Format::OpenMetrics];
+    let format = formats[accept::choose(wanted, &["text/plain", "application/openmetrics-text"])];
+    let apps = web.context.apps().await?;
+    let usages = web.context.figures.usages(&apps).await;
+    let runtime = web.context.runtime().await?;
+    let mut totals = web.totals.borrow_mut();
+    let places =
+        || apps.iter().flat_map(|app| app.instances.iter().map(|it| ((app.app_id, it.instance), it.pid)));
+    totals.keep(|place| places().any(|(known, _)| known == place));
+    for (place, pid) in places() {
+        if let Some((pid, usage)) = pid.and_then(|pid| Some((pid, usages.get(&pid)?))) {
+            totals.note(place, pid, usage.cpu_time);
+        }
+    }
+    let figures = Figures { runtime: &runtime, apps: &apps, usages: &usages, totals: &totals };
+    Ok(text(StatusCode::OK, format.content_type(), render(&figures, format)))
+}
+
+fn text(status: StatusCode, content: &'static str, body: String) -> Answer {
+    answer::with_header(status, content, AnswerBody::Whole(Some(body.into())))
+}
