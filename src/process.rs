@@ -120,6 +120,7 @@ impl Signal {
     pub const TSTP: Self = Self(20);
     pub const TTIN: Self = Self(21);
     pub const TTOU: Self = Self(22);
+    pub const URG: Self = Self(23);
     pub const WINCH: Self = Self(28);
     /// The greatest signal number on Linux (SIGRTMAX).
     pub const MAX: u8 = 64;

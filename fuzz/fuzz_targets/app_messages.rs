@@ -45,7 +45,7 @@ fn take(reported: &mut Reported, word: Word) {
                 assert!(text.len() <= MOST_ANSWER && is_json(&text));
             }
         }
-        Word::Told(Told::Exception { text, data }) => {
+        Word::Told(Told::Exception { text, data, by: _ }) => {
             is_line(&text, LONGEST_TEXT);
             assert!(data.is_none_or(|data| data.to_string().len() <= 6 * MOST_DATA + 100));
         }

@@ -10,6 +10,7 @@ use pmr_runtime::handover::cluster::link::Link;
 use pmr_runtime::handover::cluster::outbox::Outbox;
 use pmr_runtime::handover::cluster::wire::{Carries, Frame};
 use pmr_runtime::handover::cluster::{Errno, FromWorker, ServerId, ServersLeft, SharedData, Taken, Wanted};
+use pmr_runtime::metrics::node;
 use pmr_runtime::spec::WorkerId;
 use pmr_runtime_fuzz::{Script, with_script};
 use serde::Deserialize;
@@ -140,6 +141,9 @@ impl<'a> Conversation<'a> {
                 assert_eq!(left == ServersLeft::None, self.held.is_empty());
             }
             FromWorker::Leaving => self.leaving = true,
+            FromWorker::Report(json) => {
+                let _view = node::read(&json);
+            }
             FromWorker::Said(json) => self.echo(&json),
             FromWorker::Online
             | FromWorker::Listening(_)

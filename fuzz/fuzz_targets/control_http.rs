@@ -171,6 +171,7 @@ async fn drive(mut end: DriverEnd) {
                 drop(reply.send(targets.into_iter().map(called).collect()));
             }
             Question::Logs { reply, .. } => drop(reply.send((Vec::new(), None))),
+            Question::Reports { reply, .. } => drop(reply.send(Vec::new())),
             Question::Definitions { reply } => drop(reply.send(Vec::new())),
             Question::Kill { reply } => drop(reply.send(verdict(Operation::Kill))),
             Question::Update { reply, .. } => drop(reply.send(verdict(Operation::Update))),

@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `types` | every body of a request or an answer |
 //! | `messages` | those about messages to apps |
+//! | `node` | what Node workers report of themselves |
 //! | `pm2` | what pm2 tells in JSON, made of the same bodies |
 //! | `text` | words that may be no UTF-8, on the wire |
 //! | `routes` | which path and method means what |
 
 pub mod messages;
+pub mod node;
 pub mod pm2;
 pub mod routes;
 pub mod text;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::messages::MetricView;
+use super::node::NodeView;
 use super::text::Text;
 use crate::spec::Until;
 
@@ -164,6 +165,9 @@ pub struct InstanceView {
     /// What its worker says of itself by sd_notify's STATUS.
     #[serde(default)]
     pub says: Option<String>,
+    /// How its worker does, where that is Node and has answered.
+    #[serde(default)]
+    pub node: Option<NodeView>,
     /// By name; what its worker reports of itself by `process.send`.
     #[serde(default)]
     pub metrics: BTreeMap<String, MetricView>,

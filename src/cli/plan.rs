@@ -180,7 +180,7 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
     let is_init = app.is_init();
     let has_channel = node_script && choice.way != Way::Activation;
     arrange_health(&mut app, has_channel, choice.way.hears_listening());
-    let agent = agent_for(&app.command, is_init);
+    let agent = agent_for(&app.command, is_init || !settings.agent);
     let mut warnings: Vec<_> = settings.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(choice.remarks.iter().map(ToString::to_string));
     warnings.extend(health_warning(&app).map(str::to_owned));
@@ -311,10 +311,10 @@ fn setting_views(settings: &Settings) -> Vec<SettingView> {
     settings.origins.iter().map(view).collect()
 }
 
-fn agent_for(command: &CommandSpec, is_init: bool) -> Option<Agent> {
+fn agent_for(command: &CommandSpec, goes_without: bool) -> Option<Agent> {
     let variable = |name: &str| command.environment.get(OsStr::new(name)).map(OsString::as_os_str);
     let given = variable("NODE_OPTIONS");
-    let wanted = !is_init
+    let wanted = !goes_without
         && environment::may_become_node(&command.program, first_line(command).as_deref())
         && !environment::restricts_node(&command.arguments, given);
     wanted.then(|| Agent {

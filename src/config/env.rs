@@ -57,6 +57,7 @@ pub struct Environment {
     pub pmr_source_map_support: Option<String>,
     pub pmr_cwd: Option<String>,
     pub pmr_resolve: Option<String>,
+    pub pmr_agent: Option<String>,
     pub pmr_uid: Option<String>,
     pub pmr_gid: Option<String>,
     pub pmr_log_format: Option<String>,
@@ -88,7 +89,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 66] = [
+const KNOWN: [&str; 67] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -128,6 +129,7 @@ const KNOWN: [&str; 66] = [
     "PMR_SOURCE_MAP_SUPPORT",
     "PMR_CWD",
     "PMR_RESOLVE",
+    "PMR_AGENT",
     "PMR_UID",
     "PMR_GID",
     "PMR_LOG_FORMAT",

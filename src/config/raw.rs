@@ -39,6 +39,7 @@ pub struct Flags {
     pub source_map_support: bool,
     pub cwd: Option<OsString>,
     pub no_resolve: bool,
+    pub no_agent: bool,
     pub uid: Option<OsString>,
     pub gid: Option<OsString>,
     pub log_format: Option<OsString>,

@@ -126,7 +126,7 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let mut start = start.into_policy(options.directory(), &world)?;
     let (interpreter, interpreter_args) = (interpretation.program.clone(), interpretation.arguments.clone());
     let command = command_of(invocation, interpretation, &options, &world, &mut warnings)?;
-    let resolves = options.resolves();
+    let (resolves, agent) = (options.resolves(), options.agent());
     let hooks = if start.first.is_some() { Hooks::Kept } else { Hooks::First };
     let launch = Launch::of(command, &options, hooks, &world);
     start.first = start.first.or_else(|| before(&launch, timeout));
@@ -157,6 +157,7 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         warnings,
         resolves,
         resolution,
+        agent,
     })
 }
 

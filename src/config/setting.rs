@@ -54,6 +54,7 @@ pub const SOURCE_MAP_SUPPORT: Setting =
     setting("source-map-support", "--source-map-support", "PMR_SOURCE_MAP_SUPPORT");
 pub const CWD: Setting = setting("cwd", "--cwd", "PMR_CWD");
 pub const RESOLVE: Setting = setting("resolve", "--no-resolve", "PMR_RESOLVE");
+pub const AGENT: Setting = setting("agent", "--no-agent", "PMR_AGENT");
 pub const UID: Setting = setting("uid", "--uid", "PMR_UID");
 pub const GID: Setting = setting("gid", "--gid", "PMR_GID");
 pub const LOG_FORMAT: Setting = setting("log-format", "--log-format", "PMR_LOG_FORMAT");
@@ -102,7 +103,7 @@ pub const LOG_SETTINGS: [Setting; 9] =
 pub const WATCH_SETTINGS: [Setting; 4] = [WATCH, IGNORE_WATCH, WATCH_DELAY, WATCH_POLL];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 59] = [
+pub const ALL: [Setting; 60] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -135,6 +136,7 @@ pub const ALL: [Setting; 59] = [
     SOURCE_MAP_SUPPORT,
     CWD,
     RESOLVE,
+    AGENT,
     UID,
     GID,
     LOG_FORMAT,

@@ -86,6 +86,8 @@ pub struct Settings {
     pub resolves: bool,
     /// What came of it, where the command names such a script.
     pub resolution: Option<Resolution>,
+    /// Whether our script is loaded into Node processes.
+    pub agent: bool,
 }
 
 impl LogFormat {
@@ -184,6 +186,7 @@ impl Settings {
                 command.directory.as_ref().map_or_else(String::new, |path| path.display().to_string())
             }
             _ if name == setting::RESOLVE.name => self.resolves.to_string(),
+            _ if name == setting::AGENT.name => self.agent.to_string(),
             _ if name == setting::UID.name => number(command.identity.as_ref().and_then(|it| it.user)),
             _ if name == setting::GID.name => number(command.identity.as_ref().map(|it| it.group)),
             _ if name == setting::INTERPRETER.name => self.interpreter.clone().unwrap_or_default(),

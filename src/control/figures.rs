@@ -18,7 +18,7 @@ use crate::process::Pid;
 use crate::spec::{AppId, WorkerId};
 
 /// Two samples that are less far apart tell nothing of the CPU.
-const BETWEEN_SAMPLES: Duration = Duration::from_millis(260);
+pub(super) const BETWEEN_SAMPLES: Duration = Duration::from_millis(260);
 
 /// Takes the figures. Cheap to copy.
 #[derive(Debug, Clone, Default)]

@@ -10,6 +10,7 @@
 //! | `routes` | from a request to its answer |
 //! | `router`, `query`, `target`, `order` | pure: what a request's line, target and body mean |
 //! | `reading`, `changing`, `messages`, `save` | the answers |
+//! | `reports` | what Node workers report of themselves |
 //! | `answer`, `feed`, `request` | JSON and server-sent events; bodies of requests |
 //! | `figures`, `history`, `secrets` | what processes use; past events; what is not shown |
 //!
@@ -41,6 +42,7 @@ pub mod place;
 pub mod query;
 mod reading;
 mod refusal;
+mod reports;
 mod request;
 pub mod router;
 pub(crate) mod routes;

@@ -10,7 +10,7 @@ use super::feed::{Events, Feed, Filter, Lines};
 use super::history::KEPT;
 use super::query::Query;
 use super::routes::Context;
-use super::{secrets, target};
+use super::{reports, secrets, target};
 use crate::api::types::{AppView, EnvironmentView, EventView, PongView};
 use crate::driver::handle::{LogQuery, Question};
 use crate::logs::Stream;
@@ -35,7 +35,7 @@ pub(super) async fn runtime(context: &Context) -> Result<Answer> {
 pub(super) async fn apps(context: &Context, text: &str) -> Result<Answer> {
     let (targets, apps) = context.resolve(text).await?;
     let mut meant = target::select(&targets, apps);
-    context.figures.fill_apps(&mut meant).await;
+    reports::fill((&context.handle, &context.figures), &targets, &mut meant).await?;
     let mut paths = Vec::new();
     for app in &meant {
         paths.push(path(context, app).await?);

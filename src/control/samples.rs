@@ -63,6 +63,7 @@ fn instance(id: u32, instance: u32) -> InstanceView {
         last_exit: None,
         health: None,
         says: None,
+        node: None,
         metrics: BTreeMap::new(),
         actions: Vec::new(),
     }

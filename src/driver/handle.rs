@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::api::node::NodeView;
 use crate::api::types::{
     AppView, EventView, LogView, Operation, Problem, RuntimeView, StartRequest, Verdict,
 };
@@ -141,6 +142,13 @@ pub struct Called {
     pub answer: Result<Waiting, String>,
 }
 
+/// A worker that was asked how it does. Its answer is dropped where it ends before.
+#[derive(Debug)]
+pub struct Report {
+    pub pid: i32,
+    pub answer: oneshot::Receiver<NodeView>,
+}
+
 /// A question to the driver, with the way for its answer.
 #[derive(Debug)]
 pub enum Question {
@@ -177,6 +185,11 @@ pub enum Question {
         action: String,
         parameter: Option<Value>,
         reply: oneshot::Sender<Vec<Called>>,
+    },
+    /// Asks Node workers how they do. Answered at once with whom was asked.
+    Reports {
+        targets: Vec<Target>,
+        reply: oneshot::Sender<Vec<Report>>,
     },
     /// What was started, so that it can be started again elsewhere.
     Definitions {

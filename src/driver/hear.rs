@@ -76,6 +76,7 @@ impl App {
             FromWorker::Connection { seq, taken } => self.on_connection_answered(worker, seq, taken),
             FromWorker::DescriptorLost => self.on_descriptor_lost(worker),
             FromWorker::Said(message) => self.on_message(worker, &message),
+            FromWorker::Report(report) => self.on_report(worker, &report),
             FromWorker::Pulse => self.feed(Event::Pulse { worker, beat: Beat::Turned }),
             FromWorker::Ended => self.feed(Event::Pulse { worker, beat: Beat::Unheard }),
             FromWorker::Ignored(what) => tracing::debug!(worker = worker.0, ?what, "message ignored"),

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::app::App;
+use super::reports;
 use super::trigger::Awaited;
 use super::words::app_has_told;
 use super::workers::{Stop, Worker};
 use crate::api::messages::{MetricValue, MetricView};
 use crate::handover::cluster::{ClusterLink, Taken};
-use crate::handover::messages::{self, Adapter, Allowance, Figure, Number, Reported, Told, Word};
+use crate::handover::messages::{self, Adapter, Allowance, Figure, Number, Reported, Teller, Told, Word};
 use crate::spec::WorkerId;
 use crate::supervisor::{Event, InstanceView};
 
@@ -19,6 +20,10 @@ use crate::supervisor::{Event, InstanceView};
 pub(super) struct Talk {
     pub(super) reported: Reported,
     pub(super) awaited: Awaited,
+    /// Who waits for what its agent reports.
+    pub(super) reports: reports::Awaited,
+    /// The exception that the agent has told of last.
+    caught: Option<String>,
     /// For what is for people.
     told: Allowance,
     /// For what is for programs, so that much of it takes nothing from people.
@@ -38,6 +43,20 @@ impl Talk {
             Word::Reply { action, answer } => self.awaited.take_reply(&action, answer),
             Word::Part { uuid, part } => self.awaited.take_part(&uuid, part),
             Word::Ready | Word::Told(_) | Word::Adapter(_) | Word::Other => {}
+        }
+    }
+
+    /// Whether the agent has told of it already: of an exception that nobody has caught, libraries of pm2's tell, too.
+    fn has_told(&mut self, told: &Told) -> bool {
+        match told {
+            Told::Exception { text, by: Teller::Agent, .. } => {
+                self.caught = Some(text.clone());
+                false
+            }
+            Told::Exception { text, by: Teller::App, .. } => {
+                self.caught.take_if(|caught| *caught == *text).is_some()
+            }
+            Told::Event { .. } | Told::Message { .. } => false,
         }
     }
 
@@ -76,6 +95,9 @@ impl App {
     fn tell_of(&mut self, id: WorkerId, told: Told) {
         let now = self.shared.clock.now().0;
         let Some(worker) = self.workers.get_mut(id) else { return };
+        if worker.talk.has_told(&told) {
+            return;
+        }
         let allowance = match told {
             Told::Exception { .. } | Told::Event { .. } => &mut worker.talk.told,
             Told::Message { .. } => &mut worker.talk.sent,
@@ -134,4 +156,20 @@ fn view(figure: &Figure) -> MetricView {
         Number::Text(text) => MetricValue::Text(text.clone()),
     };
     MetricView { value, unit: figure.unit.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exception_of_which_the_agent_has_told_is_told_once() {
+        let told = |text: &str, by| Told::Exception { text: text.to_owned(), data: None, by };
+        let mut talk = Talk::default();
+        assert!(!talk.has_told(&told("Error: a", Teller::App)));
+        assert!(!talk.has_told(&told("Error: a", Teller::Agent)));
+        assert!(!talk.has_told(&told("Error: b", Teller::App)));
+        assert!(talk.has_told(&told("Error: a", Teller::App)));
+        assert!(!talk.has_told(&told("Error: a", Teller::App)));
+    }
 }

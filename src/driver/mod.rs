@@ -35,6 +35,7 @@ mod perform;
 pub mod plan;
 mod prepare;
 mod question;
+mod reports;
 mod rescue;
 mod run;
 mod said;

@@ -38,6 +38,9 @@ impl Driver {
             Question::Call { targets, action, parameter, reply } => {
                 drop(reply.send(self.call(&distinct(targets), &action, parameter.as_ref())));
             }
+            Question::Reports { targets, reply } => {
+                drop(reply.send(self.ask_for_reports(&distinct(targets))))
+            }
             Question::Logs { query, reply } => drop(reply.send(self.logs(&query))),
             Question::Definitions { reply } => {
                 drop(reply.send(self.apps.values().map(|app| app.saved()).collect()));

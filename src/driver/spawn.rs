@@ -167,8 +167,11 @@ impl App {
         }
         if let Some(options) = agent {
             gifts.set("NODE_OPTIONS", options);
-            if gifts.channel.is_some() && !matches!(plan.way, Way::Cluster(_)) {
-                gifts.own_pid.push(channel_variables::OFFER);
+            if gifts.channel.is_some() {
+                gifts.own_pid.push(channel_variables::REPORTS);
+                if !matches!(plan.way, Way::Cluster(_)) {
+                    gifts.own_pid.push(channel_variables::OFFER);
+                }
             }
         }
         Ok(gifts)

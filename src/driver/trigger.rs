@@ -115,7 +115,7 @@ impl Driver {
 
 impl App {
     /// The instances that are meant, with their workers.
-    fn meant(&self, target: &Target) -> Vec<InstanceView> {
+    pub(super) fn meant(&self, target: &Target) -> Vec<InstanceView> {
         let all = self.supervisor.snapshot(self.shared.clock.now()).instances;
         all.into_iter().filter(|view| target.instance.is_none_or(|one| one == view.instance)).collect()
     }

@@ -155,6 +155,7 @@ impl App {
             }),
             health: view.health.as_ref().map(health),
             says: worker.and_then(|worker| worker.said.text()),
+            node: None,
             metrics,
             actions,
         }

@@ -353,7 +353,7 @@ fn of_instance(notice: &Notice) -> Option<Said> {
 /// What an app has told of itself, after so much that was left out; and what it has sent along.
 pub(super) fn app_has_told(told: Told, missed: u64) -> (Said, Option<Value>) {
     let (level, kind, text, data) = match told {
-        Told::Exception { text, data } => {
+        Told::Exception { text, data, by: _ } => {
             (Level::WARN, "exception", format!("the app reports an exception: {text}"), data)
         }
         Told::Event { name, data } => (Level::INFO, "app_event", format!("the app reports: {name}"), data),

@@ -2,7 +2,8 @@
 // stops, and nothing else. SIGTERM, SIGINT and SIGQUIT, where the app has no handler of its own for them, no longer cut
 // off the requests being answered: the process takes no new connections, finishes its answers, and ends. And a server that
 // is closed because of such a signal, by the app or by us, parts with its clients so that none loses a request. To a process
-// that is no cluster worker it also offers a channel to the runtime, as to a child of `fork`.
+// that is no cluster worker it also offers a channel to the runtime, as to a child of `fork`. A worker with a channel tells
+// the runtime how it does, when asked, and of what it dies.
 'use strict';
 
 // A connection that a stop finds open, or that has had its answer since, is closed once nothing has come over it for so
@@ -23,6 +24,14 @@ const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'];
 const CHANNEL_FD = 3;
 const OFFERED = ['send', 'connected', 'channel', 'disconnect'];
 
+// By this the runtime asks for a report. The kernel ignores it for whoever does not handle it, so that it does no harm. It is
+// not listened to before the app has had time to give its first answers.
+const QUESTION = 'SIGURG';
+const HEAR_AFTER_MS = 100;
+// An app that survives its exceptions may have many: of more than so many within a second we are silent.
+const MOST_EXCEPTIONS = 5;
+const LONGEST_STACK = 2000;
+
 // Servers that were told to listen; and those that were closed since and may still have connections.
 const open = new Set();
 const closing = new Set();
@@ -39,6 +48,9 @@ let timer = null;
 let watching = false;
 // Of a process that is no cluster worker, once it is open.
 let channel = null;
+// The file at the channel's descriptor: the app may have put another there.
+let channelFile = null;
+let exceptions = { second: 0, told: 0 };
 
 // Node marks what it forbids in worker threads, which get no signals. Asking `worker_threads` itself would load it, which
 // takes longer than all the rest of this file.
@@ -49,6 +61,7 @@ if (isMainThread) {
   trackServers(require('net').Server.prototype);
   if (process.connected) watchMessages();
   takeChannel();
+  takeQuestions();
 }
 
 // The variable is not for processes that the app starts; it names us, lest one that has it all the same takes it for its own.
@@ -93,6 +106,60 @@ function openChannel() {
     channel = process.channel;
   } catch {
     // The app has closed the descriptor, or taken it for itself: it has no channel then.
+  }
+}
+
+// For our worker only, as above.
+function takeQuestions() {
+  const { PMR_REPORTS: owner } = process.env;
+  if (owner === undefined) return;
+  delete process.env.PMR_REPORTS;
+  if (owner !== String(process.pid)) return;
+  channelFile = fileAt(CHANNEL_FD);
+  process.on('uncaughtExceptionMonitor', tellOfException);
+  setTimeout(hold, HEAR_AFTER_MS, QUESTION).unref();
+}
+
+function answerQuestion() {
+  try {
+    const meter = require(__filename.replace(/agent([^/]*)$/, 'meter$1'));
+    tell({ cmd: 'NODE_PMR', report: meter.report() });
+  } catch {
+    // The other script was tidied away, or there is no room in the channel: then there is no answer.
+  }
+}
+
+// It only listens in: what Node makes of the exception stays Node's business, or the app's.
+function tellOfException(error, origin) {
+  const second = Math.floor(Date.now() / 1000);
+  if (exceptions.second !== second) exceptions = { second, told: 0 };
+  exceptions.told += 1;
+  if (exceptions.told > MOST_EXCEPTIONS) return;
+  try {
+    const { name, message, stack } = Object(error);
+    const text = (value) => (typeof value === 'string' ? value.slice(0, LONGEST_STACK) : undefined);
+    const data = { name: text(name), message: text(message) ?? String(error).slice(0, LONGEST_STACK), stack: text(stack), origin };
+    tell({ type: 'process:exception', data });
+  } catch {
+    // What was thrown may be anything, even what throws when it is looked at.
+  }
+}
+
+// Over the channel as Node has opened it, or straight into one that the app has not looked for.
+function tell(message) {
+  if (typeof process._send === 'function') {
+    if (process.connected) process._send(message, undefined, { swallowErrors: true }, nothing);
+  } else if (channelFile !== null && fileAt(CHANNEL_FD) === channelFile) {
+    require('fs').writeSync(CHANNEL_FD, `${JSON.stringify(message)}\n`);
+  }
+}
+
+function fileAt(descriptor) {
+  try {
+    const { dev, ino } = require('fs').fstatSync(descriptor);
+    return `${dev}:${ino}`;
+  } catch {
+    return null;
   }
 }
 
@@ -170,7 +237,7 @@ function holdAgain(signal) {
 function watchSignals() {
   let restore = null;
   process.prependListener('newListener', (name) => {
-    if (!SIGNALS.includes(name)) return;
+    if (name !== QUESTION && !SIGNALS.includes(name)) return;
     const own = Object.getOwnPropertyDescriptor(process, 'emit');
     const { emit } = process;
     process.emit = (event, ...rest) => (event === name ? arrived(name, rest) : Reflect.apply(emit, process, [event, ...rest]));
@@ -197,6 +264,10 @@ function hold(signal) {
 function nothing() {}
 
 function arrived(signal, rest) {
+  if (signal === QUESTION) {
+    answerQuestion();
+    return process.emit(signal, ...rest);
+  }
   const before = delivering;
   delivering = signal;
   if (!signalled) {

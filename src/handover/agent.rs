@@ -2,7 +2,7 @@
 //!
 //! Node can only be handed a file, so it is written where we may write, readable for all: a worker that gives up its
 //! rights must still be able to start other node processes. What lies there already is used only if it is ours, and
-//! the same to the byte.
+//! the same to the byte. A second script, which measures, lies beside it; the first loads it when somebody asks.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::spec::bytes;
 
 const SCRIPT: &str = include_str!("agent.cjs");
+const METER: &str = include_str!("meter.cjs");
 
 /// What is needed to load the agent into each new worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -65,13 +66,19 @@ fn node_options(given: Option<&OsStr>, script: &Path) -> OsString {
 }
 
 fn install_in(directory: &Path) -> io::Result<PathBuf> {
+    // The first finds the second by its name.
+    put(directory, "meter", METER)?;
+    put(directory, "agent", SCRIPT)
+}
+
+fn put(directory: &Path, name: &str, script: &str) -> io::Result<PathBuf> {
     let uid = nix::unistd::geteuid().as_raw();
-    let path = directory.join(format!("pmr-agent-{:016x}-{uid}.cjs", fingerprint()));
-    if is_ours(&path, uid)? {
+    let path = directory.join(format!("pmr-{name}-{:016x}-{uid}.cjs", fingerprint()));
+    if is_ours(&path, script, uid)? {
         return Ok(path);
     }
-    let draft = directory.join(format!(".pmr-agent-{uid}-{}", std::process::id()));
-    let written = write_new(&draft).and_then(|()| fs::rename(&draft, &path));
+    let draft = directory.join(format!(".pmr-{name}-{uid}-{}", std::process::id()));
+    let written = write_new(&draft, script).and_then(|()| fs::rename(&draft, &path));
     if written.is_err() {
         // What is left of a draft is of no use to anybody; if even this fails, the directory is not ours to write in.
         let _gone = fs::remove_file(&draft);
@@ -79,15 +86,15 @@ fn install_in(directory: &Path) -> io::Result<PathBuf> {
     written.map(|()| path)
 }
 
-/// Names the script by what is in it, so that two builds of the runtime never replace each other's.
+/// Names the scripts by what is in them, so that two builds of the runtime never replace each other's.
 fn fingerprint() -> u64 {
     let mut hasher = DefaultHasher::new();
-    SCRIPT.hash(&mut hasher);
+    (SCRIPT, METER).hash(&mut hasher);
     hasher.finish()
 }
 
 /// Whether the very script lies there, in a file of our own. Never follows a link that somebody else has laid.
-fn is_ours(path: &Path, uid: u32) -> io::Result<bool> {
+fn is_ours(path: &Path, script: &str, uid: u32) -> io::Result<bool> {
     let mut file = match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -95,12 +102,12 @@ fn is_ours(path: &Path, uid: u32) -> io::Result<bool> {
     };
     let mut text = String::new();
     let readable = file.read_to_string(&mut text).is_ok();
-    Ok(readable && text == SCRIPT && file.metadata()?.uid() == uid)
+    Ok(readable && text == script && file.metadata()?.uid() == uid)
 }
 
-fn write_new(path: &Path) -> io::Result<()> {
+fn write_new(path: &Path, script: &str) -> io::Result<()> {
     let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
-    file.write_all(SCRIPT.as_bytes())?;
+    file.write_all(script.as_bytes())?;
     // The mode at creation is cut by our umask, but others must be able to read.
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
 }
@@ -117,7 +124,7 @@ mod tests {
         let before = fs::metadata(&path).unwrap().ino();
         assert_eq!(install(&[directory.path().to_owned()]), Some(path.clone()));
         assert_eq!(fs::metadata(&path).unwrap().ino(), before);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
     }
 
     #[test]
@@ -137,10 +144,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let agent = Agent { directories: vec![directory.path().to_owned()], given: None };
         let options = agent.node_options().unwrap();
-        let script = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
-        fs::remove_file(&script).unwrap();
+        let scripts = || fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
+        scripts().for_each(|script| fs::remove_file(script).unwrap());
         assert_eq!(agent.node_options(), Some(options));
-        assert!(script.exists());
+        assert_eq!(scripts().count(), 2);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What workers and the machine use: CPU time, memory, processes. Read from /proc when asked for, never of its own accord.
 //!
 //! `usage` holds the figures, `proc` reads the kernel's files as text, `tree` and `rate` work out which process belongs
-//! to which worker and what share of a CPU it took; all of these are pure. `source` reads /proc, `sampler` puts all
+//! to which worker and what share of a CPU it took; all of these are pure, as is
+//! `node`, which reads what Node workers report. `source` reads /proc, `sampler` puts all
 //! together. Nothing here knows the driver or the supervisor.
 
+pub mod node;
 pub mod proc;
 mod rate;
 pub mod render;

@@ -24,6 +24,7 @@ async fn answer_questions(mut end: DriverEnd) {
             Question::Apps { reply } => drop(reply.send(vec![sample(0, "web", 2)])),
             Question::Change { reply, .. } => drop(reply.send(Vec::new())),
             Question::Environment { reply, .. } => drop(reply.send(Some(Vec::new()))),
+            Question::Reports { reply, .. } => drop(reply.send(Vec::new())),
             // Nobody hears of it.
             _ => {}
         }

@@ -140,6 +140,10 @@ pub struct Options {
     #[arg(long, hide = true)]
     no_resolve: bool,
 
+    /// Load no script into Node processes [env: PMR_AGENT=false]
+    #[arg(long, hide = true)]
+    no_agent: bool,
+
     /// User to run workers as [env: PMR_UID] [default: ours]
     #[arg(long, value_name = "USER", allow_hyphen_values = true)]
     uid: Option<OsString>,
@@ -269,13 +273,7 @@ pub struct Options {
 
 impl From<Options> for Flags {
     fn from(mut options: Options) -> Self {
-        let shortcuts = [
-            (options.raw, "raw"),
-            (options.json, "json"),
-            (options.formatted, "text"),
-            (options.format, "fields"),
-        ];
-        let shortcut = shortcuts.into_iter().find(|(given, _)| *given).map(|(_, form)| form);
+        let shortcut = log_shortcut(&options);
         let of_runtime = of_runtime(&mut options);
         Self {
             instances: options.instances,
@@ -310,6 +308,7 @@ impl From<Options> for Flags {
             source_map_support: options.source_map_support,
             cwd: options.cwd,
             no_resolve: options.no_resolve,
+            no_agent: options.no_agent,
             uid: options.uid,
             gid: options.gid,
             log_format: shortcut.map(OsString::from).or(options.log_format),
@@ -339,6 +338,17 @@ fn of_runtime(options: &mut Options) -> Flags {
         web_read_only: options.web.web_read_only,
         ..of_logs(options)
     }
+}
+
+/// The form of lines that an option of its own asks for.
+fn log_shortcut(options: &Options) -> Option<&'static str> {
+    let shortcuts = [
+        (options.raw, "raw"),
+        (options.json, "json"),
+        (options.formatted, "text"),
+        (options.format, "fields"),
+    ];
+    shortcuts.into_iter().find(|(given, _)| *given).map(|(_, form)| form)
 }
 
 /// Those that say where lines go and what they look like, and no others.

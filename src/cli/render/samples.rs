@@ -58,6 +58,7 @@ pub(in crate::cli) fn instance(id: u32, number: u32) -> InstanceView {
         last_exit: None,
         health: None,
         says: None,
+        node: None,
         metrics: BTreeMap::new(),
         actions: Vec::new(),
     }

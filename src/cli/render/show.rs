@@ -7,6 +7,7 @@ use super::human;
 use super::list::mode;
 use super::table::{Cell, Column, Side, Table, harmless};
 use crate::api::messages::MetricView;
+use crate::api::node::NodeView;
 use crate::api::types::{AppView, ExitView, GitView, HealthView, InstanceView, ListenerView, RuntimeView};
 
 /// All of `app`. `runtime` tells what time it is there.
@@ -22,6 +23,7 @@ pub(in crate::cli) fn render(app: &AppView, runtime: &RuntimeView, colours: Colo
     let settings = settings.map(|it| vec![it.name.clone(), value(&it.value), format!("({})", it.origin)]);
     text += &section("Settings", &rows(&settings.collect::<Vec<_>>()), colours);
     text += &section("Git", &pairs(&app.git.as_ref().map(git).unwrap_or_default()), colours);
+    text += &section("Node", &rows(&node(app)), colours);
     text += &section("Metrics", &rows(&metrics(app)), colours);
     let actions = app.actions.iter().map(|action| vec![action.clone()]);
     text + &section("Actions", &rows(&actions.collect::<Vec<_>>()), colours)
@@ -134,6 +136,16 @@ fn last_exit(exit: &ExitView, now: u64) -> String {
     format!("{}, {} ago", exit.reason, human::uptime(now.saturating_sub(exit.at_ms)))
 }
 
+/// What Node workers report of themselves.
+fn node(app: &AppView) -> Vec<Vec<String>> {
+    let of = |it: &InstanceView| {
+        let whose = format!("instance {}", it.instance);
+        let facts = it.node.as_ref().map(NodeView::facts).unwrap_or_default();
+        facts.into_iter().map(move |(name, value)| vec![whose.clone(), name.to_owned(), value])
+    };
+    app.instances.iter().flat_map(of).collect()
+}
+
 /// What the app reports of itself: with several instances, of all together and of each.
 fn metrics(app: &AppView) -> Vec<Vec<String>> {
     let several = app.instances.len() > 1;
@@ -219,6 +231,7 @@ fn rows(rows: &[Vec<String>]) -> String {
 mod tests {
     use super::super::samples;
     use super::*;
+    use crate::api::node;
     use crate::api::types::{Health, Status};
 
     #[test]
@@ -278,6 +291,15 @@ mod tests {
         app.instances = vec![InstanceView { steered_away: true, ..samples::instance(0, 0) }];
         let text = render(&app, &samples::runtime(), Colours::Off);
         assert!(text.contains("│ online, steered away │"), "{text}");
+    }
+
+    #[test]
+    fn what_node_reports_is_shown() {
+        let mut app = samples::app(5, "web");
+        app.instances = vec![InstanceView { node: Some(node::sample()), ..samples::instance(0, 0) }];
+        let text = render(&app, &samples::runtime(), Colours::Off);
+        assert!(text.contains("\nNode\n  instance 0  event loop  3% busy, delay"), "{text}");
+        assert!(text.contains("\n  instance 0  heap        12.0mb of 20.0mb, 3.0mb outside\n"), "{text}");
     }
 
     #[test]

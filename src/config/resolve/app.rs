@@ -44,6 +44,7 @@ pub(super) struct AppOptions {
     name: Option<String>,
     directory: Option<PathBuf>,
     resolves: bool,
+    agent: bool,
     source_maps: bool,
     identity: Option<Identity>,
     restart: RestartPolicy,
@@ -78,6 +79,8 @@ impl AppOptions {
         };
         let no_resolve = flags.no_resolve.then(|| "false".into());
         let resolves = reader.text(setting::RESOLVE, &no_resolve, &env.pmr_resolve, values::yes_or_no);
+        let no_agent = flags.no_agent.then(|| "false".into());
+        let agent = reader.text(setting::AGENT, &no_agent, &env.pmr_agent, values::yes_or_no);
         let wait_ready = flags.wait_ready.then(|| "true".into());
         let said = reader.text(setting::WAIT_READY, &wait_ready, &env.pmr_wait_ready, values::yes_or_no);
         let timeout = reader.text(
@@ -104,6 +107,7 @@ impl AppOptions {
             name: reader.text(setting::NAME, &flags.name, &env.pmr_name, values::name),
             directory: reader.bytes(setting::CWD, &flags.cwd, &env.pmr_cwd, directory),
             resolves: resolves.unwrap_or(true),
+            agent: agent.unwrap_or(true),
             source_maps: source_maps.unwrap_or(false),
             identity: identity::read(reader, flags, env, world),
             restart: restart(reader, flags, env),
@@ -128,6 +132,11 @@ impl AppOptions {
     /// Whether scripts of package.json are run without their package manager.
     pub(super) fn resolves(&self) -> bool {
         self.resolves
+    }
+
+    /// Whether our script is loaded into Node processes.
+    pub(super) fn agent(&self) -> bool {
+        self.agent
     }
 
     /// The app that is started by `launch` with these options.

@@ -542,6 +542,19 @@ fn a_script_of_a_package_is_run_without_its_package_manager() {
 }
 
 #[test]
+fn node_goes_without_our_script_where_that_is_asked_for() {
+    let node = nothing_but(&["node", "a.js"]);
+    let flags = Flags { no_agent: true, ..Flags::default() };
+    let by_flag = resolve_in(&[], Invocation { flags, ..node.clone() }).unwrap();
+    let by_variable = resolve_in(&[("PMR_AGENT", "false")], node.clone()).unwrap();
+    for settings in [by_flag, by_variable] {
+        assert!(!settings.agent);
+        assert_eq!(settings.value_of("agent"), "false");
+    }
+    assert!(resolve_in(&[], node).unwrap().agent);
+}
+
+#[test]
 fn a_script_is_left_to_its_package_manager_where_that_is_asked_for_or_needed() {
     let flags = Flags { no_resolve: true, ..Flags::default() };
     let npm = nothing_but(&["npm", "start"]);

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::api::node;
 use crate::api::types::{
     AppView, EventView, MachineView, Mode, Operation, Problem, RuntimeView, StartRequest, Verdict,
 };
 use crate::control::{order, samples};
-use crate::driver::handle::{Called, Change, DriverEnd, Live, Question, Target};
+use crate::driver::handle::{Called, Change, DriverEnd, Live, Question, Report, Target};
 
 pub(super) struct Fake {
     end: DriverEnd,
@@ -83,6 +84,11 @@ impl Fake {
                 self.reports.followers.borrow_mut().push(sender);
                 drop(reply.send((lines.collect(), live)));
             }
+            Question::Reports { targets, reply } => {
+                drop(
+                    reply.send(targets.iter().filter(|target| target.app.0 == 0).map(|_| report()).collect()),
+                );
+            }
             Question::Definitions { reply } => drop(reply.send(vec![definition()])),
             Question::Kill { reply } => drop(reply.send(verdict(None, Operation::Kill))),
             Question::Update { reply, .. } => drop(reply.send(verdict(None, Operation::Update))),
@@ -116,6 +122,13 @@ impl Fake {
         }
         Ok(verdict(Some("new".to_owned()), Operation::Start))
     }
+}
+
+/// The worker of `web` has answered already.
+fn report() -> Report {
+    let (sender, answer) = oneshot::channel();
+    sender.send(node::sample()).expect("somebody waits");
+    Report { pid: std::process::id().cast_signed(), answer }
 }
 
 pub(super) fn apps() -> Vec<AppView> {

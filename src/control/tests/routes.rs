@@ -17,6 +17,8 @@ fn what_there_is_can_be_read() {
         assert!(runtime["memory_bytes"].is_number() && runtime["machine"]["kernel"].is_string(), "{runtime}");
         let apps = get(&world.place, "/v1/apps").await.json();
         assert_eq!((&apps[0]["name"], &apps[1]["name"]), (&json!("web"), &json!("api")));
+        assert_eq!(apps[0]["instances"][0]["node"]["http"]["in_flight"], 7);
+        assert!(apps[0]["instances"][1]["node"].is_null() && apps[1]["instances"][0]["node"].is_null());
         let shown = get(&world.place, "/v1/apps/1").await.json();
         assert_eq!((shown.as_array().unwrap().len(), &shown[0]["instances"][0]["id"]), (1, &json!(1)));
         assert_eq!(get(&world.place, "/v1/apps/%2F%5Ea%2F").await.json()[0]["name"], "api");

@@ -68,6 +68,7 @@ pub struct AppDeclaration {
     pub kill_signal: Option<String>,
     pub treekill: Option<bool>,
     pub resolve: Option<bool>,
+    pub agent: Option<bool>,
     pub shutdown_with_message: Option<bool>,
     pub wait_ready: Option<bool>,
     pub listen_timeout: Option<Duration>,

@@ -76,6 +76,8 @@ pub static KEYS: &[Key] = &[
         "directory to run in; `script` and `env_file` are seen from there"),
     key("resolve", &[], Slot::YesNo(|app| &mut app.resolve), Fate::Option(setting::RESOLVE), "true",
         "whether a script of package.json (`npm start`) is run without the package manager"),
+    key("agent", &[], Slot::YesNo(|app| &mut app.agent), Fate::Option(setting::AGENT), "true",
+        "whether our script is loaded into Node processes"),
     key("name", &[], Slot::Checked(NAME, |app| &mut app.name), Fate::Option(setting::NAME), "the script's",
         "name of the app"),
     key("namespace", &[], Slot::Text(|app| &mut app.namespace), Fate::Resolved, "default",

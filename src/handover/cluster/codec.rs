@@ -37,6 +37,8 @@ pub enum Incoming {
     HandleNack,
     /// The app sends a socket along with a message. Node sends nothing more until this is acknowledged.
     Handle { message: Option<Box<RawValue>> },
+    /// The agent's report on the worker.
+    Report(Box<RawValue>),
     /// `process.send` of the app.
     User(Box<RawValue>),
     /// Nothing for us.
@@ -186,6 +188,7 @@ pub fn decode(line: &[u8]) -> Incoming {
         Some("NODE_CLUSTER") => cluster_message(json).unwrap_or(Incoming::Ignored(Ignored::Unknown)),
         Some("NODE_HANDLE_ACK") => Incoming::HandleAck,
         Some("NODE_HANDLE_NACK") => Incoming::HandleNack,
+        Some("NODE_PMR") => Incoming::Report(json.to_owned()),
         Some("NODE_HANDLE") => Incoming::Handle { message: wrapped_message(json) },
         Some(_) => Incoming::Ignored(Ignored::Unknown),
     }

@@ -45,6 +45,8 @@ pub enum FromWorker {
     DescriptorLost,
     /// The answer to [`Link::ping`]: the worker's event loop has turned.
     Pulse,
+    /// Its agent reports how it does.
+    Report(Box<RawValue>),
     /// The app said this by `process.send`.
     Said(Box<RawValue>),
     /// It wrote a line that is no message: not JSON, too long, or unknown.
@@ -228,6 +230,7 @@ impl Link {
                 replies.push(acknowledgement());
                 message.map(FromWorker::Said)
             }
+            Incoming::Report(report) => Some(FromWorker::Report(report)),
             Incoming::User(message) => Some(FromWorker::Said(message)),
             Incoming::Ignored(why) => Some(FromWorker::Ignored(why)),
         }

@@ -8,6 +8,9 @@ pub const CHANNEL_FD: i32 = 3;
 /// The agent's variable for the pid of the process whose descriptor [`CHANNEL_FD`] is a channel.
 pub const OFFER: &str = "PMR_CHANNEL";
 
+/// The agent's variable for the pid of the process that is asked for reports.
+pub const REPORTS: &str = "PMR_REPORTS";
+
 /// Node takes all three out of the app's environment. What we were started with ourselves must not reach a worker.
 pub const VARIABLES: [&str; 3] = ["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"];
 

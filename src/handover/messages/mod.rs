@@ -10,5 +10,5 @@ pub mod reported;
 pub mod tell;
 
 pub use allowance::Allowance;
-pub use read::{Adapter, Part, Told, Word, read};
+pub use read::{Adapter, Part, Teller, Told, Word, read};
 pub use reported::{Aggregation, Figure, Kind, Number, Reported};

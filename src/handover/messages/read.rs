@@ -55,11 +55,20 @@ pub enum Part {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Told {
     /// `process:exception`: an error, in a line.
-    Exception { text: String, data: Option<Value> },
+    Exception { text: String, data: Option<Value>, by: Teller },
     /// `human:event`: something has happened.
     Event { name: String, data: Option<Value> },
     /// Any other `{type, data}`, as `process:msg`.
     Message { topic: String, data: Option<Value> },
+}
+
+/// Who tells of an exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Teller {
+    /// Our script, which hears of every one that nobody has caught.
+    Agent,
+    /// The app, or a library of pm2's in it.
+    App,
 }
 
 /// Whom a message of socket.io's cluster adapter is for.
@@ -107,6 +116,8 @@ struct Content<'a> {
     message: Option<&'a RawValue>,
     #[serde(borrow)]
     stack: Option<&'a RawValue>,
+    #[serde(borrow)]
+    origin: Option<&'a RawValue>,
 }
 
 /// Reads a message of an app.
@@ -194,7 +205,8 @@ fn exception(data: &RawValue, content: &Content<'_>) -> Told {
     };
     let cut = |text: String| Value::String(text.chars().take(MOST_DATA).collect());
     let data = stack.map(|stack| Value::Object([("stack".to_owned(), cut(stack))].into_iter().collect()));
-    Told::Exception { text: line(&said, LONGEST_TEXT), data }
+    let by = if content.origin.is_some() { Teller::Agent } else { Teller::App };
+    Told::Exception { text: line(&said, LONGEST_TEXT), data, by }
 }
 
 /// An object; serde would read an array as its fields in order.
@@ -291,7 +303,7 @@ mod tests {
     #[test]
     fn what_is_thrown_is_told_in_a_line() {
         let told = |data: Value| match of(&json!({ "type": "process:exception", "data": data })) {
-            Word::Told(Told::Exception { text, data }) => (text, data.is_some()),
+            Word::Told(Told::Exception { text, data, by: Teller::App }) => (text, data.is_some()),
             other => panic!("{other:?}"),
         };
         let stack = "TypeError: no such\u{1b}[2J thing\n    at a.js:1";
@@ -300,6 +312,17 @@ mod tests {
         assert_eq!(told(json!({ "message": "broken", "name": "E" })), ("E: broken".to_owned(), false));
         assert_eq!(told(json!("plain")), ("plain".to_owned(), false));
         assert_eq!(told(json!({ "message": { "a": 1 } })), (r#"{"message":{"a":1}}"#.to_owned(), false));
+    }
+
+    #[test]
+    fn the_agent_is_known_by_the_origin_that_it_gives() {
+        let data = json!({ "message": "odd", "stack": "Error: odd", "origin": "unhandledRejection" });
+        let Word::Told(Told::Exception { text, by, .. }) =
+            of(&json!({ "type": "process:exception", "data": data }))
+        else {
+            panic!("no exception")
+        };
+        assert_eq!((text.as_str(), by), ("Error: odd", Teller::Agent));
     }
 
     #[test]

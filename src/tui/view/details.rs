@@ -129,6 +129,12 @@ impl Entries {
         self.0.push(Entry::Curve { name: "", of: Curve::Cpu });
         self.fact("memory", instance.memory_bytes.map_or_else(dash, figures::bytes));
         self.0.push(Entry::Curve { name: "", of: Curve::Memory });
+        if let Some(node) = &instance.node {
+            self.heading("node");
+            for (name, value) in node.facts() {
+                self.fact(name, value);
+            }
+        }
     }
 
     /// Of the instance that is meant, or of all together.

@@ -52,6 +52,7 @@ const CASES: &[(&str, &str)] = &[
     ("kill_signal", r#"["SIGINT", "TERM", 15, "15", "SIGNONE", 0, true]"#),
     ("treekill", r#"[true, "off"]"#),
     ("resolve", r#"[false, "no"]"#),
+    ("agent", r#"[false, "no"]"#),
     ("shutdown_with_message", r#"[true, "true", "please"]"#),
     ("wait_ready", r#"[true, "false", 1, "1"]"#),
     ("listen_timeout", r#"[8000, "8s", 0, "0s"]"#),

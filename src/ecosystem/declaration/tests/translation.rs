@@ -82,7 +82,7 @@ fn of_logs() -> Value {
 
 fn of_workers() -> Value {
     json!({
-        "script": "a.js", "args": ["x", "y z"], "cwd": "/srv", "resolve": false, "name": "web", "instances": -1, "share": "reuseport",
+        "script": "a.js", "args": ["x", "y z"], "cwd": "/srv", "resolve": false, "agent": false, "name": "web", "instances": -1, "share": "reuseport",
         "pre_start": ["npm run migrate", "echo done"], "pre_start_timeout": "5m", "autostart": false,
         "autorestart": false, "stop_exit_codes": [0, 42], "cron": "0 3 * * *", "restart_delay": 0, "min_uptime": "0.5ms", "max_restarts": 3, "drain_timeout": "90s",
         "kill_timeout": 1600, "kill_signal": 15, "treekill": false, "shutdown_with_message": true, "wait_ready": true, "listen_timeout": "1.5s", "on_hup": "forward",

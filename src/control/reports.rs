@@ -1,0 +1,52 @@
+//! Has Node workers asked how they do, and waits for what they answer.
+//!
+//! A worker measures from the first question on, so a first one is followed by another.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::answer::Result;
+use super::figures::{BETWEEN_SAMPLES, Figures};
+use crate::api::node::NodeView;
+use crate::api::types::AppView;
+use crate::driver::handle::{Handle, Question, Report, Target};
+
+/// A worker whose event loop does not turn for so long is shown without a report.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Fills in what processes use and what Node workers report.
+pub(super) async fn fill(
+    (handle, figures): (&Handle, &Figures),
+    targets: &[Target],
+    apps: &mut [AppView],
+) -> Result<()> {
+    // Made here, so that its time has begun.
+    let pause = sleep(BETWEEN_SAMPLES);
+    let mut reports = ask(handle, targets).await?;
+    figures.fill_apps(apps).await;
+    if reports.values().any(|view| view.window_ms.is_none()) {
+        pause.await;
+        reports.extend(ask(handle, targets).await?);
+    }
+    for view in apps.iter_mut().flat_map(|app| &mut app.instances) {
+        view.node = view.pid.and_then(|pid| reports.remove(&pid));
+    }
+    Ok(())
+}
+
+/// By the workers' pids. All have the same time.
+async fn ask(handle: &Handle, targets: &[Target]) -> Result<BTreeMap<i32, NodeView>> {
+    let asked = handle.ask(|reply| Question::Reports { targets: targets.to_vec(), reply }).await?;
+    let waits: Vec<_> =
+        asked.into_iter().map(|Report { pid, answer }| (pid, timeout(PATIENCE, answer))).collect();
+    let mut reports = BTreeMap::new();
+    for (pid, wait) in waits {
+        // Without one, it has ended, or is busy.
+        if let Ok(Ok(view)) = wait.await {
+            reports.insert(pid, view);
+        }
+    }
+    Ok(reports)
+}

@@ -1,0 +1,131 @@
+//! Asks the agents in Node workers how they do, where somebody wants to know.
+//!
+//! The question is a signal, so that nothing has to be open, or read, in a worker that nobody asks; the answer comes over
+//! the worker's channel. Only workers that serve are asked: a signal would interrupt one that is held in its `listen`.
+
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+
+use super::app::App;
+use super::handle::{Report, Target};
+use super::run::Driver;
+use super::workers::{Stop, Worker};
+use crate::api::node::NodeView;
+use crate::handover::cluster::ClusterLink;
+use crate::metrics::node;
+use crate::process::Signal;
+use crate::spec::WorkerId;
+use crate::supervisor::StateName;
+use crate::sys::signals;
+
+/// How many may wait for one answer of a worker.
+const MOST_WAITING: usize = 64;
+
+/// Who waits for a worker's report.
+#[derive(Debug, Default)]
+pub(super) struct Awaited(Vec<oneshot::Sender<NodeView>>);
+
+impl Awaited {
+    /// A way for the answer, and whether the question is still to be put; `None` where too many wait.
+    fn expect(&mut self) -> Option<(oneshot::Receiver<NodeView>, Put)> {
+        // Whose patience was at its end waits no more. With nobody left the answer is taken for lost.
+        self.0.retain(|waiting| !waiting.is_closed());
+        if self.0.len() >= MOST_WAITING {
+            return None;
+        }
+        let put = if self.0.is_empty() { Put::Now } else { Put::Already };
+        let (sender, receiver) = oneshot::channel();
+        self.0.push(sender);
+        Some((receiver, put))
+    }
+
+    fn take(&mut self, view: NodeView) {
+        for waiting in self.0.drain(..) {
+            // Who asked may have gone.
+            let _heard = waiting.send(view);
+        }
+    }
+}
+
+/// Whether a question is to be put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Put {
+    Now,
+    Already,
+}
+
+impl Driver {
+    /// Asks the workers of the instances that are meant.
+    pub(super) fn ask_for_reports(&mut self, targets: &[Target]) -> Vec<Report> {
+        let mut asked = Vec::new();
+        for target in targets {
+            if let Some(app) = self.apps.get_mut(&target.app) {
+                asked.extend(app.ask_for_reports(target));
+            }
+        }
+        asked
+    }
+}
+
+impl App {
+    fn ask_for_reports(&mut self, target: &Target) -> Vec<Report> {
+        if self.plan().agent.is_none() {
+            return Vec::new();
+        }
+        let views = self.meant(target).into_iter();
+        let serving: Vec<WorkerId> = views
+            .filter(|view| matches!(view.state, StateName::Ready | StateName::Replacing))
+            .filter_map(|view| view.worker)
+            .collect();
+        serving.into_iter().filter_map(|id| ask(self.workers.get_mut(id)?)).collect()
+    }
+
+    /// Hears what the agent in `worker` reports.
+    pub(super) fn on_report(&mut self, id: WorkerId, message: &RawValue) {
+        if let (Some(worker), Some(view)) = (self.workers.get_mut(id), node::read(message)) {
+            worker.talk.reports.take(view);
+        }
+    }
+}
+
+fn ask(worker: &mut Worker) -> Option<Report> {
+    let hears = worker.stop == Stop::NotAsked && worker.link.as_ref().is_some_and(ClusterLink::is_open);
+    let (answer, put) = hears.then(|| worker.talk.reports.expect())??;
+    if put == Put::Now {
+        // It may have ended just now; then there is no answer.
+        let _delivered = signals::signal_process(worker.pid, QUESTION);
+    }
+    Some(Report { pid: worker.pid.as_raw(), answer })
+}
+
+/// SIGURG: ignored by whoever does not handle it.
+const QUESTION: Signal = Signal::URG;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::node::sample;
+
+    #[test]
+    fn one_answer_is_for_all_who_wait_and_the_question_is_put_once() {
+        let mut awaited = Awaited::default();
+        let (mut first, put) = awaited.expect().unwrap();
+        assert_eq!(put, Put::Now);
+        let (mut second, put) = awaited.expect().unwrap();
+        assert_eq!(put, Put::Already);
+        awaited.take(sample());
+        assert_eq!((first.try_recv(), second.try_recv()), (Ok(sample()), Ok(sample())));
+        assert_eq!(awaited.expect().unwrap().1, Put::Now);
+    }
+
+    #[test]
+    fn who_waits_in_vain_neither_piles_up_nor_keeps_others_from_asking() {
+        let mut awaited = Awaited::default();
+        let waiting: Vec<_> = (0..MOST_WAITING).map(|_| awaited.expect().unwrap()).collect();
+        assert!(awaited.expect().is_none());
+        drop(waiting);
+        assert_eq!(awaited.expect().unwrap().1, Put::Now);
+        awaited.take(sample());
+        awaited.take(sample());
+    }
+}
