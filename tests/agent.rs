@@ -69,6 +69,12 @@ fn a_request_that_comes_while_the_app_closes_its_server_is_answered_and_is_the_l
     ends("asked", Some(0), "Connection: close\n");
 }
 
+/// While the machine stands still, or gives others all its time, no client can ask.
+#[test]
+fn a_pause_of_the_whole_machine_does_not_count_as_quiet() {
+    ends("paused", Some(0), "Connection: close\n");
+}
+
 #[test]
 fn it_drains_after_the_apps_handler_was_removed() {
     ends("removed", Some(0), "");

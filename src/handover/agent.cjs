@@ -10,6 +10,8 @@
 // long: a request that was on its way to us is answered, and the answer says that it is the last.
 const QUIET_MS = 200;
 const SWEEP_MS = 20;
+// Between two looks no more than this counts as quiet: while we did not run, our clients may not have run either.
+const LONGEST_SWEEP_MS = 2 * SWEEP_MS;
 // What the app does after its last answer may take so long; then what keeps it (a pool, a timer) keeps it no more.
 const GRACE_MS = 500;
 // The highest number of a stream: GOAWAY with it takes no request back that the client has sent.
@@ -40,6 +42,8 @@ const parting = new Set();
 const sessions = new WeakMap();
 // What had come over a connection when it was last looked at, and since when.
 const seen = new WeakMap();
+// How long we have looked, and when last.
+let looked = { ms: 0, at: 0 };
 // The signal that is being handed to the app; that has come at all; that we drain for.
 let delivering = null;
 let signalled = false;
@@ -354,12 +358,15 @@ function partFromSession(session) {
 // What has arrived is read between the timer and the look.
 function sweep() {
   if (timer !== null) return;
+  looked.at = performance.now();
   look();
   timer = setInterval(() => setImmediate(look), SWEEP_MS);
   timer.unref();
 }
 
 function look() {
+  const now = performance.now();
+  looked = { ms: looked.ms + Math.min(now - looked.at, LONGEST_SWEEP_MS), at: now };
   for (const server of parting) closeQuiet(server);
   forgetDrained();
   if (parting.size > 0 || timer === null) return;
@@ -376,8 +383,8 @@ function closeQuiet(server) {
     const asks = socket._httpMessage || socket.writableLength > 0 || !(idle.has(connection) || socket.bytesRead === 0);
     const before = seen.get(socket);
     if (asks || before?.bytesRead !== socket.bytesRead) {
-      seen.set(socket, { bytesRead: socket.bytesRead, since: Date.now() });
-    } else if (Date.now() - before.since >= QUIET_MS) {
+      seen.set(socket, { bytesRead: socket.bytesRead, since: looked.ms });
+    } else if (looked.ms - before.since >= QUIET_MS) {
       socket.destroySoon();
     }
   }
