@@ -2,9 +2,10 @@
 //!
 //! `usage` holds the figures, `proc` reads the kernel's files as text, `tree` and `rate` work out which process belongs
 //! to which worker and what share of a CPU it took; all of these are pure, as is
-//! `node`, which reads what Node workers report. `source` reads /proc, `sampler` puts all
-//! together. Nothing here knows the driver or the supervisor.
+//! `node`, which reads what Node workers report. `families` makes samples of all that, `render` a page of these. `source`
+//! reads /proc, `sampler` puts all together. Nothing here knows the driver or the supervisor.
 
+pub mod families;
 pub mod node;
 pub mod proc;
 mod rate;

@@ -1,15 +1,8 @@
 //! Figures as Prometheus reads them: its text format 0.0.4, or OpenMetrics 1.0. Pure.
-//!
-//! Names begin with `pmr_`; labels are `app` and `instance`, never a pid, so that a series goes on when a worker is
-//! replaced. What is not known has no sample. docs/web.md has the list, which a test holds against this file.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::totals::{CpuTotals, Place};
-use super::usage::{MemoryKind, TreeUsage};
-use crate::api::types::{AppView, Health, InstanceView, RuntimeView, Status};
+use super::families::{Family, Figures, Kind, Labels, families};
 
 /// In which words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,50 +23,13 @@ impl Format {
     }
 }
 
-/// All that is told.
-#[derive(Debug)]
-pub struct Figures<'a> {
-    pub runtime: &'a RuntimeView,
-    pub apps: &'a [AppView],
-    /// What workers use, by their pids.
-    pub usages: &'a BTreeMap<i32, TreeUsage>,
-    pub totals: &'a CpuTotals,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Gauge,
-    Counter,
-}
-
-/// A family of samples.
-struct Family {
-    /// Without the `_total` of a counter.
-    name: &'static str,
-    kind: Kind,
-    help: &'static str,
-}
-
-const fn gauge(name: &'static str, help: &'static str) -> Family {
-    Family { name, kind: Kind::Gauge, help }
-}
-
-const fn counter(name: &'static str, help: &'static str) -> Family {
-    Family { name, kind: Kind::Counter, help }
-}
-
-/// Name and value of each label.
-type Labels<'a> = Vec<(&'static str, Cow<'a, str>)>;
-
 /// The page.
 #[must_use]
 pub fn render(figures: &Figures<'_>, format: Format) -> String {
     let mut page = Page { format, text: String::new() };
-    page.runtime(figures.runtime);
-    page.apps(figures.apps);
-    page.instances(figures);
-    page.use_of_instances(figures);
-    page.listeners(figures.apps);
+    for family in families(figures) {
+        page.family(&family);
+    }
     if format == Format::OpenMetrics {
         page.text.push_str("# EOF\n");
     }
@@ -86,122 +42,7 @@ struct Page {
 }
 
 impl Page {
-    fn runtime(&mut self, it: &RuntimeView) {
-        let info = vec![("version", it.version.as_str().into())];
-        self.family(&gauge("pmr_build_info", "The version of the runtime, as a label."), [(info, Some(1.0))]);
-        let started = it.started_at_ms as f64 / 1000.0;
-        let memory = it.memory_bytes.map(bytes);
-        let limit = it.machine.memory_limit_bytes.map(bytes);
-        for (family, value) in [
-            (gauge("pmr_start_time_seconds", "When the runtime was started, since 1970."), Some(started)),
-            (counter("pmr_updates", "Updates of the runtime in place."), Some(f64::from(it.updates))),
-            (gauge("pmr_memory_pss_bytes", "Memory of the runtime itself."), memory),
-            (gauge("pmr_cpus", "CPUs that may be used."), Some(f64::from(it.machine.cpus))),
-            (gauge("pmr_memory_limit_bytes", "Memory limit of the container."), limit),
-        ] {
-            self.family(&family, [(Vec::new(), value)]);
-        }
-    }
-
-    fn apps(&mut self, apps: &[AppView]) {
-        let mut each = |family: Family, value: &dyn Fn(&AppView) -> f64| {
-            self.family(&family, apps.iter().map(|app| (of_app(app), Some(value(app)))));
-        };
-        each(gauge("pmr_app_up", "1 where the app serves."), &|app| yes(app.status == Status::Online));
-        each(gauge("pmr_app_instances", "Instances of the app."), &|app| app.instances.len() as f64);
-        each(gauge("pmr_app_standbys", "Workers in reserve."), &|app| app.standbys.len() as f64);
-        each(
-            gauge("pmr_app_generation", "Generation of the app: 1, and one more with each reload."),
-            &|app| f64::from(app.generation),
-        );
-        each(gauge("pmr_app_reloading", "1 while a reload is under way."), &|app| {
-            yes(app.reloading.is_some())
-        });
-    }
-
-    fn instances(&mut self, figures: &Figures<'_>) {
-        let mut each = |family: Family, value: &dyn Fn(&InstanceView) -> Option<f64>| {
-            self.family(&family, instances(figures.apps).map(|(labels, _, it)| (labels, value(it))));
-        };
-        each(gauge("pmr_instance_up", "1 where the instance serves."), &|it| {
-            Some(yes(it.status == Status::Online))
-        });
-        each(gauge("pmr_instance_healthy", "1 where its checks succeed, 0 where they fail."), &|it| match it
-            .health
-            .as_ref()?
-            .health
-        {
-            Health::Healthy => Some(1.0),
-            Health::Unhealthy => Some(0.0),
-            Health::Unknown => None,
-        });
-        each(gauge("pmr_instance_steered_away", "1 while new connections are kept away from it."), &|it| {
-            Some(yes(it.steered_away))
-        });
-        each(counter("pmr_instance_restarts", "Workers started in the place of one that ended."), &|it| {
-            Some(f64::from(it.restarts))
-        });
-        each(gauge("pmr_instance_unstable_starts", "Unstable starts in a row."), &|it| {
-            Some(f64::from(it.unstable_starts))
-        });
-        each(gauge("pmr_instance_generation", "Generation of its worker."), &|it| {
-            Some(f64::from(it.generation))
-        });
-    }
-
-    fn use_of_instances(&mut self, figures: &Figures<'_>) {
-        let cpu = instances(figures.apps)
-            .map(|(labels, place, _)| (labels, figures.totals.of(place).map(|total| total.as_secs_f64())));
-        self.family(&counter("pmr_instance_cpu_seconds", "CPU time of its workers."), cpu);
-        let usage = |it: &InstanceView| figures.usages.get(&it.pid?);
-        let mut each = |family: Family, value: &dyn Fn(&TreeUsage) -> Option<f64>| {
-            let samples = instances(figures.apps).map(|(labels, _, it)| (labels, usage(it).and_then(value)));
-            self.family(&family, samples);
-        };
-        let started = gauge("pmr_instance_start_time_seconds", "When its worker was started, since 1970.");
-        each(started, &|usage| usage.started.map(|started| started.as_secs_f64()));
-        each(
-            gauge("pmr_instance_memory_pss_bytes", "Memory, what is shared counted by its share."),
-            &|usage| {
-                usage.memory.filter(|memory| memory.kind == MemoryKind::Pss).map(|memory| bytes(memory.bytes))
-            },
-        );
-        each(gauge("pmr_instance_memory_uss_bytes", "Memory that is its alone."), &|usage| {
-            usage.memory.and_then(|memory| memory.uss).map(bytes)
-        });
-        each(gauge("pmr_instance_memory_rss_bytes", "Memory, what is shared counted in full."), &|usage| {
-            usage.memory.map(|memory| bytes(memory.rss))
-        });
-        each(gauge("pmr_instance_processes", "Processes of its worker."), &|usage| {
-            Some(f64::from(usage.processes))
-        });
-        each(gauge("pmr_instance_threads", "Threads of its worker."), &|usage| {
-            Some(f64::from(usage.threads))
-        });
-        each(gauge("pmr_instance_open_descriptors", "Open descriptors of its worker."), &|usage| {
-            usage.descriptors.map(bytes)
-        });
-    }
-
-    fn listeners(&mut self, apps: &[AppView]) {
-        let samples = apps.iter().flat_map(|app| {
-            app.listeners.iter().map(|listener| {
-                let mut labels: Labels<'_> =
-                    vec![("app", app.name.as_str().into()), ("address", listener.address.as_str().into())];
-                labels.extend(listener.instance.map(|instance| ("instance", instance.to_string().into())));
-                (labels, listener.waiting.map(f64::from))
-            })
-        });
-        let family = gauge("pmr_listener_queue_length", "Connections that wait to be accepted.");
-        self.family(&family, samples);
-    }
-
-    /// Writes the family, if any of its samples has a value.
-    fn family<'a>(&mut self, family: &Family, samples: impl IntoIterator<Item = (Labels<'a>, Option<f64>)>) {
-        let mut samples = samples.into_iter().filter_map(|(labels, value)| Some((labels, value?))).peekable();
-        if samples.peek().is_none() {
-            return;
-        }
+    fn family(&mut self, family: &Family<'_>) {
         let total = if family.kind == Kind::Counter { "_total" } else { "" };
         let (kind, of_family) = match (family.kind, self.format) {
             (Kind::Gauge, _) => ("gauge", ""),
@@ -211,8 +52,8 @@ impl Page {
         let (name, help) = (family.name, family.help);
         self.line(format_args!("# HELP {name}{of_family} {help}"));
         self.line(format_args!("# TYPE {name}{of_family} {kind}"));
-        for (labels, value) in samples {
-            self.line(format_args!("{name}{total}{} {value}", written(&labels)));
+        for sample in &family.samples {
+            self.line(format_args!("{name}{total}{} {}", written(&sample.labels), sample.value));
         }
     }
 
@@ -220,21 +61,6 @@ impl Page {
         // A String takes all that is written to it.
         let _always = writeln!(self.text, "{text}");
     }
-}
-
-/// All instances, with their labels and places.
-fn instances(apps: &[AppView]) -> impl Iterator<Item = (Labels<'_>, Place, &InstanceView)> {
-    apps.iter().flat_map(|app| {
-        app.instances.iter().map(move |it| {
-            let labels =
-                vec![("app", app.name.as_str().into()), ("instance", it.instance.to_string().into())];
-            (labels, (app.app_id, it.instance), it)
-        })
-    })
-}
-
-fn of_app(app: &AppView) -> Labels<'_> {
-    vec![("app", app.name.as_str().into()), ("namespace", app.namespace.as_str().into())]
 }
 
 /// `{app="web",instance="0"}`, or nothing.
@@ -246,16 +72,6 @@ fn written(labels: &Labels<'_>) -> String {
 
 fn escaped(value: &str) -> String {
     value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
-}
-
-/// 1 or 0.
-fn yes(is_so: bool) -> f64 {
-    f64::from(u8::from(is_so))
-}
-
-/// Exact up to 8 PiB.
-fn bytes(number: u64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ use crate::control::answer::{self, Answer, AnswerBody, Result};
 use crate::control::query::problem;
 use crate::control::router;
 use crate::control::routes::{self as control, Context};
-use crate::metrics::render::{Figures, Format, render};
+use crate::metrics::families::Figures;
+use crate::metrics::render::{Format, render};
 use crate::metrics::totals::CpuTotals;
 
 /// The page names nothing that lies elsewhere, and nobody may put it into a frame.

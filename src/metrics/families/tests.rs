@@ -1,0 +1,80 @@
+//! Made-up figures, and that they are documented.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Figures, Kind, families};
+use crate::api::types::{AppView, Health, HealthView, RuntimeView, Status};
+use crate::metrics::totals::CpuTotals;
+use crate::metrics::usage::{Memory, MemoryKind, TreeUsage};
+
+pub(crate) fn runtime() -> RuntimeView {
+    serde_json::from_value(serde_json::json!({
+        "version": "0.1.0", "pid": 1, "mode": "foreground", "home": null, "socket": "/run/pmr/pmr.sock", "user": "root",
+        "command": ["pmr-runtime"], "directory": "/", "started_at_ms": 1_786_276_800_500_u64, "uptime_ms": 5, "updates": 2,
+        "memory_bytes": 4_194_304, "machine": {
+            "host": null, "kernel": null, "architecture": "x86_64", "cpus": 2, "memory_limit_bytes": 536_870_912,
+            "memory_total_bytes": null, "memory_available_bytes": null, "load": null,
+        },
+    }))
+    .unwrap()
+}
+
+/// Two instances, of which the second has no worker.
+pub(crate) fn app(name: &str) -> AppView {
+    let mut app = crate::control::sample(0, name, 2);
+    app.instances[0].pid = Some(42);
+    app.instances[0].restarts = 3;
+    app.instances[0].health =
+        Some(HealthView { health: Health::Healthy, failures: 0, last_failure: None, stalled: None });
+    app.instances[1].status = Status::WaitingRestart;
+    app
+}
+
+pub(crate) fn usage() -> TreeUsage {
+    TreeUsage {
+        cpu_percent: None,
+        cpu_time: Duration::from_millis(1500),
+        memory: Some(Memory { bytes: 1000, kind: MemoryKind::Pss, rss: 3000, uss: Some(500) }),
+        processes: 2,
+        threads: 12,
+        descriptors: Some(25),
+        switches: None,
+        age: None,
+        started: Some(Duration::from_millis(1_786_276_801_250)),
+    }
+}
+
+/// Calls `show` with all that there is to tell of these apps.
+pub(crate) fn with_figures<T>(apps: &[AppView], show: impl FnOnce(&Figures<'_>) -> T) -> T {
+    let usages = BTreeMap::from([(42, usage())]);
+    let mut totals = CpuTotals::default();
+    totals.note((0, 0), 41, Duration::from_secs(2));
+    totals.note((0, 0), 42, usage().cpu_time);
+    show(&Figures { runtime: &runtime(), apps, usages: &usages, totals: &totals })
+}
+
+/// The names of all families, as Prometheus shows them.
+pub(crate) fn names() -> BTreeSet<String> {
+    with_figures(&[app("web")], |figures| {
+        let total = |kind| if kind == Kind::Counter { "_total" } else { "" };
+        families(figures).iter().map(|it| format!("{}{}", it.name, total(it.kind))).collect()
+    })
+}
+
+#[test]
+fn what_is_not_known_has_no_sample() {
+    let of_nothing =
+        with_figures(&[], |figures| families(figures).iter().map(|it| it.name).collect::<Vec<_>>());
+    assert!(of_nothing.contains(&"pmr_cpus"), "{of_nothing:?}");
+    assert!(!of_nothing.iter().any(|name| name.starts_with("pmr_app") || name.starts_with("pmr_instance")));
+}
+
+#[test]
+fn the_documentation_has_each_family_and_no_other() {
+    const DOCUMENT: &str = include_str!("../../../docs/web.md");
+    let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `pmr_"));
+    let named: BTreeSet<String> =
+        rows.filter_map(|row| row.split('`').next()).map(|name| format!("pmr_{name}")).collect();
+    assert_eq!(named, names());
+}
