@@ -3,12 +3,14 @@
 //! | file | subject |
 //! | --- | --- |
 //! | `types` | every body of a request or an answer |
+//! | `clients` | who is connected to an instance, in words |
 //! | `messages` | those about messages to apps |
 //! | `node` | what Node workers report of themselves |
 //! | `pm2` | what pm2 tells in JSON, made of the same bodies |
 //! | `text` | words that may be no UTF-8, on the wire |
 //! | `routes` | which path and method means what |
 
+mod clients;
 pub mod messages;
 pub mod node;
 pub mod pm2;

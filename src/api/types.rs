@@ -156,6 +156,14 @@ pub struct InstanceView {
     pub memory_bytes: Option<u64>,
     /// How many processes the worker consists of.
     pub processes: Option<u32>,
+    /// The connections that the worker has accepted and that are open; `None` where that cannot be told, and where it does not
+    /// listen and nobody is connected.
+    #[serde(default)]
+    pub connections: Option<u32>,
+    /// Those over which a request has come and no answer yet, as the kernel sees it; of Unix-domain ones it does not tell. Node's
+    /// own count is in `node.http.in_flight`.
+    #[serde(default)]
+    pub requests_in_flight: Option<u32>,
     /// When its next worker is due, in a back-off.
     pub next_start_in_ms: Option<u64>,
     pub last_exit: Option<ExitView>,

@@ -49,6 +49,8 @@ impl Figures {
                     view.cpu_percent = usage.cpu_percent;
                     view.memory_bytes = usage.memory.map(|memory| memory.bytes);
                     view.processes = Some(usage.processes);
+                    view.connections = usage.clients.map(|clients| clients.connections);
+                    view.requests_in_flight = usage.clients.and_then(|clients| clients.in_flight);
                 }
             }
         }

@@ -59,6 +59,8 @@ fn instance(id: u32, instance: u32) -> InstanceView {
         cpu_percent: None,
         memory_bytes: None,
         processes: None,
+        connections: None,
+        requests_in_flight: None,
         next_start_in_ms: None,
         last_exit: None,
         health: None,

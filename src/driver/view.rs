@@ -147,6 +147,8 @@ impl App {
             cpu_percent: None,
             memory_bytes: None,
             processes: None,
+            connections: None,
+            requests_in_flight: None,
             next_start_in_ms: view.next_start.map(|at| millis(Uptime(at.since(now)))),
             last_exit: view.last_exit.map(|reason| ExitView {
                 reason: reason.to_string(),

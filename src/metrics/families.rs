@@ -176,6 +176,11 @@ impl<'a> List<'a> {
         each(gauge("pmr_instance_open_descriptors", "Open descriptors of its worker."), &|usage| {
             usage.descriptors.map(bytes)
         });
+        let connections = gauge("pmr_instance_connections", "Open connections that its worker has accepted.");
+        each(connections, &|usage| usage.clients.map(|clients| f64::from(clients.connections)));
+        let in_flight =
+            gauge("pmr_instance_requests_in_flight", "Requests without an answer, as the kernel sees it.");
+        each(in_flight, &|usage| usage.clients.and_then(|clients| clients.in_flight).map(f64::from));
     }
 
     fn listeners(&mut self, apps: &'a [AppView]) {

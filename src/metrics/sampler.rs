@@ -7,12 +7,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
+use super::clients::Look;
 use super::proc::{self, Life, Stat, Ticks};
 use super::rate::{History, Reading};
 use super::source::Source;
+use super::tally::Owners;
 use super::tree::{Processes, trees};
 use super::usage::{Key, Machine, Memory, Switches, TreeUsage};
 use crate::process::Pid;
+use crate::sys::inspect::Sockets;
 
 /// How closely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,7 @@ pub struct Sampler {
     source: Source,
     /// Of trees that are there and were sampled in the last minute.
     histories: HashMap<Key, History>,
+    clients: Look,
 }
 
 /// The processes of one tree at the moment of the pass.
@@ -47,7 +51,7 @@ impl Sampler {
     }
 
     fn of(root: PathBuf) -> Self {
-        Self { source: Source::new(root), histories: HashMap::new() }
+        Self { source: Source::new(root), histories: HashMap::new(), clients: Look::default() }
     }
 
     /// What the trees below `workers` use now. A worker that is not to be found, or is no longer our child, is missing
@@ -57,17 +61,19 @@ impl Sampler {
         let processes = self.processes();
         let ours = workers.iter().filter(|(_, pid)| is_our_child(&processes, *pid));
         let trees = trees(&processes, ours.clone().map(|(_, pid)| *pid));
+        let trees = ours.filter_map(|(key, pid)| Some((*key, *pid, tree(&processes, trees.get(pid)?))));
+        let trees: Vec<(Key, Pid, Tree)> = trees.collect();
+        self.look_at_clients(&trees, now);
         let boot = proc::boot(&self.source.of_machine("stat").unwrap_or_default());
         let mut usages = BTreeMap::new();
-        for (key, pid) in ours {
-            let Some(members) = trees.get(pid) else { continue };
-            let tree: Tree = members.iter().filter_map(|pid| Some((*pid, *processes.get(pid)?))).collect();
-            let started = processes.get(pid).map(|root| root.started);
+        for (key, pid, tree) in trees {
+            let started = processes.get(&pid).map(|root| root.started);
             let mut usage = self.measure(&tree, detail);
-            usage.cpu_percent = now.and_then(|now| self.percent(*key, Reading::new(now, tree)));
+            usage.clients = self.clients.last(key);
+            usage.cpu_percent = now.and_then(|now| self.percent(key, Reading::new(now, tree)));
             usage.age = now.zip(started).map(|(now, started)| now.since(started).duration());
             usage.started = boot.zip(started).map(|(boot, started)| boot.saturating_add(started.duration()));
-            usages.insert(*key, usage);
+            usages.insert(key, usage);
         }
         self.forget(workers, &usages, now);
         usages
@@ -104,7 +110,7 @@ impl Sampler {
     }
 
     fn now(&self) -> Option<Ticks> {
-        proc::uptime(&self.source.of_machine("uptime")?)
+        uptime(&self.source)
     }
 
     /// All processes; none where /proc is that of another PID namespace, since its pids are not those we know.
@@ -113,6 +119,26 @@ impl Sampler {
             Some(pid) if pid == our_pid() => self.source.processes(),
             _ => Processes::new(),
         }
+    }
+
+    /// If it is time.
+    fn look_at_clients(&mut self, trees: &[(Key, Pid, Tree)], now: Option<Ticks>) {
+        if !self.clients.is_due(now) {
+            return;
+        }
+        let began = self.now();
+        let mut owners = Owners::default();
+        for (key, _, tree) in trees {
+            let running = tree.iter().filter(|(_, stat)| stat.life == Life::Runs);
+            let sockets = running.map(|(pid, _)| match self.source.sockets(*pid) {
+                Sockets::Open(inodes) => Some(inodes),
+                Sockets::Unknown => None,
+            });
+            owners.add(*key, sockets);
+        }
+        owners.sort();
+        let source = &self.source;
+        self.clients.take(&owners, began, || uptime(source));
     }
 
     /// All but what takes a clock.
@@ -130,6 +156,7 @@ impl Sampler {
             threads: running().fold(0, |sum, (_, stat)| sum.saturating_add(stat.threads)),
             descriptors: full.then(|| descriptors().reduce(u64::saturating_add)).flatten(),
             switches: full.then(|| switches().reduce(Switches::plus)).flatten(),
+            clients: None,
             age: None,
             started: None,
         }
@@ -149,6 +176,7 @@ impl Sampler {
             self.histories.remove(key);
         }
         self.histories.retain(|_, history| now.is_some_and(|now| !history.is_stale(now)));
+        self.clients.retain(|key| self.histories.contains_key(key));
     }
 }
 
@@ -157,6 +185,14 @@ impl Sampler {
 #[must_use]
 pub fn weigh(workers: &[(Key, Pid)], limit: u64) -> Vec<(Key, u64)> {
     Sampler::new().weigh(workers, limit)
+}
+
+fn tree(processes: &Processes, members: &[Pid]) -> Tree {
+    members.iter().filter_map(|pid| Some((*pid, *processes.get(pid)?))).collect()
+}
+
+fn uptime(source: &Source) -> Option<Ticks> {
+    proc::uptime(&source.of_machine("uptime")?)
 }
 
 /// Workers are children of ours. Where the pid is not, the worker has ended, and another process has got its pid.

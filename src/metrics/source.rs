@@ -11,6 +11,7 @@ use super::proc;
 use super::tree::Processes;
 use super::usage::{Memory, Switches};
 use crate::process::Pid;
+use crate::sys::inspect::{self, Sockets};
 
 /// No file of a process is longer, `status` with the longest list of groups excepted, and what we need of it comes
 /// before that or is then missing.
@@ -66,6 +67,11 @@ impl Source {
             0 => u64::try_from(fs::read_dir(&directory).ok()?.count()).ok(),
             count => Some(count),
         }
+    }
+
+    /// The sockets that `pid` has open.
+    pub(super) fn sockets(&self, pid: Pid) -> Sockets {
+        inspect::sockets_in(&self.root.join(format!("{pid}/fd")))
     }
 
     /// The context switches of all threads of `pid`. Its own `status` would have those of the first thread only.

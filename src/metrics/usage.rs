@@ -30,6 +30,9 @@ pub struct TreeUsage {
     pub descriptors: Option<u64>,
     /// Of the threads that run now; `None` unless asked for, and where none may be read.
     pub switches: Option<Switches>,
+    /// Who is connected; `None` where that cannot be told, and where it does not listen and nobody is.
+    #[serde(default)]
+    pub clients: Option<Clients>,
     /// How long ago the first process of the tree was started.
     pub age: Option<Duration>,
     /// When the first process of the tree was started, as the time since 1970 (UTC).
@@ -71,6 +74,16 @@ impl Memory {
             uss: self.uss.zip(other.uss).map(|(a, b)| a.saturating_add(b)),
         }
     }
+}
+
+/// The connections that a worker has accepted and that are open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Clients {
+    /// Over TCP and Unix-domain sockets.
+    pub connections: u32,
+    /// Those over which a request has come and no answer yet; of Unix-domain ones it cannot be told, so `None` where there
+    /// are no others to be had.
+    pub in_flight: Option<u32>,
 }
 
 /// How often threads stopped running.

@@ -5,24 +5,32 @@
 //! [`Diag::open`] or the first question fails, and whoever asks has to do without.
 
 mod parse;
+mod reading;
 mod request;
+mod unix;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, connect, recv, send, socket,
 };
 
 pub use parse::{Connection, Progress, SocketOptions, State, Traffic, parse};
+pub use reading::{DOUBT, Order, Reading};
+pub use unix::UnixSocket;
 
 /// As much as the kernel puts into one piece of its answer.
 const PIECE: usize = 32 * 1024;
 
 /// The kernel's numbers of ESTABLISHED and CLOSE_WAIT, as bits.
 const STATES: u32 = 1 << 1 | 1 << 8;
+
+// The kernel's names of families have one byte here.
+const FOUR: u8 = 2;
+const SIX: u8 = 10;
 
 /// Why there is nothing to be learnt of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +44,7 @@ pub enum Error {
 }
 
 /// What a socket's own address is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
     V4,
     V6,
@@ -68,13 +76,65 @@ impl Diag {
     pub fn connections(&mut self, ports: &BTreeSet<u16>) -> Result<Vec<Connection>, Error> {
         let ports: Vec<_> = ports.iter().copied().collect();
         let mut found = Vec::new();
-        if ports.is_empty() {
-            return Ok(found);
+        if !ports.is_empty() {
+            self.of_both_families(|diag, family| {
+                diag.ask(family, &ports, &mut |connection| found.push(connection))
+            })?;
         }
-        let four = self.ask(libc::AF_INET, &ports, &mut found);
-        let six = self.ask(libc::AF_INET6, &ports, &mut found);
-        four.or(six).map_err(Error::Refused)?;
         Ok(found)
+    }
+
+    /// All TCP sockets that listen: inode and address.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn listening(&mut self) -> Result<Vec<(u64, SocketAddr)>, Error> {
+        let mut found = Vec::new();
+        self.of_both_families(|diag, family| {
+            diag.answered(
+                |sequence| request::listening(family, sequence),
+                |piece, sequence| {
+                    parse(piece, sequence, |socket| {
+                        found.extend(socket.inode.map(|inode| (inode, socket.local)));
+                    })
+                },
+            )
+        })?;
+        Ok(found)
+    }
+
+    /// All Unix-domain sockets with a name that listen.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn unix_listening(&mut self) -> Result<Vec<UnixSocket>, Error> {
+        self.unix(request::Unix::Listening)
+    }
+
+    /// All Unix-domain sockets with a name that are connected: those that were accepted, or still wait for it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn unix_accepted(&mut self) -> Result<Vec<UnixSocket>, Error> {
+        self.unix(request::Unix::Connected)
+    }
+
+    fn unix(&mut self, which: request::Unix) -> Result<Vec<UnixSocket>, Error> {
+        let mut found = Vec::new();
+        let read =
+            |piece: &[u8], sequence| parse::entries(piece, sequence, |body| found.extend(unix::socket(body)));
+        self.answered(|sequence| request::unix(which, sequence), read).map_err(Error::Refused)?;
+        Ok(found)
+    }
+
+    /// Where the kernel knows one family only, that is enough.
+    fn of_both_families(
+        &mut self,
+        mut ask: impl FnMut(&mut Self, u8) -> Result<(), Errno>,
+    ) -> Result<(), Error> {
+        let four = ask(self, FOUR);
+        let six = ask(self, SIX);
+        four.or(six).map_err(Error::Refused)
     }
 
     /// The same, of sockets of one family. Whatever comes to a socket that is bound to an IPv6 address is of that family, also
@@ -87,28 +147,50 @@ impl Diag {
         family: Family,
         ports: &BTreeSet<u16>,
     ) -> Result<Vec<Connection>, Error> {
-        let ports: Vec<_> = ports.iter().copied().collect();
         let mut found = Vec::new();
-        if !ports.is_empty() {
-            let family = match family {
-                Family::V4 => libc::AF_INET,
-                Family::V6 => libc::AF_INET6,
-            };
-            self.ask(family, &ports, &mut found).map_err(Error::Refused)?;
-        }
+        self.each_connection_of(family, ports, |connection| found.push(connection))?;
         Ok(found)
     }
 
-    fn ask(&mut self, family: i32, ports: &[u16], found: &mut Vec<Connection>) -> Result<(), Errno> {
-        let family = u8::try_from(family).map_err(|_| Errno::EAFNOSUPPORT)?;
+    /// The same, one after the other, so that nobody has to keep them all.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn each_connection_of(
+        &mut self,
+        family: Family,
+        ports: &BTreeSet<u16>,
+        mut found: impl FnMut(Connection),
+    ) -> Result<(), Error> {
+        let ports: Vec<_> = ports.iter().copied().collect();
+        let family = match family {
+            Family::V4 => FOUR,
+            Family::V6 => SIX,
+        };
+        if ports.is_empty() { Ok(()) } else { self.ask(family, &ports, &mut found).map_err(Error::Refused) }
+    }
+
+    fn ask(&mut self, family: u8, ports: &[u16], found: &mut impl FnMut(Connection)) -> Result<(), Errno> {
+        self.answered(
+            |sequence| request::dump(family, STATES, ports, sequence),
+            |piece, sequence| parse(piece, sequence, &mut *found),
+        )
+    }
+
+    /// Puts the question with a number, and has all pieces of the answer read.
+    fn answered(
+        &mut self,
+        question: impl FnOnce(u32) -> Vec<u8>,
+        mut read: impl FnMut(&[u8], u32) -> Progress,
+    ) -> Result<(), Errno> {
         self.sequence = self.sequence.wrapping_add(1);
-        let question = request::dump(family, STATES, ports, self.sequence);
+        let question = question(self.sequence);
         uninterrupted(|| send(self.socket.as_raw_fd(), &question, MsgFlags::empty()))?;
         loop {
             // The kernel prepares each piece before it lets us wait for it.
-            let read = || recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT);
-            let length = uninterrupted(read)?;
-            match parse(&self.buffer[..length], self.sequence, found) {
+            let receive = || recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT);
+            let length = uninterrupted(receive)?;
+            match read(&self.buffer[..length], self.sequence) {
                 Progress::Done => return Ok(()),
                 Progress::Refused(errno) => return Err(Errno::from_raw(errno)),
                 Progress::More if length == 0 => return Err(Errno::EPROTO),
@@ -143,8 +225,9 @@ fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Err
 mod tests {
     use super::*;
     use std::io::{Read, Write};
-    use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+    use std::net::{Shutdown, TcpListener, TcpStream};
     use std::os::fd::AsFd;
+    use std::os::unix::net::{UnixListener, UnixStream};
     use std::time::Duration;
 
     use nix::sys::socket::{setsockopt, sockopt};
@@ -184,6 +267,34 @@ mod tests {
         let found = connections(&[port(&one)]);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(connections(&[]), []);
+    }
+
+    #[test]
+    fn sockets_that_listen_are_found_with_their_addresses() {
+        let (one, other) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("[::1]:0").unwrap());
+        let _connected = pair(&one);
+        let found = Diag::open().unwrap().listening().unwrap();
+        for listener in [one, other] {
+            let address = listener.local_addr().unwrap();
+            assert!(found.contains(&(inode_of(&listener).unwrap(), address)), "{address}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn accepted_unix_sockets_have_the_name_of_their_listener() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let listener = UnixListener::bind(&path).unwrap();
+        let _client = UnixStream::connect(&path).unwrap();
+        let _waiting = UnixStream::connect(&path).unwrap();
+        let server = listener.accept().unwrap().0;
+        let mut diag = Diag::open().unwrap();
+        let is_ours = |socket: &UnixSocket| socket.name.starts_with(path.to_str().unwrap().as_bytes());
+        let inodes = |found: Vec<UnixSocket>| -> Vec<u64> {
+            found.into_iter().filter(is_ours).map(|socket| socket.inode).collect()
+        };
+        assert_eq!(inodes(diag.unix_listening().unwrap()), [inode_of(&listener).unwrap()]);
+        assert_eq!(inodes(diag.unix_accepted().unwrap()), [inode_of(&server).unwrap()]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::process::Pid;
 
@@ -76,7 +76,13 @@ pub enum Sockets {
 /// The sockets that the process has open.
 #[must_use]
 pub fn sockets(pid: Pid) -> Sockets {
-    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Sockets::Unknown };
+    sockets_in(Path::new(&format!("/proc/{pid}/fd")))
+}
+
+/// The same of a directory of descriptors.
+#[must_use]
+pub fn sockets_in(directory: &Path) -> Sockets {
+    let Ok(entries) = fs::read_dir(directory) else { return Sockets::Unknown };
     let mut inodes = Vec::new();
     for entry in entries.flatten() {
         match fs::read_link(entry.path()) {

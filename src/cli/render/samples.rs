@@ -54,6 +54,8 @@ pub(in crate::cli) fn instance(id: u32, number: u32) -> InstanceView {
         cpu_percent: Some(9.5),
         memory_bytes: Some(104 * MEBIBYTE),
         processes: Some(1),
+        connections: None,
+        requests_in_flight: None,
         next_start_in_ms: None,
         last_exit: None,
         health: None,

@@ -18,6 +18,7 @@ pub(in crate::cli) fn render(app: &AppView, runtime: &RuntimeView, colours: Colo
     text += &section("Standbys", &instances(&app.standbys, now, colours), colours);
     text += &section("Health", &rows(&health(app)), colours);
     text += &section("Listeners", &rows(&app.listeners.iter().map(listener).collect::<Vec<_>>()), colours);
+    text += &section("Clients", &rows(&clients(app)), colours);
     let settings = app.settings.iter();
     let value = |value: &str| if value.is_empty() { "none".to_owned() } else { value.to_owned() };
     let settings = settings.map(|it| vec![it.name.clone(), value(&it.value), format!("({})", it.origin)]);
@@ -196,6 +197,12 @@ fn listener(it: &ListenerView) -> Vec<String> {
     vec![it.address.clone(), whose, waiting]
 }
 
+/// Who is connected.
+fn clients(app: &AppView) -> Vec<Vec<String>> {
+    let of = |it: &InstanceView| Some(vec![format!("instance {}", it.instance), it.clients()?]);
+    app.instances.iter().filter_map(of).collect()
+}
+
 fn git(it: &GitView) -> Vec<(&'static str, Option<String>)> {
     vec![
         ("branch", it.branch.clone()),
@@ -291,6 +298,16 @@ mod tests {
         app.instances = vec![InstanceView { steered_away: true, ..samples::instance(0, 0) }];
         let text = render(&app, &samples::runtime(), Colours::Off);
         assert!(text.contains("│ online, steered away │"), "{text}");
+    }
+
+    #[test]
+    fn who_is_connected_is_shown() {
+        let mut app = samples::app(5, "web");
+        let busy =
+            InstanceView { connections: Some(12), requests_in_flight: Some(3), ..samples::instance(0, 0) };
+        app.instances = vec![busy, samples::instance(1, 1)];
+        let text = render(&app, &samples::runtime(), Colours::Off);
+        assert!(text.contains("\nClients\n  instance 0  12 connections, 3 requests in flight\n\n"), "{text}");
     }
 
     #[test]

@@ -13,17 +13,14 @@
 //!   arrived. So does one that the server has promised to push, and a WebSocket.
 //! - Of several requests sent without waiting (pipelining, HTTP/2) the answer to one looks like the answer to all.
 
-use core::cmp::Ordering;
 use core::time::Duration;
 
-use crate::sys::diag::{Connection, State};
+use crate::sys::diag::{Connection, DOUBT, Order, Reading};
 
 /// A connection over which nothing has passed yet is expected to bring a request for so long.
 const FRESH: Duration = Duration::from_millis(200);
 /// Servers often send the head of an answer by itself. Only when nothing has followed for so long is it all.
 const SETTLED: Duration = Duration::from_millis(20);
-/// How long a request is taken for unanswered where the kernel's clock is too coarse to tell.
-const DOUBT: Duration = Duration::from_millis(500);
 
 /// Whether to wait for a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,38 +39,24 @@ pub(super) struct Account {
     order: Order,
 }
 
-/// What came last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    Request,
-    Answer,
-    Unknown,
-}
-
 /// Judges a connection by this look and the account of the one before, if there was one.
 pub(super) fn judge(earlier: Option<&Account>, now: &Connection) -> (Account, Standing) {
-    let Some(traffic) = now.traffic else {
+    let Some(reading) = now.reading() else {
         let account = Account { received: 0, written: 0, order: Order::Unknown };
         let busy = now.unread > 0 || now.unacknowledged > 0;
         return (account, if busy { Standing::Busy } else { Standing::Idle });
     };
-    // The peer's farewell counts as a byte.
-    let farewell = u32::from(now.state == State::CloseWait);
-    let unread = now.unread.saturating_sub(farewell);
-    let received = traffic.received.saturating_sub(u64::from(farewell));
-    let written = traffic.acknowledged.saturating_add(u64::from(now.unacknowledged));
-    let order = match traffic.since_received.cmp(&traffic.since_sent) {
-        _ if received > 0 && written == 0 => Order::Request,
-        Ordering::Less => Order::Request,
-        Ordering::Greater => Order::Answer,
-        Ordering::Equal => order_within_a_tick(earlier, received, written),
+    let Reading { traffic, received, written, unread, farewell, .. } = reading;
+    let order = match reading.order {
+        Order::Unknown => order_within_a_tick(earlier, received, written),
+        known => known,
     };
     let waits = match order {
         _ if unread > 0 || now.unacknowledged > 0 => true,
-        _ if received == 0 => written == 0 && farewell == 0 && traffic.since_received < FRESH,
+        _ if received == 0 => written == 0 && !farewell && traffic.since_received < FRESH,
         Order::Request => true,
         // It has its answer, and wants no more.
-        _ if farewell > 0 => false,
+        _ if farewell => false,
         Order::Answer => traffic.since_sent < SETTLED,
         Order::Unknown => traffic.since_sent < DOUBT,
     };
@@ -93,7 +76,7 @@ fn order_within_a_tick(earlier: Option<&Account>, received: u64, written: u64) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::diag::Traffic;
+    use crate::sys::diag::{State, Traffic};
 
     /// So many bytes have come and were written, the last so many milliseconds ago.
     fn connection(received: (u64, u64), written: (u64, u64)) -> Connection {
@@ -109,6 +92,9 @@ mod tests {
                 acknowledged: written.0,
                 sent: Some(written.0),
                 segments_in_flight: 0,
+                unsent: Some(0),
+                // With the next request, or at once.
+                since_acknowledged: Duration::from_millis(received.1),
                 since_received: Duration::from_millis(received.1),
                 since_sent: Duration::from_millis(written.1),
             }),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Figures, Kind, families};
 use crate::api::types::{AppView, Health, HealthView, RuntimeView, Status};
 use crate::metrics::totals::CpuTotals;
-use crate::metrics::usage::{Memory, MemoryKind, TreeUsage};
+use crate::metrics::usage::{Clients, Memory, MemoryKind, TreeUsage};
 
 pub(crate) fn runtime() -> RuntimeView {
     serde_json::from_value(serde_json::json!({
@@ -40,6 +40,7 @@ pub(crate) fn usage() -> TreeUsage {
         threads: 12,
         descriptors: Some(25),
         switches: None,
+        clients: Some(Clients { connections: 9, in_flight: Some(2) }),
         age: None,
         started: Some(Duration::from_millis(1_786_276_801_250)),
     }

@@ -59,11 +59,15 @@ pub struct Traffic {
     pub sent: Option<u64>,
     /// Segments sent and not acknowledged.
     pub segments_in_flight: u32,
+    /// Bytes that the program has written and that were not sent yet (Linux 4.6).
+    pub unsent: Option<u32>,
     /// How long ago the last bytes came; where none have, how long ago the connection was made. As fine as the
     /// kernel's clock ticks (1 to 10 ms), like the next.
     pub since_received: Duration,
     /// How long ago the last bytes were sent; where none were, how long ago the connection was made.
     pub since_sent: Duration,
+    /// How long ago the peer's last word on bytes of ours came, alone or with bytes of its own.
+    pub since_acknowledged: Duration,
 }
 
 /// The options of a socket that sock_diag tells of: two bytes of bits.
@@ -98,16 +102,21 @@ pub enum Progress {
     Refused(i32),
 }
 
-/// Reads one piece of the answer, as received, to the question with the number `sequence`, and adds the connections
-/// that it tells of.
-pub fn parse(mut bytes: &[u8], sequence: u32, found: &mut Vec<Connection>) -> Progress {
+/// Reads one piece of the answer, as received, to the question with the number `sequence`, and tells `found` of each
+/// connection.
+pub fn parse(bytes: &[u8], sequence: u32, mut found: impl FnMut(Connection)) -> Progress {
+    entries(bytes, sequence, |body| connection(body).into_iter().for_each(&mut found))
+}
+
+/// The same for any answer of sock_diag: `each` is given what is told of each socket.
+pub(super) fn entries(mut bytes: &[u8], sequence: u32, mut each: impl FnMut(&[u8])) -> Progress {
     while let Some(length) = u32_at(bytes, 0) {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let (Some(message), Some(kind)) = (bytes.get(..length), u16_at(bytes, 4)) else { break };
         let body = message.get(HEADER..).unwrap_or_default();
         let ours = u32_at(bytes, 8) == Some(sequence);
         match kind {
-            SOCK_DIAG_BY_FAMILY if ours => found.extend(connection(body)),
+            SOCK_DIAG_BY_FAMILY if ours => each(body),
             // Both carry zero or a negative errno; an error of zero is a mere receipt.
             NLMSG_DONE | NLMSG_ERROR if ours => match i32_at(body, 0) {
                 Some(errno) if errno < 0 => return Progress::Refused(errno.saturating_neg()),
@@ -167,6 +176,8 @@ fn traffic(info: &[u8]) -> Option<Traffic> {
         segments_in_flight: u32_at(info, 24)?,
         since_sent: age(44)?,
         since_received: age(52)?,
+        since_acknowledged: age(56)?,
+        unsent: u32_at(info, 144),
         acknowledged: u64_at(info, 120)?,
         received: u64_at(info, 128)?,
         sent: u64_at(info, 200),
@@ -174,7 +185,7 @@ fn traffic(info: &[u8]) -> Option<Traffic> {
 }
 
 /// The attributes behind a message's fixed part.
-struct Attributes<'a>(&'a [u8]);
+pub(super) struct Attributes<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Attributes<'a> {
     type Item = (u16, &'a [u8]);
@@ -205,7 +216,7 @@ fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
     at(bytes, offset).map(u16::from_ne_bytes)
 }
 
-fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
+pub(super) fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
     at(bytes, offset).map(u32::from_ne_bytes)
 }
 
@@ -249,7 +260,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> (Progress, Vec<Connection>) {
         let mut found = Vec::new();
-        (parse(bytes, 3, &mut found), found)
+        (parse(bytes, 3, |connection| found.push(connection)), found)
     }
 
     #[test]

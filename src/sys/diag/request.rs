@@ -1,4 +1,4 @@
-//! The question to the kernel: which connections have one of these local ports? Pure.
+//! The questions to the kernel: which connections have one of these local ports, and which sockets listen? Pure.
 //!
 //! The ports are compared in the kernel, by a small program of its own kind ("bytecode"), so that what comes back is
 //! ours alone however many connections the machine has. For each port it says:
@@ -21,8 +21,20 @@ const BC_S_LE: u8 = 3;
 const WANT_INFO: u8 = 1 << 1;
 const IPPROTO_TCP: u8 = 6;
 
+/// The bit of UDIAG_SHOW_NAME.
+const SHOW_NAME: u32 = 1;
+const AF_UNIX: u8 = 1;
+/// The number of the state LISTEN, as a bit. Sockets of all families share it.
+const LISTENING: u32 = 1 << 10;
+/// That of ESTABLISHED.
+const CONNECTED: u32 = 1 << 1;
+
+/// `struct nlmsghdr`
+const HEADER: usize = 16;
 /// `struct nlmsghdr` and `struct inet_diag_req_v2`.
-const FIXED: usize = 16 + 56;
+const FIXED: usize = HEADER + 56;
+/// `struct nlmsghdr` and `struct unix_diag_req`.
+const FIXED_UNIX: usize = HEADER + 24;
 const ATTRIBUTE_HEADER: usize = 4;
 /// One instruction (`struct inet_diag_bc_op`); a comparison has a second one for its operand.
 const INSTRUCTION: u16 = 4;
@@ -37,20 +49,58 @@ pub(super) const MOST_PORTS: usize = 1024;
 pub(super) fn dump(family: u8, states: u32, ports: &[u16], sequence: u32) -> Vec<u8> {
     let program = program(&ports[..ports.len().min(MOST_PORTS)]);
     let attribute = ATTRIBUTE_HEADER + program.len();
-    let total = FIXED + attribute;
+    let mut message = internet(FIXED + attribute, [family, WANT_INFO], states, sequence);
+    message.extend(u16::try_from(attribute).unwrap_or(u16::MAX).to_ne_bytes());
+    message.extend(REQ_BYTECODE.to_ne_bytes());
+    message.extend(program);
+    message
+}
+
+/// A question for all TCP sockets of `family` that listen.
+pub(super) fn listening(family: u8, sequence: u32) -> Vec<u8> {
+    internet(FIXED, [family, 0], LISTENING, sequence)
+}
+
+/// Which Unix-domain sockets are asked for, with their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unix {
+    Listening,
+    Connected,
+}
+
+/// A question for all Unix-domain sockets of a kind.
+pub(super) fn unix(which: Unix, sequence: u32) -> Vec<u8> {
+    let states = match which {
+        Unix::Listening => LISTENING,
+        Unix::Connected => CONNECTED,
+    };
+    let mut message = header(FIXED_UNIX, sequence);
+    message.extend([AF_UNIX, 0, 0, 0]);
+    message.extend(states.to_ne_bytes());
+    // No particular socket.
+    message.extend([0; 4]);
+    message.extend(SHOW_NAME.to_ne_bytes());
+    message.resize(FIXED_UNIX, 0);
+    message
+}
+
+/// The fixed part of a question for TCP sockets, in a message of `total` bytes.
+fn internet(total: usize, [family, wanted]: [u8; 2], states: u32, sequence: u32) -> Vec<u8> {
+    let mut message = header(total, sequence);
+    message.extend([family, IPPROTO_TCP, wanted, 0]);
+    message.extend(states.to_ne_bytes());
+    // No particular connection.
+    message.resize(FIXED, 0);
+    message
+}
+
+fn header(total: usize, sequence: u32) -> Vec<u8> {
     let mut message = Vec::with_capacity(total);
     message.extend(u32::try_from(total).unwrap_or(u32::MAX).to_ne_bytes());
     message.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     message.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
     message.extend(sequence.to_ne_bytes());
     message.extend([0; 4]);
-    message.extend([family, IPPROTO_TCP, WANT_INFO, 0]);
-    message.extend(states.to_ne_bytes());
-    // No particular connection.
-    message.resize(FIXED, 0);
-    message.extend(u16::try_from(attribute).unwrap_or(u16::MAX).to_ne_bytes());
-    message.extend(REQ_BYTECODE.to_ne_bytes());
-    message.extend(program);
     message
 }
 
@@ -104,6 +154,14 @@ mod tests {
         for port in 0..=u16::MAX {
             assert_eq!(accepts(&program, port), ports.contains(&port), "{port}");
         }
+    }
+
+    #[test]
+    fn questions_for_sockets_that_listen_are_as_long_as_they_say() {
+        for message in [listening(2, 7), unix(Unix::Listening, 7), unix(Unix::Connected, 7)] {
+            assert_eq!(message[..4], u32::try_from(message.len()).unwrap().to_ne_bytes());
+        }
+        assert_eq!((listening(2, 7).len(), unix(Unix::Connected, 7).len()), (FIXED, FIXED_UNIX));
     }
 
     #[test]

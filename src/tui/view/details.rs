@@ -129,6 +129,7 @@ impl Entries {
         self.0.push(Entry::Curve { name: "", of: Curve::Cpu });
         self.fact("memory", instance.memory_bytes.map_or_else(dash, figures::bytes));
         self.0.push(Entry::Curve { name: "", of: Curve::Memory });
+        self.fact_if("clients", instance.clients());
         if let Some(node) = &instance.node {
             self.heading("node");
             for (name, value) in node.facts() {

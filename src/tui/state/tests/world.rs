@@ -61,6 +61,8 @@ pub(crate) fn instance(id: u32, instance: u32) -> InstanceView {
         cpu_percent: Some(12.5),
         memory_bytes: Some(64 << 20),
         processes: Some(1),
+        connections: None,
+        requests_in_flight: None,
         next_start_in_ms: None,
         last_exit: None,
         health: None,
