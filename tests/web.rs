@@ -167,3 +167,18 @@ fn an_app_that_fails_is_not_ready_and_says_why() {
     runtime.signal(signals::TERM);
     runtime.wait();
 }
+
+#[test]
+fn an_app_whose_first_command_fails_is_neither_well_nor_ready() {
+    let words = ["--web", "0", "--no-auto-exit", "--pre-start", "exit 3", "-n", "web", "sleep", "1000"];
+    let mut runtime = Launch::new(words).spawn();
+    let port = port(&runtime);
+    let answer = runtime.until("the end of hope", || {
+        let answer = get(port, "/healthz");
+        (answer.status == 503).then_some(answer)
+    });
+    assert!(answer.body.starts_with("not ok\nweb: "), "{answer:?}");
+    assert_eq!((get(port, "/livez").status, get(port, "/readyz").status), (503, 503));
+    runtime.signal(signals::TERM);
+    runtime.wait();
+}

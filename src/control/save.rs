@@ -10,6 +10,7 @@ use super::bind;
 use super::changing::verdict;
 use super::query::problem;
 use super::routes::Context;
+use super::secrets;
 use crate::api::types::{Operation, Outcome, Problem, StartRequest, Verdict};
 use crate::driver::handle::Question;
 
@@ -27,7 +28,8 @@ enum SaveError {
 
 pub(super) async fn save(context: &Context) -> Result<Answer> {
     let before = context.handle.ask(|reply| Question::Runtime { reply }).await?.uptime_ms;
-    let apps = context.handle.ask(|reply| Question::Definitions { reply }).await?;
+    let mut apps = context.handle.ask(|reply| Question::Definitions { reply }).await?;
+    secrets::take_out_ours(&mut apps);
     let (home, number) = (context.home.clone(), apps.len());
     // The disk may be slow.
     let written = tokio::task::spawn_blocking(move || write(&home, &apps)).await;

@@ -1,9 +1,12 @@
-//! Which environment variables look like secrets. Pure.
+//! Which environment variables look like secrets, and which are the runtime's own. Pure.
 //!
-//! A guess, for the eyes of whoever looks over a shoulder; the environment is open to everybody who may open the socket.
+//! The former is a guess, for the eyes of whoever looks over a shoulder; the environment is open to everybody who may open the socket.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+
+use crate::api::text::Text;
+use crate::api::types::{Environment, StartRequest};
 
 /// Names with one of these words in them, between the underscores, are secret.
 const WORDS: [&str; 15] = [
@@ -41,6 +44,33 @@ pub fn shown(variables: Vec<(OsString, OsString)>, reveal: bool) -> BTreeMap<Str
     variables.into_iter().map(show).collect()
 }
 
+/// Takes out what opens the runtime's own doors. It is told to the runtime where that is begun, and has no place on a disk.
+pub fn take_out_ours(apps: &mut [StartRequest]) {
+    for app in apps {
+        app.environment.retain(|(name, _)| !is_ours(name));
+        if let Some(declared) = &mut app.declared {
+            declared.variables.retain(|(name, _)| !is_ours(name));
+        }
+    }
+}
+
+/// Puts in again what was taken out, as far as `environment` has it.
+pub fn put_in_ours(apps: &mut [StartRequest], environment: &Environment) {
+    for app in apps {
+        app.environment.extend(environment.iter().filter(|(name, _)| is_ours(name)).cloned());
+    }
+}
+
+/// The web server's token. What the apps themselves are told, secret or not, they need again.
+fn is_ours(name: &Text) -> bool {
+    OsString::from(name.clone()) == "PMR_WEB_TOKEN"
+}
+
+/// `OTEL_EXPORTER_OTLP_HEADERS` and its like, by which a service knows who sends.
+fn is_of_telemetry(name: &str) -> bool {
+    name.starts_with("OTEL_") && name.ends_with("_HEADERS")
+}
+
 fn is_secret(name: &str, value: &str) -> bool {
     let name = name.to_ascii_uppercase();
     if HARMLESS.contains(&name.as_str()) || value.is_empty() {
@@ -49,6 +79,7 @@ fn is_secret(name: &str, value: &str) -> bool {
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
     words.any(|word| WORDS.contains(&word) || ENDINGS.iter().any(|ending| word.ends_with(ending)))
         || NAMES.contains(&name.as_str())
+        || is_of_telemetry(&name)
         || has_password(value)
         || value.contains("-----BEGIN ")
 }
@@ -81,6 +112,7 @@ mod tests {
             ("PRIVATE_PEM", "x"),
             ("SENTRY_DSN", "x"),
             ("DATABASE_URL", "postgres://db/app"),
+            ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "x"),
             ("BROKER", "amqp://user:pass@host:5672/vhost"),
             ("PROXIES", "http://a,http://u:p@b"),
             ("CERTIFICATE", "-----BEGIN RSA PRIVATE KEY-----"),
@@ -104,6 +136,20 @@ mod tests {
         ] {
             assert!(!is_secret(name, value), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_the_runtimes_own_is_taken_out_and_put_in_again() {
+        let text = |text: &str| Text::Utf8(text.to_owned());
+        let variable = |name: &str| (text(name), text("x"));
+        let all: Environment = ["PORT", "PMR_WEB_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS"].map(variable).to_vec();
+        let app: StartRequest =
+            serde_json::from_str(r#"{"words":[],"directory":"/","environment":[]}"#).unwrap();
+        let mut apps = [StartRequest { environment: all.clone(), ..app }];
+        take_out_ours(&mut apps);
+        assert_eq!(apps[0].environment, ["PORT", "OTEL_EXPORTER_OTLP_HEADERS"].map(variable));
+        put_in_ours(&mut apps, &all);
+        assert_eq!(apps[0].environment.len(), 3);
     }
 
     #[test]

@@ -246,7 +246,8 @@ fn a_runtime_in_the_background_stays_without_apps_and_says_what_is_in_its_way() 
 #[test]
 fn what_runs_is_saved() {
     let (port, second) = (free_port(), free_port());
-    let mut runtime = small(port).spawn();
+    const TOKEN: &str = "0123456789abcdef";
+    let mut runtime = small(port).env("PMR_WEB_TOKEN", TOKEN).spawn();
     let control = runtime.control();
     http_pids(&runtime, 2, port);
     add_python(&runtime, &control, second);
@@ -254,7 +255,9 @@ fn what_runs_is_saved() {
     let reply = control.post("/v1/runtime/save").went_well();
     let file = runtime.home().join(".pmr/dump.json");
     assert!(text(&reply.verdict()["message"]).contains(file.to_str().unwrap()), "{reply:?}");
-    let saved: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let saved = std::fs::read_to_string(&file).unwrap();
+    assert!(!saved.contains(TOKEN), "{saved}");
+    let saved: Value = serde_json::from_str(&saved).unwrap();
     let saved = saved.as_array().unwrap();
     assert_eq!(saved.len(), 2, "{saved:#?}");
     // What was saved starts the same again.

@@ -62,7 +62,7 @@ pub(in crate::cli) struct Look {
     pub(in crate::cli) colours: Colours,
 }
 
-/// The table, and the line below it.
+/// The table, and the lines below it.
 pub(in crate::cli) fn render(apps: &[AppView], runtime: &RuntimeView, look: &Look) -> String {
     if apps.is_empty() {
         return NOTHING.to_owned();
@@ -81,7 +81,14 @@ pub(in crate::cli) fn render(apps: &[AppView], runtime: &RuntimeView, look: &Loo
         }
         None => table(LAYOUTS[0], &rows),
     };
-    table.render(look.colours) + &look.colours.paint(Paint::Dim, &totals(apps, runtime, look.width)) + "\n"
+    let below = look.colours.paint(Paint::Dim, &totals(apps, runtime, look.width)) + "\n";
+    table.render(look.colours) + &below + &web(runtime, look.colours)
+}
+
+/// Where the web server is, if there is one: a line.
+pub(in crate::cli) fn web(runtime: &RuntimeView, colours: Colours) -> String {
+    let line = |address| colours.paint(Paint::Dim, &format!("web server at http://{address}"));
+    runtime.web.as_ref().map(line).map(|line| line + "\n").unwrap_or_default()
 }
 
 fn table(fields: &[Field], rows: &[Row<'_>]) -> Table {
@@ -261,6 +268,14 @@ mod tests {
         let look = Look { order: Order::default(), width: Some(50), colours: Colours::On };
         let text = render(&samples::apps(), &samples::runtime(), &look);
         assert!(text.contains("\x1b[32monline\x1b[0m") && text.contains("\x1b[31merrored\x1b[0m"), "{text}");
+    }
+
+    #[test]
+    fn where_there_is_a_web_server_a_line_says_so() {
+        let runtime = RuntimeView { web: Some("127.0.0.1:9615".to_owned()), ..samples::runtime() };
+        let look = Look { order: Order::default(), width: Some(50), colours: Colours::Off };
+        let text = render(&samples::apps(), &runtime, &look);
+        assert!(text.ends_with(" · cpu 109.5%\nweb server at http://127.0.0.1:9615\n"), "{text}");
     }
 
     #[test]

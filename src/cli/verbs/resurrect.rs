@@ -12,7 +12,7 @@ use crate::api::routes;
 use crate::api::types::StartRequest;
 use crate::control::call::Call;
 use crate::control::client::Client;
-use crate::control::save;
+use crate::control::{save, secrets};
 use crate::exit;
 
 /// What `POST /v1/runtime/save` writes, in the home of a runtime.
@@ -25,11 +25,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(super) async fn resurrect(session: &Session, resurrect: Resurrect) -> Result<u8, VerbError> {
     let home = session.directory.join(session.around.background_home());
     // Read first: a runtime without anything to run is of no use.
-    let requests = saved(&home.join(SAVED))?;
+    let mut requests = saved(&home.join(SAVED))?;
     if requests.is_empty() {
         session.output.print("nothing to do: no app was saved\n")?;
         return Ok(exit::OK);
     }
+    secrets::put_in_ours(&mut requests, &session.environment());
     let client = match resurrect.wait {
         true => wait(session).await?,
         false => background::find_or_begin(session).await?.0,

@@ -6,7 +6,7 @@ use super::interpreter;
 use super::session::Session;
 use crate::api::routes;
 use crate::api::types::AppView;
-use crate::cli::render::show as sections;
+use crate::cli::render::{list, show as sections};
 use crate::control::call::Call;
 use crate::exit;
 
@@ -23,6 +23,7 @@ pub(super) async fn show(session: &Session, show: Show) -> Result<u8, VerbError>
         for app in &apps {
             session.output.print(&sections::render(app, &runtime, session.output.colours))?;
         }
+        session.output.print(&list::web(&runtime, session.output.colours))?;
     }
     Ok(exit::OK)
 }
