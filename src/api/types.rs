@@ -45,6 +45,12 @@ pub struct RuntimeView {
     pub updates: u32,
     /// Its own memory (PSS).
     pub memory_bytes: Option<u64>,
+    /// The CPU time that it has used itself since it was started, over all updates.
+    #[serde(default)]
+    pub cpu_time_ms: Option<u64>,
+    /// How many descriptors it has open.
+    #[serde(default)]
+    pub descriptors: Option<u64>,
     pub machine: MachineView,
 }
 

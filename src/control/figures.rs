@@ -76,6 +76,9 @@ impl Figures {
             self.in_thread(|sampler| (sampler.machine(), kernel_word("hostname"), kernel_word("osrelease")));
         let Some((machine, host, kernel)) = machine.await else { return };
         runtime.memory_bytes = machine.ourselves.map(|memory| memory.bytes);
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        runtime.cpu_time_ms = machine.our_cpu_time.map(millis);
+        runtime.descriptors = machine.our_descriptors;
         let view = &mut runtime.machine;
         *view = MachineView {
             host: view.host.take().or(host),

@@ -35,6 +35,8 @@ impl Driver {
             uptime_ms: uptime,
             updates: self.updates,
             memory_bytes: None,
+            cpu_time_ms: None,
+            descriptors: None,
             machine: MachineView {
                 architecture: std::env::consts::ARCH.to_owned(),
                 cpus: surroundings.cpus,

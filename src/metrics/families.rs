@@ -86,11 +86,15 @@ impl<'a> List<'a> {
         self.family(gauge("pmr_build_info", "The version of the runtime, as a label."), [(info, Some(1.0))]);
         let started = it.started_at_ms as f64 / 1000.0;
         let memory = it.memory_bytes.map(bytes);
+        let cpu_time = it.cpu_time_ms.map(|millis| millis as f64 / 1000.0);
+        let descriptors = it.descriptors.map(bytes);
         let limit = it.machine.memory_limit_bytes.map(bytes);
         for (head, value) in [
             (gauge("pmr_start_time_seconds", "When the runtime was started, since 1970."), Some(started)),
             (counter("pmr_updates", "Updates of the runtime in place."), Some(f64::from(it.updates))),
             (gauge("pmr_memory_pss_bytes", "Memory of the runtime itself."), memory),
+            (counter("pmr_cpu_seconds", "CPU time of the runtime itself."), cpu_time),
+            (gauge("pmr_open_descriptors", "Open descriptors of the runtime itself."), descriptors),
             (gauge("pmr_cpus", "CPUs that may be used."), Some(f64::from(it.machine.cpus))),
             (gauge("pmr_memory_limit_bytes", "Memory limit of the container."), limit),
         ] {

@@ -84,13 +84,16 @@ impl Sampler {
     pub fn machine(&self) -> Machine {
         let read = |file| self.source.of_machine(file).unwrap_or_default();
         let (memory_total, memory_available) = proc::memory(&read("meminfo"));
+        let ourselves = self.source.ourselves();
         Machine {
             cpus: proc::cpus(&read("stat")),
             load: proc::load(&read("loadavg")),
             memory_total,
             memory_available,
             uptime: self.now().map(Ticks::duration),
-            ourselves: self.source.ourselves().and_then(|pid| self.source.memory(pid)),
+            ourselves: ourselves.and_then(|pid| self.source.memory(pid)),
+            our_cpu_time: ourselves.and_then(|pid| Some(self.source.stat(pid)?.own.duration())),
+            our_descriptors: ourselves.and_then(|pid| self.source.descriptors(pid)),
         }
     }
 

@@ -44,7 +44,7 @@ impl Source {
         pids.filter_map(|pid| Some((pid, self.stat(pid)?))).collect()
     }
 
-    fn stat(&self, pid: Pid) -> Option<proc::Stat> {
+    pub(super) fn stat(&self, pid: Pid) -> Option<proc::Stat> {
         proc::stat(&self.of_process(format_args!("{pid}/stat"))?)
     }
 

@@ -118,6 +118,10 @@ pub struct Machine {
     pub uptime: Option<Duration>,
     /// What this process itself has in memory.
     pub ourselves: Option<Memory>,
+    /// The CPU time that it has used, without that of its children.
+    pub our_cpu_time: Option<Duration>,
+    /// How many descriptors it has open.
+    pub our_descriptors: Option<u64>,
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub(in crate::cli) fn runtime() -> RuntimeView {
         uptime_ms: 90_061_000,
         updates: 1,
         memory_bytes: Some(4 * MEBIBYTE),
+        cpu_time_ms: Some(1500),
+        descriptors: Some(20),
         machine: MachineView {
             host: Some("dyno-1".to_owned()),
             kernel: Some("6.18.0".to_owned()),

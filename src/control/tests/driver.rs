@@ -194,6 +194,8 @@ fn runtime() -> RuntimeView {
         uptime_ms: 2,
         updates: 0,
         memory_bytes: None,
+        cpu_time_ms: None,
+        descriptors: None,
         machine: MachineView { cpus: 2, ..MachineView::default() },
     }
 }

@@ -12,7 +12,7 @@ pub(crate) fn runtime() -> RuntimeView {
     serde_json::from_value(serde_json::json!({
         "version": "0.1.0", "pid": 1, "mode": "foreground", "home": null, "socket": "/run/pmr/pmr.sock", "user": "root",
         "command": ["pmr-runtime"], "directory": "/", "started_at_ms": 1_786_276_800_500_u64, "uptime_ms": 5, "updates": 2,
-        "memory_bytes": 4_194_304, "machine": {
+        "memory_bytes": 4_194_304, "cpu_time_ms": 1500, "descriptors": 20, "machine": {
             "host": null, "kernel": null, "architecture": "x86_64", "cpus": 2, "memory_limit_bytes": 536_870_912,
             "memory_total_bytes": null, "memory_available_bytes": null, "load": null,
         },

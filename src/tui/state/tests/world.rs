@@ -88,6 +88,8 @@ pub(crate) fn runtime() -> RuntimeView {
         uptime_ms: 7_200_000,
         updates: 0,
         memory_bytes: Some(3 << 20),
+        cpu_time_ms: None,
+        descriptors: None,
         machine: MachineView {
             host: Some("dyno".to_owned()),
             cpus: 4,
