@@ -22,6 +22,7 @@ pub mod process;
 pub mod spec;
 pub mod supervisor;
 pub mod sys;
+pub mod telemetry;
 #[cfg(test)]
 mod tidy;
 pub mod tui;

@@ -295,6 +295,7 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::DELAY, flags.delay.is_some()),
         (setting::WEB, flags.web.is_some()),
         (setting::WEB_READ_ONLY, flags.web_read_only),
+        (setting::HISTORY, flags.history),
     ];
     assert_eq!(settings.origins.len(), flagged.len());
     for (setting, is_flagged) in flagged {

@@ -17,6 +17,7 @@ use pmr_runtime::control::bind::bind;
 use pmr_runtime::control::place::Candidate;
 use pmr_runtime::control::{Options, Server};
 use pmr_runtime::driver::handle::{self, DriverEnd, Question};
+use pmr_runtime::telemetry::Telemetry;
 use pmr_runtime_fuzz::{Script, views, with_script};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -55,7 +56,11 @@ impl World {
         let server = local.block_on(&runtime, async {
             let (handle, end) = handle::handle();
             // Nothing can be saved there.
-            let options = Options { home: PathBuf::from("/proc/none"), events: handle.events() };
+            let options = Options {
+                home: PathBuf::from("/proc/none"),
+                events: handle.events(),
+                telemetry: Telemetry::default(),
+            };
             drop(tokio::task::spawn_local(drive(end)));
             Server::start(bound, handle, options).expect("a server")
         });

@@ -11,6 +11,7 @@
 //! | `routes` | which path and method means what |
 
 mod clients;
+pub mod history;
 pub mod messages;
 pub mod node;
 pub mod pm2;

@@ -54,9 +54,10 @@ pub const SEND: Route = route(Method::Post, "/v1/apps/{target}/send");
 pub const ENVIRONMENT: Route = route(Method::Get, "/v1/apps/{target}/env");
 pub const LOGS: Route = route(Method::Get, "/v1/logs");
 pub const EVENTS: Route = route(Method::Get, "/v1/events");
+pub const HISTORY: Route = route(Method::Get, "/v1/history");
 
 /// All of them.
-pub const ALL: [Route; 22] = [
+pub const ALL: [Route; 23] = [
     PING,
     RUNTIME,
     KILL,
@@ -79,6 +80,7 @@ pub const ALL: [Route; 22] = [
     ENVIRONMENT,
     LOGS,
     EVENTS,
+    HISTORY,
 ];
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::control::place::{Place, Surroundings};
 use crate::control::{Options, Server};
 use crate::driver::Driver;
 use crate::driver::handle::Handle;
+use crate::telemetry::Telemetry;
 
 /// What the control socket needs.
 pub(super) struct Wiring {
@@ -24,6 +25,8 @@ pub(super) struct Wiring {
     pub(super) home: Option<PathBuf>,
     /// The socket of the program before us in this process, and where it is.
     pub(super) inherited: Option<(OwnedFd, String)>,
+    /// Figures over time, where they are kept.
+    pub(super) telemetry: Telemetry,
 }
 
 /// Opens it. A runtime without one still does its work, so a failure is only told.
@@ -31,7 +34,7 @@ pub(super) fn open(wiring: Wiring, driver: &mut Driver) -> Option<Server> {
     let environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
     let surroundings = Surroundings::of(wiring.home.as_deref(), &environment);
     let home = wiring.home.unwrap_or_else(|| surroundings.background_home());
-    let options = Options { home, events: wiring.events };
+    let options = Options { home, events: wiring.events, telemetry: wiring.telemetry };
     let adopted = wiring.inherited.map(|(socket, place)| Bound::adopt(socket, Place::read(&place)));
     let bound = adopted.map_or_else(|| bind(&surroundings.for_runtime()), Ok);
     let server = bound

@@ -5,6 +5,7 @@ mod beginning;
 mod control;
 mod declared;
 mod delay;
+mod history;
 #[cfg(test)]
 mod migration;
 mod outputs;

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::control::{self, Wiring};
+use super::history::History;
 use super::plan::Interception;
 use super::run::{in_event_loop, run_to_its_end, system};
 use super::surroundings;
@@ -84,10 +85,19 @@ async fn go_on(
     let (handle, end) = handle();
     let control = inherited.take_control();
     let wanted = inherited.take_web().map(web::Wanted::Inherited);
-    let of_web = web::Wiring { events: handle.events(), handle: handle.clone(), home: home.clone() };
-    let wiring = Wiring { events: handle.events(), handle, home, inherited: control };
+    let history = History::resume(inherited.take_history().as_ref(), wanted.is_some());
+    let telemetry = history.telemetry.clone();
+    let of_web = web::Wiring {
+        events: handle.events(),
+        handle: handle.clone(),
+        home: home.clone(),
+        telemetry: telemetry.clone(),
+    };
+    let wiring =
+        Wiring { events: handle.events(), handle: handle.clone(), home, inherited: control, telemetry };
     let mut driver = Driver::resume(surroundings, signals, outputs, reserved, end, inherited);
     let server = control::open(wiring, &mut driver);
+    let _collector = history.begin(handle, &mut driver);
     let web = wanted.and_then(|wanted| web::open(wanted, of_web, &mut driver));
     run_to_its_end(driver, server, web).await
 }

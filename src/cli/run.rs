@@ -13,6 +13,7 @@ use super::args::{self, Request};
 use super::beginning::Beginning;
 use super::control::{self, Wiring};
 use super::delay::{Waited, delay};
+use super::history::History;
 use super::outputs;
 use super::plan::Interception;
 use super::resume;
@@ -155,9 +156,22 @@ async fn supervise(
         Job::Apps(_) => None,
         Job::Daemon(home) => Some(home.clone()),
     };
+    let (wanted, history) = shown(&job);
     let (handle, end) = handle();
-    let of_web = web::Wiring { events: handle.events(), handle: handle.clone(), home: home.clone() };
-    let wiring = Wiring { events: handle.events(), handle, home: home.clone(), inherited: None };
+    let telemetry = history.telemetry.clone();
+    let of_web = web::Wiring {
+        events: handle.events(),
+        handle: handle.clone(),
+        home: home.clone(),
+        telemetry: telemetry.clone(),
+    };
+    let wiring = Wiring {
+        events: handle.events(),
+        handle: handle.clone(),
+        home: home.clone(),
+        inherited: None,
+        telemetry,
+    };
     let auto_exit = match &job {
         Job::Apps(beginning) => beginning.settings().auto_exit,
         Job::Daemon(_) => false,
@@ -170,12 +184,21 @@ async fn supervise(
         driver.add(definition, plan, None).map_err(system("open log files"))?;
     }
     let server = if is_open { control::open(wiring, &mut driver) } else { None };
-    let wanted = match &job {
-        Job::Apps(beginning) => web::Wanted::of(beginning.settings()),
-        Job::Daemon(_) => web::Wanted::of_environment(),
-    };
+    let _collector = history.begin(handle, &mut driver);
     let web = wanted.and_then(|wanted| web::open(wanted, of_web, &mut driver));
     run_to_its_end(driver, server, web).await
+}
+
+/// The web server that is wanted, and the figures that are kept for those who look.
+fn shown(job: &Job) -> (Option<web::Wanted>, History) {
+    match job {
+        Job::Apps(beginning) => (web::Wanted::of(beginning.settings()), History::of(beginning.settings())),
+        Job::Daemon(_) => {
+            let wanted = web::Wanted::of_environment();
+            let history = History::of_environment(wanted.is_some());
+            (wanted, history)
+        }
+    }
 }
 
 /// The rest of the runtime's life.

@@ -17,6 +17,7 @@ use crate::control::place::Surroundings;
 use crate::driver::Driver;
 use crate::driver::handle::Handle;
 use crate::driver::web::WebSocket;
+use crate::telemetry::Telemetry;
 use crate::web::{Options, Server, Token, is_of_this_machine};
 
 /// Where the token stands; on a command line all users of the machine could read it.
@@ -39,6 +40,8 @@ pub(super) struct Wiring {
     pub(super) events: Receiver<Arc<EventView>>,
     /// The directory of a runtime in the background.
     pub(super) home: Option<PathBuf>,
+    /// Figures over time, where they are kept.
+    pub(super) telemetry: Telemetry,
 }
 
 /// Why there is no web server.
@@ -104,6 +107,7 @@ fn try_open(wanted: Wanted, wiring: Wiring, driver: &mut Driver) -> Result<Serve
         home: wiring.home.unwrap_or_else(|| surroundings.background_home()),
         place: driver.socket().unwrap_or_default().to_owned(),
         events: wiring.events,
+        telemetry: wiring.telemetry,
         token: token.clone(),
         read_only,
     };

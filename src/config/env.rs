@@ -85,11 +85,12 @@ pub struct Environment {
     pub pmr_delay: Option<String>,
     pub pmr_web: Option<String>,
     pub pmr_web_read_only: Option<String>,
+    pub pmr_history: Option<String>,
 }
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 67] = [
+const KNOWN: [&str; 68] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -157,6 +158,7 @@ const KNOWN: [&str; 67] = [
     "PMR_DELAY",
     "PMR_WEB",
     "PMR_WEB_READ_ONLY",
+    "PMR_HISTORY",
 ];
 
 /// Ours too, but not read here.

@@ -67,6 +67,7 @@ pub struct Flags {
     pub delay: Option<OsString>,
     pub web: Option<OsString>,
     pub web_read_only: bool,
+    pub history: bool,
     /// What people should know of options that have no effect.
     pub remarks: Vec<String>,
 }

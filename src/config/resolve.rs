@@ -111,11 +111,7 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let log_level =
         reader.text(setting::LOG_LEVEL, &flags.log_level, &environment.pmr_log_level, values::log_level);
     let start = StartOptions::read(&mut reader, flags, &environment);
-    let no_auto_exit = flags.no_auto_exit.then(|| "false".into());
-    let auto_exit =
-        reader.text(setting::AUTO_EXIT, &no_auto_exit, &environment.pmr_auto_exit, values::yes_or_no);
-    let (web, web_read_only) = web_server(&mut reader, flags, &environment);
-    let delay = reader.text(setting::DELAY, &flags.delay, &environment.pmr_delay, values::seconds);
+    let runtime = OfRuntime::read(&mut reader, flags, &environment);
     let interpretation = Interpretation::read(&mut reader, flags, &environment);
     let (problems, origins) = reader.finish();
     if !problems.is_empty() {
@@ -142,10 +138,11 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         cpus,
         log_format: log_format.unwrap_or(default_format),
         log_level: log_level.unwrap_or(LogLevel::Info),
-        auto_exit: auto_exit.unwrap_or(true),
-        delay: delay.unwrap_or_default(),
-        web,
-        web_read_only,
+        auto_exit: runtime.auto_exit,
+        delay: runtime.delay,
+        web: runtime.web,
+        web_read_only: runtime.web_read_only,
+        history: runtime.history,
         timestamps: environment.dyno.is_none(),
         container: world.container
             || environment.dyno.is_some()
@@ -161,13 +158,39 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     })
 }
 
-/// Where the web server is, if there is one, and whether nothing can be changed there.
-fn web_server(reader: &mut Reader, flags: &Flags, environment: &Environment) -> (Option<SocketAddr>, bool) {
-    let address = reader.text(setting::WEB, &flags.web, &environment.pmr_web, values::web);
-    let flag = flags.web_read_only.then(|| "true".into());
-    let read_only =
-        reader.text(setting::WEB_READ_ONLY, &flag, &environment.pmr_web_read_only, values::yes_or_no);
-    (address.flatten(), read_only.unwrap_or(false))
+/// What the runtime does as a whole: see [`Settings`].
+struct OfRuntime {
+    auto_exit: bool,
+    delay: Duration,
+    web: Option<SocketAddr>,
+    web_read_only: bool,
+    history: Option<bool>,
+}
+
+impl OfRuntime {
+    fn read(reader: &mut Reader, flags: &Flags, environment: &Environment) -> Self {
+        let no_auto_exit = flags.no_auto_exit.then(|| "false".into());
+        let auto_exit =
+            reader.text(setting::AUTO_EXIT, &no_auto_exit, &environment.pmr_auto_exit, values::yes_or_no);
+        let delay = reader.text(setting::DELAY, &flags.delay, &environment.pmr_delay, values::seconds);
+        let yes = |is_given: bool| is_given.then(|| "true".into());
+        let (read_only, history) = (yes(flags.web_read_only), yes(flags.history));
+        let web = reader.text(setting::WEB, &flags.web, &environment.pmr_web, values::web);
+        let read_only = reader.text(
+            setting::WEB_READ_ONLY,
+            &read_only,
+            &environment.pmr_web_read_only,
+            values::yes_or_no,
+        );
+        let history = reader.text(setting::HISTORY, &history, &environment.pmr_history, values::yes_or_no);
+        Self {
+            auto_exit: auto_exit.unwrap_or(true),
+            delay: delay.unwrap_or_default(),
+            web: web.flatten(),
+            web_read_only: read_only.unwrap_or(false),
+            history,
+        }
+    }
 }
 
 /// What package.json has to be run before the script.

@@ -82,6 +82,7 @@ pub const AUTO_EXIT: Setting = setting("auto-exit", "--no-auto-exit", "PMR_AUTO_
 pub const DELAY: Setting = setting("delay", "--delay", "PMR_DELAY");
 pub const WEB: Setting = setting("web", "--web", "PMR_WEB");
 pub const WEB_READ_ONLY: Setting = setting("web-read-only", "--web-read-only", "PMR_WEB_READ_ONLY");
+pub const HISTORY: Setting = setting("history", "--history", "PMR_HISTORY");
 
 /// Those that say how workers are watched.
 pub const HEALTH_SETTINGS: [Setting; 8] = [
@@ -103,7 +104,7 @@ pub const LOG_SETTINGS: [Setting; 9] =
 pub const WATCH_SETTINGS: [Setting; 4] = [WATCH, IGNORE_WATCH, WATCH_DELAY, WATCH_POLL];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 60] = [
+pub const ALL: [Setting; 61] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -164,4 +165,5 @@ pub const ALL: [Setting; 60] = [
     DELAY,
     WEB,
     WEB_READ_ONLY,
+    HISTORY,
 ];

@@ -69,6 +69,8 @@ pub struct Settings {
     pub web: Option<SocketAddr>,
     /// Whether nothing can be changed there, whoever asks.
     pub web_read_only: bool,
+    /// Whether figures are kept over time; where it is not said, who needs them decides.
+    pub history: Option<bool>,
     /// Whether our own lines carry a time. Not on Heroku, which adds one to every line.
     pub timestamps: bool,
     /// Whether we run in a container or a dyno, where only connections from outside matter.
@@ -163,6 +165,12 @@ impl Settings {
         }
     }
 
+    /// Whether figures are kept over time: where that is said, or a part is there that shows them.
+    #[must_use]
+    pub fn keeps_history(&self) -> bool {
+        self.history.unwrap_or(self.web.is_some())
+    }
+
     /// Of those of the runtime as a whole.
     fn of_runtime(&self, name: &str) -> String {
         match name {
@@ -173,6 +181,7 @@ impl Settings {
                 self.web.map_or_else(String::new, |address| address.to_string())
             }
             _ if name == setting::WEB_READ_ONLY.name => self.web_read_only.to_string(),
+            _ if name == setting::HISTORY.name => self.keeps_history().to_string(),
             _ => self.of_command(name),
         }
     }

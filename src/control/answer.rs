@@ -59,7 +59,11 @@ impl Body for AnswerBody {
 
 /// `value` as JSON, with a line's end for whoever looks at it in a terminal.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
-    let mut text = to_json(value);
+    of_json(status, to_json(value))
+}
+
+/// What is JSON already, likewise.
+pub(super) fn of_json(status: StatusCode, mut text: String) -> Answer {
     text.push('\n');
     with_header(status, "application/json", AnswerBody::Whole(Some(text.into())))
 }
@@ -100,7 +104,7 @@ fn status_of(code: &str) -> StatusCode {
         "bad_request" => StatusCode::BAD_REQUEST,
         "unauthorized" => StatusCode::UNAUTHORIZED,
         "forbidden" => StatusCode::FORBIDDEN,
-        "unknown_target" | "unknown_route" => StatusCode::NOT_FOUND,
+        "unknown_target" | "unknown_route" | "no_history" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
         "timeout" => StatusCode::REQUEST_TIMEOUT,
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,

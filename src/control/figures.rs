@@ -3,7 +3,7 @@
 //! They are read from /proc and from files, which blocks, so it is done in a thread beside the loop, for one client
 //! after the other, and only when somebody asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
@@ -58,13 +58,24 @@ impl Figures {
 
     /// All that workers use, by the pids of those that are found.
     pub(crate) async fn usages(&self, apps: &[AppView]) -> BTreeMap<i32, TreeUsage> {
+        self.usages_closely(apps, workers(apps).iter().map(|(_, pid)| pid.as_raw()).collect()).await
+    }
+
+    /// What workers use, by the pids of those that are found: all of it of those in `closely`.
+    pub(crate) async fn usages_closely(
+        &self,
+        apps: &[AppView],
+        closely: BTreeSet<i32>,
+    ) -> BTreeMap<i32, TreeUsage> {
         let workers = workers(apps);
         if workers.is_empty() {
             return BTreeMap::new();
         }
         let _turn = self.turn.lock().await;
         let pids: BTreeMap<Key, i32> = workers.iter().map(|(key, pid)| (*key, pid.as_raw())).collect();
-        let usages = self.in_thread(move |sampler| sampler.sample(&workers, Detail::Full)).await;
+        let detail =
+            move |pid: Pid| if closely.contains(&pid.as_raw()) { Detail::Full } else { Detail::Light };
+        let usages = self.in_thread(move |sampler| sampler.sample_each(&workers, detail)).await;
         let by_pid = |(key, usage)| Some((*pids.get(&key)?, usage));
         usages.unwrap_or_default().into_iter().filter_map(by_pid).collect()
     }

@@ -9,17 +9,21 @@ use super::answer::{self, Answer, Result};
 use super::feed::{Events, Feed, Filter, Lines};
 use super::history::KEPT;
 use super::query::Query;
+use super::query::problem;
 use super::routes::Context;
 use super::{reports, secrets, target};
 use crate::api::types::{AppView, EnvironmentView, EventView, PongView};
 use crate::driver::handle::{LogQuery, Question};
 use crate::logs::Stream;
 use crate::spec::{AppId, InstanceId};
+use crate::telemetry::Step;
 
 /// How many lines are sent where no number is said: pm2's.
 const LINES: usize = 15;
 /// More than the driver keeps of a usual app, and an answer of bearable size.
 const MOST_LINES: usize = 10_000;
+/// A time so late (in the year 2286) that none comes after it.
+const LATEST_MS: usize = 9_999_999_999_999;
 /// How many past events are sent where no number is said and none are waited for.
 const PAST_EVENTS: usize = 100;
 
@@ -35,7 +39,9 @@ pub(super) async fn runtime(context: &Context) -> Result<Answer> {
 pub(super) async fn apps(context: &Context, text: &str) -> Result<Answer> {
     let (targets, apps) = context.resolve(text).await?;
     let mut meant = target::select(&targets, apps);
-    reports::fill((&context.handle, &context.figures), &targets, &mut meant).await?;
+    if !context.fill_by_last_look(&mut meant).await {
+        reports::fill((&context.handle, &context.figures), &targets, &mut meant).await?;
+    }
     let mut paths = Vec::new();
     for app in &meant {
         paths.push(path(context, app).await?);
@@ -91,6 +97,23 @@ pub(super) async fn logs(context: &Context, mut query: Query, as_stream: bool) -
     }
     let to_come = to_come.filter(|_| follow);
     Ok(answer::stream(Feed::Lines(Lines { past: past.into(), to_come, closing: context.closing.clone() })))
+}
+
+pub(super) async fn history(context: &Context, mut query: Query) -> Result<Answer> {
+    let wanted = query.text("target");
+    let step = query.word("step", &[("1", Step::Second), ("60", Step::Minute)]).unwrap_or(Step::Second);
+    let since = query.number("since", LATEST_MS).and_then(|since| u64::try_from(since).ok());
+    query.finish()?;
+    let (targets, _) = context.resolve(wanted.as_deref().unwrap_or("all")).await?;
+    let kept = context.telemetry.history(step, since, |app, view| {
+        let is_it = |instance: InstanceId| instance.0 == view.instance;
+        targets.iter().any(|target| target.app.0 == app.app_id && target.instance.is_none_or(is_it))
+    });
+    let hint = || Some("start the runtime with `--history` or `--web`".to_owned());
+    let kept = kept.ok_or_else(|| problem("no_history", "no figures are kept over time", hint()))?;
+    let text = tokio::task::spawn_blocking(move || answer::to_json(&kept.view())).await;
+    let text = text.map_err(|_panicked| problem("failed", "the answer cannot be made", None))?;
+    Ok(answer::of_json(StatusCode::OK, text))
 }
 
 pub(super) async fn events(context: &Context, mut query: Query, as_stream: bool) -> Result<Answer> {

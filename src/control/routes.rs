@@ -16,12 +16,14 @@ use super::{changing, messages, reading, request, save};
 use crate::api::routes;
 use crate::api::types::{AppView, RuntimeView};
 use crate::driver::handle::{Ended, Handle, Question, Target};
+use crate::telemetry::Telemetry;
 
 /// What answering takes.
 pub(crate) struct Context {
     pub(crate) handle: Handle,
     pub(crate) history: History,
     pub(crate) figures: Figures,
+    pub(crate) telemetry: Telemetry,
     pub(crate) home: PathBuf,
     /// Where the control socket is, in words.
     pub(crate) place: String,
@@ -41,6 +43,17 @@ impl Context {
         self.figures.fill_runtime(&mut view).await;
         view.socket.clone_from(&self.place);
         Ok(view)
+    }
+
+    /// Fills in what workers use, and what Node workers report, by the collector's last look. False where it does not run.
+    pub(crate) async fn fill_by_last_look(&self, apps: &mut [AppView]) -> bool {
+        let Some(latest) = self.telemetry.latest() else { return false };
+        if !latest.fill(apps) {
+            // Somebody is new since.
+            self.figures.fill_apps(apps).await;
+            let _known_by_now = latest.fill(apps);
+        }
+        true
     }
 
     /// What `text` means, with all apps.
@@ -67,6 +80,7 @@ async fn dispatch(context: Rc<Context>, found: Found, request: Request<Incoming>
     match route {
         routes::LOGS => return reading::logs(context, query, as_stream).await,
         routes::EVENTS => return reading::events(context, query, as_stream).await,
+        routes::HISTORY => return reading::history(context, query).await,
         routes::ENVIRONMENT => {
             let reveal = query.flag("reveal").unwrap_or(false);
             query.finish()?;

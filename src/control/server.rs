@@ -34,6 +34,7 @@ use super::routes::{self, Context};
 use super::stall::Impatient;
 use crate::api::types::EventView;
 use crate::driver::handle::Handle;
+use crate::telemetry::Telemetry;
 
 /// How many clients are answered at a time.
 const MOST_CONNECTIONS: usize = 64;
@@ -51,6 +52,8 @@ pub struct Options {
     pub home: PathBuf,
     /// Events from the first on: to be taken from the handle before there are any.
     pub events: broadcast::Receiver<Arc<EventView>>,
+    /// Figures over time, where they are kept.
+    pub telemetry: Telemetry,
 }
 
 /// The control socket, served. When it is dropped all connections end at once, and the file stays.
@@ -77,6 +80,7 @@ impl Server {
             handle,
             history,
             figures: Figures::default(),
+            telemetry: options.telemetry,
             home: options.home,
             place: bound.place.to_string(),
             closing: closed.clone(),

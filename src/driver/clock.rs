@@ -50,7 +50,7 @@ pub(super) fn cpu_time() -> Duration {
 }
 
 /// The time of day, in milliseconds since the epoch.
-pub(super) fn epoch_ms() -> u64 {
+pub(crate) fn epoch_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

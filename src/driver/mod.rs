@@ -14,7 +14,7 @@
 mod advice;
 mod app;
 mod balance;
-mod clock;
+pub(crate) mod clock;
 mod collision;
 mod death;
 mod drain;

@@ -33,6 +33,7 @@ use crate::spec::{AppId, OnHup, WorkerKey};
 use crate::supervisor::{Event, Uptime};
 use crate::sys::pages::give_back_code;
 use crate::sys::signals::{Arrived, Signals};
+use crate::telemetry::Telemetry;
 
 /// How many messages of each kind may wait for the loop. While it is full, a worker that floods us waits.
 const MESSAGES_WAITING: usize = 256;
@@ -69,6 +70,8 @@ pub struct Driver {
     pub(super) control: Option<OwnedFd>,
     /// The web server's socket, likewise.
     pub(super) web: Option<WebSocket>,
+    /// Figures over time, likewise.
+    pub(super) telemetry: Telemetry,
     /// Whether something is to be done at a time to come.
     is_busy: bool,
     /// Descriptor numbers kept free for workers.
@@ -153,6 +156,7 @@ impl Driver {
             tries,
             control: None,
             web: None,
+            telemetry: Telemetry::default(),
             is_busy: true,
             _reserved: reserved,
             inboxes: Inboxes {
@@ -230,6 +234,11 @@ impl Driver {
     /// The web server's socket, which goes on over an update, with what belongs to it.
     pub fn keep_web(&mut self, web: WebSocket) {
         self.web = Some(web);
+    }
+
+    /// Figures over time, which go on over an update.
+    pub fn keep_telemetry(&mut self, telemetry: Telemetry) {
+        self.telemetry = telemetry;
     }
 
     /// Runs until all is over, and returns the status to exit with. To be called within a `LocalSet`.

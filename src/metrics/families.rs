@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::totals::{CpuTotals, Place};
+use super::totals::{Place, Totals};
 use super::usage::{MemoryKind, TreeUsage};
 use crate::api::types::{AppView, Health, InstanceView, RuntimeView, Status};
 
@@ -17,7 +17,7 @@ pub struct Figures<'a> {
     pub apps: &'a [AppView],
     /// What workers use, by their pids.
     pub usages: &'a BTreeMap<i32, TreeUsage>,
-    pub totals: &'a CpuTotals,
+    pub totals: &'a Totals,
 }
 
 /// What its values are.
@@ -150,7 +150,7 @@ impl<'a> List<'a> {
 
     fn use_of_instances(&mut self, figures: &Figures<'a>) {
         let cpu = instances(figures.apps)
-            .map(|(labels, place, _)| (labels, figures.totals.of(place).map(|total| total.as_secs_f64())));
+            .map(|(labels, place, _)| (labels, figures.totals.cpu(place).map(|total| total.as_secs_f64())));
         self.family(counter("pmr_instance_cpu_seconds", "CPU time of its workers."), cpu);
         let usage = |it: &InstanceView| figures.usages.get(&it.pid?);
         let mut each = |head: Head, value: &dyn Fn(&TreeUsage) -> Option<f64>| {

@@ -20,6 +20,8 @@ use crate::sys::inspect::Sockets;
 /// How closely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
+    /// CPU time, processes and threads, and of memory what is resident: what costs next to nothing.
+    Light,
     /// CPU time, memory, processes and threads.
     Brief,
     /// Descriptors and context switches as well, which take several more files a process.
@@ -57,6 +59,15 @@ impl Sampler {
     /// What the trees below `workers` use now. A worker that is not to be found, or is no longer our child, is missing
     /// from the answer. Blocks.
     pub fn sample(&mut self, workers: &[(Key, Pid)], detail: Detail) -> BTreeMap<Key, TreeUsage> {
+        self.sample_each(workers, |_| detail)
+    }
+
+    /// The same, each as closely as `detail` says.
+    pub fn sample_each(
+        &mut self,
+        workers: &[(Key, Pid)],
+        detail: impl Fn(Pid) -> Detail,
+    ) -> BTreeMap<Key, TreeUsage> {
         let now = self.now();
         let processes = self.processes();
         let ours = workers.iter().filter(|(_, pid)| is_our_child(&processes, *pid));
@@ -68,7 +79,7 @@ impl Sampler {
         let mut usages = BTreeMap::new();
         for (key, pid, tree) in trees {
             let started = processes.get(&pid).map(|root| root.started);
-            let mut usage = self.measure(&tree, detail);
+            let mut usage = self.measure(&tree, detail(pid));
             usage.clients = self.clients.last(key);
             usage.cpu_percent = now.and_then(|now| self.percent(key, Reading::new(now, tree)));
             usage.age = now.zip(started).map(|(now, started)| now.since(started).duration());
@@ -148,13 +159,17 @@ impl Sampler {
     fn measure(&self, tree: &Tree, detail: Detail) -> TreeUsage {
         let running = || tree.iter().filter(|(_, stat)| stat.life == Life::Runs);
         let full = detail == Detail::Full;
+        let memory = |pid| match detail {
+            Detail::Light => self.source.resident(pid),
+            Detail::Brief | Detail::Full => self.source.memory(pid),
+        };
         let cpu_time = tree.iter().fold(Ticks(0), |sum, (_, stat)| sum.plus(stat.own).plus(stat.children));
         let descriptors = || running().filter_map(|(pid, _)| self.source.descriptors(*pid));
         let switches = || running().filter_map(|(pid, stat)| self.source.switches(*pid, stat.threads));
         TreeUsage {
             cpu_percent: None,
             cpu_time: cpu_time.duration(),
-            memory: running().filter_map(|(pid, _)| self.source.memory(*pid)).reduce(Memory::plus),
+            memory: running().filter_map(|(pid, _)| memory(*pid)).reduce(Memory::plus),
             processes: u32::try_from(running().count()).unwrap_or(u32::MAX),
             threads: running().fold(0, |sum, (_, stat)| sum.saturating_add(stat.threads)),
             descriptors: full.then(|| descriptors().reduce(u64::saturating_add)).flatten(),

@@ -1,6 +1,5 @@
 //! From a request to its answer. What begins with `/v1/` is answered as on the control socket.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use hyper::body::Incoming;
@@ -9,6 +8,7 @@ use hyper::header::{
     ORIGIN, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, StatusCode};
+use tokio::sync::Mutex;
 
 use super::guard::{Asker, Reach, Refusal, Rules};
 use super::probes::Probe;
@@ -20,7 +20,7 @@ use crate::control::router;
 use crate::control::routes::{self as control, Context};
 use crate::metrics::families::Figures;
 use crate::metrics::render::{Format, render};
-use crate::metrics::totals::CpuTotals;
+use crate::telemetry::{Latest, Looker};
 
 /// The page names nothing that lies elsewhere, and nobody may put it into a frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
@@ -38,12 +38,22 @@ const HARDENED: [(HeaderName, &str); 5] = [
 pub(super) struct Web {
     context: Rc<Context>,
     rules: Rules,
-    totals: RefCell<CpuTotals>,
+    /// For who wants figures where no collector looks for them.
+    looker: Mutex<Looker>,
 }
 
 impl Web {
     pub(super) fn new(context: Rc<Context>, rules: Rules) -> Self {
-        Self { context, rules, totals: RefCell::default() }
+        let looker = Mutex::new(Looker::new(context.handle.clone()));
+        Self { context, rules, looker }
+    }
+
+    /// The last look at all workers, or one that is made for this.
+    async fn latest(&self) -> Result<Rc<Latest>> {
+        match self.context.telemetry.latest() {
+            Some(latest) => Ok(latest),
+            None => Ok(Rc::new(self.context.telemetry.count(self.looker.lock().await.look().await?))),
+        }
     }
 }
 
@@ -141,7 +151,9 @@ async fn first_page(web: &Web, wanted: Option<&str>) -> Result<Answer> {
         return Ok(text(StatusCode::OK, "text/html; charset=utf-8", page::HTML.to_owned()));
     }
     let mut apps = web.context.apps().await?;
-    web.context.figures.fill_apps(&mut apps).await;
+    if !web.context.fill_by_last_look(&mut apps).await {
+        web.context.figures.fill_apps(&mut apps).await;
+    }
     let runtime = web.context.runtime().await?;
     Ok(answer::json(StatusCode::OK, &pm2::interface(&apps, &runtime)))
 }
@@ -149,19 +161,16 @@ async fn first_page(web: &Web, wanted: Option<&str>) -> Result<Answer> {
 async fn metrics(web: &Web, wanted: Option<&str>) -> Result<Answer> {
     let formats = [Format::Text, Format::OpenMetrics];
     let format = formats[accept::choose(wanted, &["text/plain", "application/openmetrics-text"])];
-    let apps = web.context.apps().await?;
-    let usages = web.context.figures.usages(&apps).await;
+    let latest = web.latest().await?;
     let runtime = web.context.runtime().await?;
-    let mut totals = web.totals.borrow_mut();
-    let places =
-        || apps.iter().flat_map(|app| app.instances.iter().map(|it| ((app.app_id, it.instance), it.pid)));
-    totals.keep(|place| places().any(|(known, _)| known == place));
-    for (place, pid) in places() {
-        if let Some((pid, usage)) = pid.and_then(|pid| Some((pid, usages.get(&pid)?))) {
-            totals.note(place, pid, usage.cpu_time);
-        }
+    // How they stand now.
+    let mut apps = web.context.apps().await?;
+    let mut usages = latest.usages.clone();
+    if !latest.fill(&mut apps) {
+        // Somebody is new since.
+        usages.extend(web.context.figures.usages(&apps).await);
     }
-    let figures = Figures { runtime: &runtime, apps: &apps, usages: &usages, totals: &totals };
+    let figures = Figures { runtime: &runtime, apps: &apps, usages: &usages, totals: &latest.totals };
     Ok(text(StatusCode::OK, format.content_type(), render(&figures, format)))
 }
 

@@ -27,6 +27,7 @@ use crate::control::history::History;
 use crate::control::routes::Context;
 use crate::control::stall::Impatient;
 use crate::driver::handle::Handle;
+use crate::telemetry::Telemetry;
 
 /// How many clients are answered at a time.
 const MOST_CONNECTIONS: usize = 64;
@@ -48,6 +49,8 @@ pub struct Options {
     pub place: String,
     /// Events from the first on: to be taken from the handle before there are any.
     pub events: broadcast::Receiver<Arc<EventView>>,
+    /// Figures over time, where they are kept.
+    pub telemetry: Telemetry,
     /// What changes ask for, and off the loopback all but the probes.
     pub token: Option<Token>,
     /// Whether nothing can be changed, whoever asks.
@@ -78,6 +81,7 @@ impl Server {
             handle,
             history,
             figures: Figures::default(),
+            telemetry: options.telemetry,
             home: options.home,
             place: options.place,
             closing: closed.clone(),

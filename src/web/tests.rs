@@ -11,6 +11,7 @@ use tokio::task::LocalSet;
 use super::{Options, Server, Token};
 use crate::control::sample;
 use crate::driver::handle::{self, DriverEnd, Question};
+use crate::telemetry::Telemetry;
 
 const TOKEN: &str = "0123456789abcdef";
 const BEARER: &str = "Authorization: Bearer 0123456789abcdef\r\n";
@@ -42,6 +43,7 @@ fn run(address: &str, token: Option<&str>, read_only: bool, test: impl AsyncFnOn
             home: "/nowhere".into(),
             place: String::new(),
             events: handle.events(),
+            telemetry: Telemetry::default(),
             token: token.map(|token| Token::new(token).unwrap()),
             read_only,
         };

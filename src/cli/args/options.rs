@@ -336,6 +336,7 @@ fn of_runtime(options: &mut Options) -> Flags {
         delay: options.delay.take(),
         web: options.web.web.take(),
         web_read_only: options.web.web_read_only,
+        history: options.web.history,
         ..of_logs(options)
     }
 }

@@ -13,4 +13,8 @@ pub(super) struct Web {
     /// Nothing can be changed there, with the token neither [env: PMR_WEB_READ_ONLY=true]
     #[arg(long, hide = true)]
     pub(super) web_read_only: bool,
+
+    /// Keep figures over time [env: PMR_HISTORY] [default: with --web]
+    #[arg(long, hide = true)]
+    pub(super) history: bool,
 }

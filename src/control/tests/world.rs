@@ -10,6 +10,7 @@ use crate::control::bind::{self, Bound};
 use crate::control::place::{Candidate, Place};
 use crate::control::{Options, Server};
 use crate::driver::handle;
+use crate::telemetry::Telemetry;
 
 /// After that a test has failed.
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
@@ -34,7 +35,7 @@ impl World {
 
     fn start_with(directory: tempfile::TempDir, bound: Bound, home: PathBuf) -> Self {
         let (handle, end) = handle::handle();
-        let options = Options { home, events: handle.events() };
+        let options = Options { home, events: handle.events(), telemetry: Telemetry::default() };
         let server = Server::start(bound, handle, options).unwrap();
         let (fake, reports) = Fake::new(end);
         let running = tokio::task::spawn_local(fake.run());

@@ -35,6 +35,7 @@ impl Driver {
         let guard = shared.guard.borrow().as_ref().map(|guard| kept.add(guard.as_fd())).transpose()?;
         let control = self.control.as_ref().map(|control| kept.add(control.as_fd())).transpose()?;
         let web = self.web.as_ref().map(|web| web_state(web, kept)).transpose()?;
+        let has_history = self.telemetry.is_kept() || self.web.is_some();
         let place = self.socket.clone().unwrap_or_default();
         let apps = self.apps.values().map(|app| app.to_state(at_rest, kept));
         Ok(RuntimeState {
@@ -52,6 +53,7 @@ impl Driver {
             guard,
             control: control.map(|descriptor| ControlState { descriptor, place }),
             web,
+            history: has_history.then(|| self.telemetry.state()),
             apps: apps.collect::<io::Result<_>>()?,
         })
     }

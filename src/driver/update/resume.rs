@@ -44,6 +44,7 @@ use crate::supervisor::Event;
 use crate::sys::guard::Guard;
 use crate::sys::inherited;
 use crate::sys::signals::Signals;
+use crate::telemetry::TelemetryState;
 
 /// What the program before us in this process has left.
 #[derive(Debug)]
@@ -100,6 +101,12 @@ impl Inherited {
         let WebState { descriptor, address, token, read_only } = self.state.web.take()?;
         let socket = inherited::take(descriptor).ok()?;
         Some(WebSocket { socket, address, token, read_only })
+    }
+
+    /// Figures over time, or that none are kept; `None` where the program before us knew of none.
+    #[must_use]
+    pub fn take_history(&mut self) -> Option<TelemetryState> {
+        self.state.history.take()
     }
 
     /// Lets the outputs go on. To be called within a `LocalSet`, before anything else is taken over.

@@ -27,6 +27,7 @@ use crate::process::Pid;
 use crate::spec::bytes;
 use crate::spec::{AppId, Generation, InstanceId, WorkerId};
 use crate::supervisor::Supervisor;
+use crate::telemetry::TelemetryState;
 
 /// The one that this program writes and reads.
 const FORMAT: u32 = 1;
@@ -63,6 +64,9 @@ pub(super) struct RuntimeState {
     /// Left out where there is none, so that a program that knows nothing of it can take over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) web: Option<WebState>,
+    /// Figures over time. Left out where there is nothing that needs any, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) history: Option<TelemetryState>,
     pub(super) apps: Vec<AppState>,
 }
 

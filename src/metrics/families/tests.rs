@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Figures, Kind, families};
 use crate::api::types::{AppView, Health, HealthView, RuntimeView, Status};
-use crate::metrics::totals::CpuTotals;
+use crate::metrics::totals::Totals;
 use crate::metrics::usage::{Clients, Memory, MemoryKind, TreeUsage};
 
 pub(crate) fn runtime() -> RuntimeView {
@@ -49,7 +49,7 @@ pub(crate) fn usage() -> TreeUsage {
 /// Calls `show` with all that there is to tell of these apps.
 pub(crate) fn with_figures<T>(apps: &[AppView], show: impl FnOnce(&Figures<'_>) -> T) -> T {
     let usages = BTreeMap::from([(42, usage())]);
-    let mut totals = CpuTotals::default();
+    let mut totals = Totals::default();
     totals.note((0, 0), 41, Duration::from_secs(2));
     totals.note((0, 0), 42, usage().cpu_time);
     show(&Figures { runtime: &runtime(), apps, usages: &usages, totals: &totals })

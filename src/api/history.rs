@@ -1,0 +1,94 @@
+//! Figures over time: `GET /v1/history`. Values only.
+
+use serde::{Deserialize, Serialize, Serializer};
+
+/// The figures of all instances over the same time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HistoryView {
+    /// From one value to the next.
+    pub step_ms: u64,
+    /// The time of the first value of each column, since the epoch; that of the i-th is so many steps later.
+    pub from_ms: u64,
+    pub series: Vec<SeriesView>,
+}
+
+/// Those of one instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeriesView {
+    pub app: String,
+    pub app_id: u32,
+    pub instance: u32,
+    /// The instance's number in the runtime.
+    pub id: u32,
+    #[serde(flatten)]
+    pub columns: ColumnsView,
+}
+
+/// The newest figures of one instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecentView {
+    pub step_ms: u64,
+    /// The time of the first value of each column, since the epoch.
+    pub from_ms: u64,
+    #[serde(flatten)]
+    pub columns: ColumnsView,
+}
+
+/// Columns of equal length, in the order of time. `null` is what was not known.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ColumnsView {
+    pub cpu_percent: Column,
+    pub memory_bytes: Column,
+    /// The 99th percentile.
+    pub loop_delay_ms: Column,
+    pub loop_utilization: Column,
+    pub requests_per_second: Column,
+    pub in_flight: Column,
+    /// The 95th percentile.
+    pub latency_ms: Column,
+    pub errors_per_second: Column,
+    /// How often a worker was started in the place of one that ended, within the step.
+    pub restarts: Column,
+}
+
+/// One figure over time.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct Column(pub Vec<Option<f32>>);
+
+impl Serialize for Column {
+    /// Whole numbers without a point, since most are, and there are many.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        /// The first `f32` above which not every whole number is one.
+        const EXACT: f32 = 16_777_216.0;
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Number {
+            Whole(u32),
+            Any(f32),
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is whole, and within the type"
+        )]
+        let number = |value: f32| match value {
+            whole if whole.fract() == 0.0 && (0.0..EXACT).contains(&whole) => Number::Whole(whole as u32),
+            other => Number::Any(other),
+        };
+        to.collect_seq(self.0.iter().map(|value| value.map(number)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_written_shortly_and_read_again() {
+        let column = Column(vec![Some(0.0), None, Some(7.0), Some(0.031), Some(67_110_000.0)]);
+        let text = serde_json::to_string(&column).unwrap();
+        assert_eq!(text, "[0,null,7,0.031,67110000.0]");
+        assert_eq!(serde_json::from_str::<Column>(&text).unwrap(), column);
+    }
+}
