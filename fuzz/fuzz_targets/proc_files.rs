@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pmr_runtime::metrics::proc::{
-    boot, cpus, load, memory, pid, resident, smaps_rollup, stat, switches, uptime,
+    boot, cpu_model, cpus, load, memory, pid, resident, smaps_rollup, stat, switches, uptime,
 };
 
 fuzz_target!(|content: &[u8]| {
@@ -28,6 +28,9 @@ fuzz_target!(|content: &[u8]| {
     if let Some(cpus) = cpus(content) {
         let lines = content.split(|&byte| byte == b'\n').filter(|line| line.starts_with(b"cpu")).count();
         assert!((1..=lines).contains(&usize::try_from(cpus).expect("there are few")));
+    }
+    if let Some(model) = cpu_model(content) {
+        assert!(!model.is_empty() && model.trim() == model && !model.contains(['\n', '\t']));
     }
     let _ = (switches(content), memory(content), boot(content));
 });

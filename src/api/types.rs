@@ -72,6 +72,9 @@ pub struct MachineView {
     pub architecture: String,
     /// CPUs that may be used, by affinity and cgroup quota.
     pub cpus: u32,
+    /// What they are called, where the kernel tells.
+    #[serde(default)]
+    pub cpu_model: Option<String>,
     /// The cgroups' memory limit.
     pub memory_limit_bytes: Option<u64>,
     pub memory_total_bytes: Option<u64>,

@@ -95,6 +95,7 @@ impl Figures {
             host: view.host.take().or(host),
             kernel: view.kernel.take().or(kernel),
             architecture: std::env::consts::ARCH.to_owned(),
+            cpu_model: view.cpu_model.take().or(machine.cpu_model),
             memory_total_bytes: view.memory_total_bytes.or(machine.memory_total),
             memory_available_bytes: view.memory_available_bytes.or(machine.memory_available),
             load: view.load.or(machine.load),

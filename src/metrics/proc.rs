@@ -134,6 +134,15 @@ pub fn cpus(stat: &[u8]) -> Option<u32> {
     u32::try_from(count).ok().filter(|&count| count > 0)
 }
 
+/// What the machine's first CPU is called, from /proc/cpuinfo. Arm has no name there.
+#[must_use]
+pub fn cpu_model(cpuinfo: &[u8]) -> Option<String> {
+    let name = lines(cpuinfo).find_map(|line| line.strip_prefix(b"model name"))?;
+    let (_, name) = std::str::from_utf8(name).ok()?.split_once(':')?;
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    (!name.is_empty()).then_some(name)
+}
+
 /// When the machine was booted, as the time since 1970, from /proc/stat.
 #[must_use]
 pub fn boot(stat: &[u8]) -> Option<Duration> {
@@ -263,6 +272,9 @@ mod tests {
         assert_eq!(memory(b"MemTotal: 4 kB\nMemFree: 1 kB\nMemAvailable: 2 kB\n"), (Some(4096), Some(2048)));
         let stat = b"cpu  1 2\ncpu0 1 2\ncpu1 3 4\nintr 5 6\nbtime 1700000000\ncpu9 0\n";
         assert_eq!((cpus(stat), boot(stat)), (Some(2), Some(Duration::from_secs(1_700_000_000))));
+        let cpuinfo = b"processor\t: 0\nmodel name\t: AMD EPYC  9R14\nmodel name\t: other\n";
+        assert_eq!(cpu_model(cpuinfo).as_deref(), Some("AMD EPYC 9R14"));
+        assert_eq!((cpu_model(b"CPU part\t: 0xd0c\n"), cpu_model(b"model name\t: \n")), (None, None));
         assert_eq!((cpus(b""), boot(b"btime x\n")), (None, None));
     }
 

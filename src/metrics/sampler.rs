@@ -4,6 +4,7 @@
 //! takes up to a millisecond for one of 50 MB. A thousand small workers of two processes each take a tenth of a second.
 //! What cannot be read is missing from the answer; nothing here fails.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
@@ -35,6 +36,8 @@ pub struct Sampler {
     /// Of trees that are there and were sampled in the last minute.
     histories: HashMap<Key, History>,
     clients: Look,
+    /// Read once: the kernel takes its time to write down many CPUs.
+    cpu_model: OnceCell<Option<String>>,
 }
 
 /// The processes of one tree at the moment of the pass.
@@ -53,7 +56,12 @@ impl Sampler {
     }
 
     fn of(root: PathBuf) -> Self {
-        Self { source: Source::new(root), histories: HashMap::new(), clients: Look::default() }
+        Self {
+            source: Source::new(root),
+            histories: HashMap::new(),
+            clients: Look::default(),
+            cpu_model: OnceCell::new(),
+        }
     }
 
     /// What the trees below `workers` use now. A worker that is not to be found, or is no longer our child, is missing
@@ -98,6 +106,7 @@ impl Sampler {
         let ourselves = self.source.ourselves();
         Machine {
             cpus: proc::cpus(&read("stat")),
+            cpu_model: self.cpu_model.get_or_init(|| proc::cpu_model(&read("cpuinfo"))).clone(),
             load: proc::load(&read("loadavg")),
             memory_total,
             memory_available,

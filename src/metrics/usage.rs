@@ -109,6 +109,8 @@ impl Switches {
 pub struct Machine {
     /// CPUs that are online, whether or not we may use them.
     pub cpus: Option<u32>,
+    /// What they are called.
+    pub cpu_model: Option<String>,
     /// Over the last 1, 5 and 15 minutes.
     pub load: Option<[f64; 3]>,
     /// In bytes.

@@ -8,6 +8,8 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::fmt;
 
+use serde::Serialize;
+
 /// A token has at least so many characters.
 const SHORTEST: usize = 16;
 
@@ -57,6 +59,8 @@ pub(super) struct Rules {
 pub(super) enum Reach {
     /// A yes or no that everybody may know.
     Probe,
+    /// The page as it is without any data. A browser that opens it has no way to send a token along.
+    Page,
     Look,
     /// Environments, which hold secrets.
     Secrets,
@@ -72,6 +76,13 @@ pub(super) struct Asker<'a> {
     pub(super) site: Option<&'a str>,
     pub(super) mode: Option<&'a str>,
     pub(super) authorization: Option<&'a str>,
+}
+
+/// What an asker may do, in words for programs: `ok`, or why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Access {
+    pub(super) look: &'static str,
+    pub(super) change: &'static str,
 }
 
 /// Why not.
@@ -91,7 +102,27 @@ pub(super) enum Refusal {
     ReadOnly,
 }
 
+impl Refusal {
+    /// The word for programs.
+    fn word(self) -> &'static str {
+        match self {
+            Self::OtherSite => "other_site",
+            Self::ForeignName => "foreign_name",
+            Self::NoToken => "no_token",
+            Self::WrongToken => "wrong_token",
+            Self::Tokenless => "tokenless",
+            Self::ReadOnly => "read_only",
+        }
+    }
+}
+
 impl Rules {
+    /// What `asker` may do.
+    pub(super) fn access(&self, asker: &Asker<'_>) -> Access {
+        let word = |reach| self.judge(asker, reach).err().map_or("ok", Refusal::word);
+        Access { look: word(Reach::Look), change: word(Reach::Change) }
+    }
+
     /// Whether `asker` may ask for something of this `reach`.
     pub(super) fn judge(&self, asker: &Asker<'_>, reach: Reach) -> Result<(), Refusal> {
         if reach == Reach::Probe {
@@ -99,6 +130,9 @@ impl Rules {
         }
         if asker.is_of_another_site() {
             return Err(Refusal::OtherSite);
+        }
+        if reach == Reach::Page {
+            return Ok(());
         }
         let knows = self.knows(asker)?;
         if !knows && !asker.host.is_none_or(is_no_foreign_name) {
@@ -208,6 +242,34 @@ mod tests {
         let rules = Rules { read_only: true, ..rules(Some(TOKEN), false) };
         assert_eq!(rules.judge(&with_token(), Reach::Change), Err(Refusal::ReadOnly));
         assert_eq!(rules.judge(&with_token(), Reach::Secrets), Ok(()));
+    }
+
+    #[test]
+    fn the_page_without_data_is_for_everybody_but_other_sites() {
+        let rules = rules(Some(TOKEN), false);
+        assert_eq!(rules.judge(&plain(), Reach::Page), Ok(()));
+        let named = Asker { host: Some("box.example"), site: Some("none"), ..Asker::default() };
+        assert_eq!(rules.judge(&named, Reach::Page), Ok(()));
+        let foreign = Asker { site: Some("cross-site"), mode: Some("no-cors"), ..plain() };
+        assert_eq!(rules.judge(&foreign, Reach::Page), Err(Refusal::OtherSite));
+    }
+
+    #[test]
+    fn everybody_is_told_what_he_may_do_and_why_not() {
+        let told = |rules: &Rules, asker: &Asker<'_>| {
+            let Access { look, change } = rules.access(asker);
+            [look, change]
+        };
+        let wrong = Asker { authorization: Some("Bearer 0000000000000000"), ..plain() };
+        let named = Asker { host: Some("box.example"), ..Asker::default() };
+        let open = rules(Some(TOKEN), true);
+        assert_eq!(told(&rules(None, true), &plain()), ["ok", "tokenless"]);
+        assert_eq!(told(&open, &plain()), ["ok", "no_token"]);
+        assert_eq!(told(&open, &with_token()), ["ok", "ok"]);
+        assert_eq!(told(&open, &wrong), ["wrong_token", "wrong_token"]);
+        assert_eq!(told(&open, &named), ["foreign_name", "foreign_name"]);
+        assert_eq!(told(&rules(Some(TOKEN), false), &plain()), ["no_token", "no_token"]);
+        assert_eq!(told(&Rules { read_only: true, ..open }, &with_token()), ["ok", "read_only"]);
     }
 
     #[test]

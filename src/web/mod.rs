@@ -8,7 +8,7 @@
 //! | `guard` | pure: who may ask for what |
 //! | `probes` | pure: what `/livez`, `/healthz` and `/readyz` answer |
 //! | `accept` | pure: which form of an answer a client wants |
-//! | `page` | pure: what a browser is shown |
+//! | `page`, `assets/` | pure: what a browser is shown: the dashboard |
 //!
 //! It is there only where it is asked for. Like the control socket, whose answers it gives, it holds no state of the runtime.
 

@@ -4,15 +4,16 @@ use std::rc::Rc;
 
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue,
-    ORIGIN, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HOST, HeaderMap, HeaderName,
+    HeaderValue, IF_NONE_MATCH, ORIGIN, REFERRER_POLICY, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, StatusCode};
 use tokio::sync::Mutex;
 
+use super::accept;
 use super::guard::{Asker, Reach, Refusal, Rules};
+use super::page::{self, Asset};
 use super::probes::Probe;
-use super::{accept, page};
 use crate::api::{pm2, routes as api};
 use crate::control::answer::{self, Answer, AnswerBody, Result};
 use crate::control::query::problem;
@@ -25,9 +26,10 @@ use crate::telemetry::{Latest, Looker};
 /// The page names nothing that lies elsewhere, and nobody may put it into a frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-/// On every answer: kept by nobody, read by no other site, taken for nothing else.
-const HARDENED: [(HeaderName, &str); 5] = [
-    (CACHE_CONTROL, "no-store"),
+/// Where a browser learns what it may do.
+const ACCESS: &str = "/access";
+/// On every answer: read by no other site, taken for nothing else.
+const HARDENED: [(HeaderName, &str); 4] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (REFERRER_POLICY, "no-referrer"),
     (CONTENT_SECURITY_POLICY, POLICY),
@@ -60,16 +62,19 @@ impl Web {
 /// Answers a request.
 pub(super) async fn answer(web: &Web, request: Request<Incoming>) -> Answer {
     let mut answer = respond(web, request).await;
+    let headers = answer.headers_mut();
     for (name, value) in HARDENED {
-        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
+    // What holds data is kept by nobody.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     answer
 }
 
 async fn respond(web: &Web, request: Request<Incoming>) -> Answer {
     let asker = asker(request.headers());
     let path = request.uri().path();
-    if let Err(refusal) = web.rules.judge(&asker, reach(request.method(), path)) {
+    if let Err(refusal) = web.rules.judge(&asker, reach(&request)) {
         return refused(refusal);
     }
     if path.starts_with("/v1/") {
@@ -78,29 +83,43 @@ async fn respond(web: &Web, request: Request<Incoming>) -> Answer {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return answer::not_allowed(&["GET", "HEAD"]);
     }
-    let wanted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    let known = header(request.headers(), IF_NONE_MATCH);
     let outcome = match (path, Probe::of(path)) {
         (_, Some(asked)) => probe(web, asked, &asker).await,
-        ("/", None) => first_page(web, wanted).await,
-        ("/metrics", None) => metrics(web, wanted).await,
-        _ => {
+        ("/", None) if wants_page(&request) => Ok(file(&page::PAGE, known)),
+        ("/", None) => of_pm2(web).await,
+        ("/metrics", None) => metrics(web, header(request.headers(), ACCEPT)).await,
+        (ACCESS, None) => Ok(answer::json(StatusCode::OK, &web.rules.access(&asker))),
+        _ => page::find(path).map(|asset| file(asset, known)).ok_or_else(|| {
             let hint = Some("docs/web.md lists what there is".to_owned());
-            Err(problem("unknown_route", "there is nothing of this name", hint))
-        }
+            problem("unknown_route", "there is nothing of this name", hint)
+        }),
     };
     outcome.unwrap_or_else(answer::error)
 }
 
 /// What a request is after.
-fn reach(method: &Method, path: &str) -> Reach {
-    let found = router::find(method.as_str(), path);
+fn reach(request: &Request<Incoming>) -> Reach {
+    let path = request.uri().path();
+    let is_page = || page::is_asset(path) || path == ACCESS || path == "/" && wants_page(request);
+    let found = router::find(request.method().as_str(), path);
     let is_environment = found.is_ok_and(|found| found.route == api::ENVIRONMENT);
-    match *method {
+    match *request.method() {
         Method::GET | Method::HEAD if Probe::of(path).is_some() => Reach::Probe,
+        Method::GET | Method::HEAD if is_page() => Reach::Page,
         Method::GET | Method::HEAD if is_environment => Reach::Secrets,
         Method::GET | Method::HEAD => Reach::Look,
         _ => Reach::Change,
     }
+}
+
+/// pm2's JSON is for programs, the page for people.
+fn wants_page(request: &Request<Incoming>) -> bool {
+    accept::choose(header(request.headers(), ACCEPT), &["application/json", "text/html"]) == 1
+}
+
+fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 fn asker(headers: &HeaderMap) -> Asker<'_> {
@@ -145,11 +164,24 @@ async fn probe(web: &Web, asked: Probe, asker: &Asker<'_>) -> Result<Answer> {
     Ok(text(status, "text/plain; charset=utf-8", std::iter::once(word.to_owned()).chain(told).collect()))
 }
 
-/// pm2's JSON for programs, a page for people.
-async fn first_page(web: &Web, wanted: Option<&str>) -> Result<Answer> {
-    if accept::choose(wanted, &["application/json", "text/html"]) == 1 {
-        return Ok(text(StatusCode::OK, "text/html; charset=utf-8", page::HTML.to_owned()));
+/// A file of the dashboard, or that the browser has it. It asks each time, since an update may bring another.
+fn file(asset: &'static Asset, known: Option<&str>) -> Answer {
+    let mut answer = if known.is_some_and(|known| asset.is_among(known)) {
+        answer::with_header(StatusCode::NOT_MODIFIED, asset.content_type, AnswerBody::Whole(None))
+    } else {
+        let body = AnswerBody::Whole(Some(asset.content.into()));
+        answer::with_header(StatusCode::OK, asset.content_type, body)
+    };
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
+    if let Ok(tag) = HeaderValue::from_str(&asset.tag()) {
+        headers.insert(ETAG, tag);
     }
+    answer
+}
+
+async fn of_pm2(web: &Web) -> Result<Answer> {
     let mut apps = web.context.apps().await?;
     if !web.context.fill_by_last_look(&mut apps).await {
         web.context.figures.fill_apps(&mut apps).await;

@@ -137,10 +137,44 @@ fn a_browser_gets_a_page_that_nobody_may_frame_or_read() {
         let (status, head, body) = ask(address, "GET /", "Accept: text/html,*/*;q=0.8\r\n").await;
         assert_eq!(status, 200);
         assert!(body.starts_with("<!doctype html>"), "{body}");
-        for header in ["frame-ancestors 'none'", "nosniff", "no-store", "same-origin"] {
+        for header in ["frame-ancestors 'none'", "nosniff", "no-cache", "same-origin"] {
             assert!(head.contains(header), "{head}");
         }
         assert!(!head.to_ascii_lowercase().contains("access-control"), "{head}");
+        let (_, head, _) = ask(address, "GET /v1/apps", "").await;
+        assert!(head.contains("no-store"), "{head}");
+    });
+}
+
+#[test]
+fn the_page_and_its_files_are_for_everybody_and_what_they_show_is_not() {
+    run("0.0.0.0:0", Some(TOKEN), false, async |address| {
+        let page = "Accept: text/html\r\nHost: box.example\r\nSec-Fetch-Site: none\r\n";
+        assert_eq!(status(address, "GET /", page).await, 200);
+        let (code, head, _) = ask(address, "GET /assets/main.js", "Host: box.example\r\n").await;
+        assert_eq!(code, 200);
+        assert!(head.contains("text/javascript"), "{head}");
+        let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+        let known = format!("If-None-Match: {tag}\r\n");
+        let (code, _, body) = ask(address, "GET /assets/main.js", &known).await;
+        assert_eq!((code, body.as_str()), (304, ""));
+        assert_eq!(status(address, "GET /assets/nothing.js", "").await, 404);
+        assert_eq!(status(address, "GET /assets/../v1/apps", "").await, 404);
+        assert_eq!(status(address, "POST /assets/main.js", "").await, 401);
+        assert_eq!(status(address, "GET /", "").await, 401);
+        assert_eq!(status(address, "GET /v1/apps", "Accept: text/html\r\n").await, 401);
+    });
+}
+
+#[test]
+fn a_page_is_told_what_it_may_do() {
+    run("0.0.0.0:0", Some(TOKEN), false, async |address| {
+        let access = async |headers: &str| {
+            let (_, _, body) = ask(address, "GET /access", headers).await;
+            serde_json::from_str::<Value>(&body).unwrap()
+        };
+        assert_eq!(access("").await, serde_json::json!({"look": "no_token", "change": "no_token"}));
+        assert_eq!(access(BEARER).await, serde_json::json!({"look": "ok", "change": "ok"}));
     });
 }
 

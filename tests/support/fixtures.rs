@@ -50,6 +50,14 @@ pub(crate) fn packages() -> PathBuf {
     path
 }
 
+/// The packages of tests/fixtures/browser.
+#[track_caller]
+pub(crate) fn browser_packages() -> PathBuf {
+    let path = tools().join("browser/node_modules");
+    assert!(path.exists(), "{} is missing: run scripts/test, which installs it", path.display());
+    path
+}
+
 /// `PATH` for a runtime: `node` is Node 20, `python3` that of the tests.
 pub(crate) fn search_path() -> OsString {
     let tools = tools();

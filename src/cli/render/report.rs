@@ -33,6 +33,7 @@ pub(in crate::cli) fn facts(it: &RuntimeView, version: &str) -> String {
         ("kernel", machine.kernel.clone()),
         ("architecture", Some(machine.architecture.clone())),
         ("CPUs", Some(machine.cpus.to_string())),
+        ("CPU model", machine.cpu_model.clone()),
         ("memory limit", size(machine.memory_limit_bytes)),
         ("memory", size(machine.memory_total_bytes)),
         ("memory available", size(machine.memory_available_bytes)),

@@ -34,6 +34,7 @@ pub(in crate::cli) fn runtime() -> RuntimeView {
             kernel: Some("6.18.0".to_owned()),
             architecture: "x86_64".to_owned(),
             cpus: 4,
+            cpu_model: Some("AMD EPYC 9R14".to_owned()),
             memory_limit_bytes: Some(512 * MEBIBYTE),
             memory_total_bytes: Some(16 * 1024 * MEBIBYTE),
             memory_available_bytes: Some(9 * 1024 * MEBIBYTE),
