@@ -9,6 +9,7 @@ pub mod changes;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod crashes;
 pub mod driver;
 pub mod ecosystem;
 pub mod exit;

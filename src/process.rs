@@ -112,6 +112,7 @@ impl Signal {
     pub const HUP: Self = Self(1);
     pub const INT: Self = Self(2);
     pub const QUIT: Self = Self(3);
+    pub const ABRT: Self = Self(6);
     pub const KILL: Self = Self(9);
     pub const TERM: Self = Self(15);
     pub const CHLD: Self = Self(17);

@@ -4,8 +4,8 @@ mod support;
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
 
+use support::cgroup::Cgroup;
 use support::cluster::http_pids;
 use support::fixtures::{compiled, fixture, tool};
 use support::launch::Launch;
@@ -129,41 +129,13 @@ fn every_instance_completed_is_the_end() {
     runtime.ends_with(0);
 }
 
-/// A memory cgroup of this test with a limit in bytes, gone in the end.
-struct Cgroup(PathBuf);
-
-impl Cgroup {
-    /// `None` where none can be made.
-    fn with_limit(bytes: u64) -> Option<Self> {
-        let name = format!("pmr-e2e-{}", std::process::id());
-        let old = PathBuf::from("/sys/fs/cgroup/memory");
-        let (directory, limit) = if old.exists() {
-            (old.join(name), "memory.limit_in_bytes")
-        } else {
-            (PathBuf::from("/sys/fs/cgroup").join(name), "memory.max")
-        };
-        fs::create_dir(&directory).ok()?;
-        let group = Self(directory);
-        fs::write(group.0.join(limit), bytes.to_string()).ok()?;
-        Some(group)
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        // Its last process may not be gone quite yet.
-        support::wait::within(support::wait::DEADLINE, || fs::remove_dir(&self.0).ok());
-    }
-}
-
 #[test]
 fn the_kernels_oom_killer_is_named() {
     let Some(group) = Cgroup::with_limit(64 << 20) else {
         processes::say_not_shown("no memory cgroup can be made here");
         return;
     };
-    let script = format!("echo $$ > {}/cgroup.procs && exec \"$0\" \"$@\"", group.0.display());
-    let launch = worker(&["-i", "1", "--max-restarts", "1"], &["memory"]).through(["sh", "-c", &script]);
+    let launch = worker(&["-i", "1", "--max-restarts", "1"], &["memory"]).through(group.enter());
     let mut runtime = launch.spawn();
     runtime.ends_with(137);
     let stderr = runtime.stderr.text();

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `types` | every body of a request or an answer |
 //! | `clients` | who is connected to an instance, in words |
+//! | `crash` | workers that died abnormally |
 //! | `messages` | those about messages to apps |
 //! | `node` | what Node workers report of themselves |
 //! | `pm2` | what pm2 tells in JSON, made of the same bodies |
@@ -11,6 +12,7 @@
 //! | `routes` | which path and method means what |
 
 mod clients;
+pub mod crash;
 pub mod history;
 pub mod messages;
 pub mod node;

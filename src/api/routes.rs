@@ -21,7 +21,8 @@ impl Method {
     }
 }
 
-/// One route. `{target}` stands for a name, an instance's number, `all`, a namespace or `/regex/`, percent-encoded.
+/// One route. `{target}` stands for a name, an instance's number, `all`, a namespace or `/regex/`, percent-encoded; of
+/// crashes, for a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
     pub method: Method,
@@ -55,9 +56,11 @@ pub const ENVIRONMENT: Route = route(Method::Get, "/v1/apps/{target}/env");
 pub const LOGS: Route = route(Method::Get, "/v1/logs");
 pub const EVENTS: Route = route(Method::Get, "/v1/events");
 pub const HISTORY: Route = route(Method::Get, "/v1/history");
+pub const CRASHES: Route = route(Method::Get, "/v1/crashes");
+pub const CRASH: Route = route(Method::Get, "/v1/crashes/{target}");
 
 /// All of them.
-pub const ALL: [Route; 23] = [
+pub const ALL: [Route; 25] = [
     PING,
     RUNTIME,
     KILL,
@@ -81,6 +84,8 @@ pub const ALL: [Route; 23] = [
     LOGS,
     EVENTS,
     HISTORY,
+    CRASHES,
+    CRASH,
 ];
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::crash::LastCrashView;
 use super::messages::MetricView;
 use super::node::NodeView;
 use super::text::Text;
@@ -137,6 +138,9 @@ pub struct AppView {
     pub metrics: BTreeMap<String, MetricView>,
     /// What the app can be told to do by `trigger`.
     pub actions: Vec<String>,
+    /// The last of its workers that died abnormally.
+    #[serde(default)]
+    pub last_crash: Option<LastCrashView>,
 }
 
 /// One instance and its worker.

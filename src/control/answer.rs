@@ -104,7 +104,7 @@ fn status_of(code: &str) -> StatusCode {
         "bad_request" => StatusCode::BAD_REQUEST,
         "unauthorized" => StatusCode::UNAUTHORIZED,
         "forbidden" => StatusCode::FORBIDDEN,
-        "unknown_target" | "unknown_route" | "no_history" => StatusCode::NOT_FOUND,
+        "unknown_target" | "unknown_route" | "unknown_crash" | "no_history" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
         "timeout" => StatusCode::REQUEST_TIMEOUT,
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,

@@ -59,5 +59,5 @@ mod tests;
 pub mod users;
 
 #[cfg(test)]
-pub(crate) use samples::app as sample;
+pub(crate) use samples::{app as sample, crash as sample_crash};
 pub use server::{Options, Server};

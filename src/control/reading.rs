@@ -8,8 +8,7 @@ use hyper::StatusCode;
 use super::answer::{self, Answer, Result};
 use super::feed::{Events, Feed, Filter, Lines};
 use super::history::KEPT;
-use super::query::Query;
-use super::query::problem;
+use super::query::{Query, bad_request, problem};
 use super::routes::Context;
 use super::{reports, secrets, target};
 use crate::api::types::{AppView, EnvironmentView, EventView, PongView};
@@ -48,6 +47,21 @@ pub(super) async fn apps(context: &Context, text: &str) -> Result<Answer> {
     }
     context.figures.fill_facts(&mut meant, paths).await;
     Ok(answer::json(StatusCode::OK, &meant))
+}
+
+pub(super) async fn crashes(context: &Context) -> Result<Answer> {
+    let crashes = context.handle.ask(|reply| Question::Crashes { reply }).await?;
+    Ok(answer::json(StatusCode::OK, &crashes))
+}
+
+pub(super) async fn crash(context: &Context, text: &str) -> Result<Answer> {
+    let id = text
+        .parse()
+        .map_err(|_no_number| bad_request(format!("found `{text}`, accepted: the number of a crash")))?;
+    let found = context.handle.ask(|reply| Question::Crash { id, reply }).await?;
+    let hint = || Some("`pmr crashes` shows those that are kept".to_owned());
+    let found = found.ok_or_else(|| problem("unknown_crash", format!("there is no crash {id}"), hint()))?;
+    Ok(answer::json(StatusCode::OK, &found))
 }
 
 /// The PATH of an app's environment.

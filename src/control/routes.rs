@@ -93,6 +93,8 @@ async fn dispatch(context: Rc<Context>, found: Found, request: Request<Incoming>
         routes::RUNTIME => reading::runtime(context).await,
         routes::APPS => reading::apps(context, "all").await,
         routes::SHOW => reading::apps(context, &target).await,
+        routes::CRASHES => reading::crashes(context).await,
+        routes::CRASH => reading::crash(context, &target).await,
         routes::SAVE => save::save(context).await,
         _ => {
             let body = request::body(request.into_body()).await?;

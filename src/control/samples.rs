@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::api::crash::{CrashCause, CrashDetail, CrashView, ExceptionView};
 use crate::api::types::{
     AppView, EventView, ExecMode, InstanceView, InterpreterView, ListenerView, LogFilesView, LogStream,
     LogView, Status,
@@ -42,6 +43,39 @@ pub(crate) fn app(app_id: u32, name: &str, instances: u32) -> AppView {
         settings: Vec::new(),
         metrics: BTreeMap::new(),
         actions: Vec::new(),
+        last_crash: None,
+    }
+}
+
+/// A crash of the app `web`, with all that can be known of one.
+pub(crate) fn crash(id: u64) -> CrashDetail {
+    CrashDetail {
+        crash: CrashView {
+            id,
+            at_ms: 1_786_186_800_000,
+            app: "web".to_owned(),
+            app_id: 0,
+            instance: 0,
+            pid: Some(42),
+            generation: 2,
+            uptime_ms: Some(5_000),
+            cause: CrashCause::Exception,
+            reason: "exit code 1".to_owned(),
+            summary: "TypeError: x is not a function".to_owned(),
+            exception: Some(ExceptionView {
+                name: "TypeError".to_owned(),
+                message: "x is not a function".to_owned(),
+                stack: Some("TypeError: x is not a function\n    at load (/app/a.js:1:2)".to_owned()),
+            }),
+            fingerprint: "9f3c2a7d10b4e6aa".to_owned(),
+            count: 3,
+            first_at_ms: 1_786_186_790_000,
+            revision: Some("5fe83f6c0ffee".to_owned()),
+            version: Some("1.4.2".to_owned()),
+        },
+        command: vec!["node".to_owned(), "server.js".to_owned()],
+        directory: "/app".to_owned(),
+        logs: vec![line("web", "listening")],
     }
 }
 

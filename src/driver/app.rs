@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::balance::ArrivalTask;
 use super::clock;
 use super::collision;
+use super::crashes::Caught;
 use super::drain::Drains;
 use super::gate::Gate;
 use super::health::Checks;
@@ -68,6 +69,8 @@ pub(super) struct App {
     pub(super) last_ticket: u64,
     /// Of each instance: when its last worker ended.
     pub(super) exits: BTreeMap<InstanceId, u64>,
+    /// The exception of which the worker may have died that has ended just now.
+    pub(super) last_words: Option<Caught>,
     /// What is told when all output has been written.
     pub(super) last_notice: Option<Notice>,
     /// Set while the app is over.
@@ -121,6 +124,7 @@ impl App {
             pending: BTreeMap::new(),
             last_ticket: 0,
             exits: BTreeMap::new(),
+            last_words: None,
             last_notice: None,
             status: None,
             unnoted_status: None,
@@ -209,11 +213,6 @@ impl App {
         self.feed(Event::Deadline);
     }
 
-    /// Has it told, after what was to be told before.
-    pub(super) fn tell(&self, notice: Notice, logs: Option<Rc<WorkerLogs>>) {
-        self.shared.tell(self.telling(notice, logs));
-    }
-
     /// Tells something of it that is no notice.
     pub(super) fn announce(&self, said: &Said) {
         self.shared.events.announce_of(&self.whose, said);
@@ -221,6 +220,6 @@ impl App {
 
     pub(super) fn telling(&self, notice: Notice, logs: Option<Rc<WorkerLogs>>) -> Telling {
         let id = notice.instance().and_then(|instance| self.id_of(instance));
-        Telling { app: Rc::clone(&self.whose), notice, id, logs }
+        Telling { app: Rc::clone(&self.whose), notice, id, logs, obituary: None }
     }
 }

@@ -50,6 +50,7 @@ impl App {
 
     fn on_ended(&mut self, id: WorkerId, reason: ExitReason) {
         self.hear_last_words(id);
+        self.note_last_words(id);
         let Some(mut worker) = self.workers.remove(id) else { return };
         let given = std::mem::take(&mut worker.given);
         let killer = self.killer(&worker, reason);

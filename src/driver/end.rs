@@ -50,7 +50,8 @@ impl Driver {
 
     /// The last words: what the workers have written is written, then the verdict, then nothing.
     pub(super) async fn finish(self, status: u8) -> u8 {
-        let Self { shared, mut apps, killers, teller, retired, retired_files: mut beside, .. } = self;
+        let Self { shared, mut apps, killers, teller, recorder, retired, retired_files: mut beside, .. } =
+            self;
         let took = shared.clock.now();
         let endings: Vec<_> = apps.values_mut().filter_map(App::take_ending).collect();
         let logs: Vec<_> =
@@ -67,7 +68,9 @@ impl Driver {
             for logs in &logs {
                 logs.drain().await;
             }
-            teller.await
+            let teller = teller.await;
+            let _written = recorder.await;
+            teller
         };
         // A reader that does not read is not waited for longer than the platform would wait for us.
         if let Ok(Ok(mut teller)) = tokio::time::timeout(LAST_WORDS, drained).await {

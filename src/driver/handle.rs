@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::api::crash::{CrashDetail, CrashView};
 use crate::api::node::NodeView;
 use crate::api::types::{
     AppView, EventView, LogView, Operation, Problem, RuntimeView, StartRequest, Verdict,
@@ -190,6 +191,15 @@ pub enum Question {
     Reports {
         targets: Vec<Target>,
         reply: oneshot::Sender<Vec<Report>>,
+    },
+    /// The crashes that are kept, newest first.
+    Crashes {
+        reply: oneshot::Sender<Vec<CrashView>>,
+    },
+    /// The one of this number, if it is kept.
+    Crash {
+        id: u64,
+        reply: oneshot::Sender<Option<CrashDetail>>,
     },
     /// What was started, so that it can be started again elsewhere.
     Definitions {

@@ -15,7 +15,6 @@ use super::app::App;
 use super::clock;
 use super::hear::Asked;
 use super::spawn::identity;
-use super::words::why_stalled;
 use crate::handover::cluster::ClusterLink;
 use crate::handover::environment;
 use crate::health::connect::{Target, connect};
@@ -242,7 +241,7 @@ impl App {
             app: self.name().to_owned(),
             instance: instance.0,
             pid,
-            why: why_stalled(cause).to_owned(),
+            why: cause.why().to_owned(),
             at_ms: clock::epoch_ms(),
             last_lines: worker.logs.as_ref().map(|logs| logs.tail()).unwrap_or_default(),
         };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::app::App;
+use super::crashes::Caught;
 use super::reports;
 use super::trigger::Awaited;
 use super::words::app_has_told;
@@ -13,7 +14,7 @@ use crate::api::messages::{MetricValue, MetricView};
 use crate::handover::cluster::{ClusterLink, Taken};
 use crate::handover::messages::{self, Adapter, Allowance, Figure, Number, Reported, Teller, Told, Word};
 use crate::spec::WorkerId;
-use crate::supervisor::{Event, InstanceView};
+use crate::supervisor::{Event, InstanceView, Uptime};
 
 /// What a worker says by `process.send`, and what it was asked.
 #[derive(Debug, Default)]
@@ -24,6 +25,8 @@ pub(super) struct Talk {
     pub(super) reports: reports::Awaited,
     /// The exception that the agent has told of last.
     caught: Option<String>,
+    /// The same, with all that it has told.
+    pub(super) dying: Option<Caught>,
     /// For what is for people.
     told: Allowance,
     /// For what is for programs, so that much of it takes nothing from people.
@@ -47,10 +50,12 @@ impl Talk {
     }
 
     /// Whether the agent has told of it already: of an exception that nobody has caught, libraries of pm2's tell, too.
-    fn has_told(&mut self, told: &Told) -> bool {
+    fn has_told(&mut self, told: &Told, now: Uptime) -> bool {
         match told {
-            Told::Exception { text, by: Teller::Agent, .. } => {
+            Told::Exception { text, by: Teller::Agent, data } => {
                 self.caught = Some(text.clone());
+                let stack = data.as_ref().and_then(|data| data["stack"].as_str()).map(str::to_owned);
+                self.dying = Some(Caught { at: now, text: text.clone(), stack });
                 false
             }
             Told::Exception { text, by: Teller::App, .. } => {
@@ -93,16 +98,16 @@ impl App {
     }
 
     fn tell_of(&mut self, id: WorkerId, told: Told) {
-        let now = self.shared.clock.now().0;
+        let now = self.shared.clock.now();
         let Some(worker) = self.workers.get_mut(id) else { return };
-        if worker.talk.has_told(&told) {
+        if worker.talk.has_told(&told, now) {
             return;
         }
         let allowance = match told {
             Told::Exception { .. } | Told::Event { .. } => &mut worker.talk.told,
             Told::Message { .. } => &mut worker.talk.sent,
         };
-        let Some(missed) = allowance.spend(now) else { return };
+        let Some(missed) = allowance.spend(now.0) else { return };
         let (instance, pid) = (worker.instance, worker.pid);
         let (said, data) = app_has_told(told, missed);
         let said = said.of(instance).pid(pid);
@@ -166,10 +171,10 @@ mod tests {
     fn an_exception_of_which_the_agent_has_told_is_told_once() {
         let told = |text: &str, by| Told::Exception { text: text.to_owned(), data: None, by };
         let mut talk = Talk::default();
-        assert!(!talk.has_told(&told("Error: a", Teller::App)));
-        assert!(!talk.has_told(&told("Error: a", Teller::Agent)));
-        assert!(!talk.has_told(&told("Error: b", Teller::App)));
-        assert!(talk.has_told(&told("Error: a", Teller::App)));
-        assert!(!talk.has_told(&told("Error: a", Teller::App)));
+        assert!(!talk.has_told(&told("Error: a", Teller::App), Uptime::default()));
+        assert!(!talk.has_told(&told("Error: a", Teller::Agent), Uptime::default()));
+        assert!(!talk.has_told(&told("Error: b", Teller::App), Uptime::default()));
+        assert!(talk.has_told(&told("Error: a", Teller::App), Uptime::default()));
+        assert!(!talk.has_told(&told("Error: a", Teller::App), Uptime::default()));
     }
 }

@@ -16,6 +16,7 @@ mod app;
 mod balance;
 pub(crate) mod clock;
 mod collision;
+mod crashes;
 mod death;
 mod drain;
 mod end;

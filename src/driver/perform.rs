@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::app::App;
 use super::clock;
+use super::tell::Telling;
 use super::workers::Stop;
 use crate::handover::cluster::Taken;
 use crate::logs::WorkerLogs;
@@ -144,8 +145,8 @@ impl App {
             }
             _ => {}
         }
-        let logs = self.logs_of(&notice);
-        self.tell(notice, logs);
+        let (obituary, logs) = (self.obituary(&notice), self.logs_of(&notice));
+        self.shared.tell(Telling { obituary, ..self.telling(notice, logs) });
     }
 
     /// The output of the worker that a notice is about, where its last lines matter. An ended worker's logs were put

@@ -42,6 +42,8 @@ impl Driver {
                 drop(reply.send(self.ask_for_reports(&distinct(targets))))
             }
             Question::Logs { query, reply } => drop(reply.send(self.logs(&query))),
+            Question::Crashes { reply } => drop(reply.send(self.shared.crashes.views())),
+            Question::Crash { id, reply } => drop(reply.send(self.shared.crashes.get(id))),
             Question::Definitions { reply } => {
                 drop(reply.send(self.apps.values().map(|app| app.saved()).collect()));
             }

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::app::App;
 use super::clock::Clock;
+use super::crashes::CrashBook;
 use super::gate::Gate;
 use super::halt::{Halt, How};
 use super::handle::DriverEnd;
@@ -57,6 +58,8 @@ pub struct Driver {
     /// The control socket, for those who ask.
     pub(super) socket: Option<String>,
     pub(super) teller: JoinHandle<Teller>,
+    /// Who writes down crashes. Ends after the teller.
+    pub(super) recorder: JoinHandle<()>,
     /// The logs of apps that were removed, until all was read.
     pub(super) retired: Vec<Rc<WorkerLogs>>,
     /// Their log files, until all was written.
@@ -117,7 +120,9 @@ impl Driver {
         let (tellings, told) = mpsc::unbounded_channel();
         let (tries, tried) = mpsc::channel(1);
         let (arrived, arrived_inbox) = mpsc::channel(MESSAGES_WAITING);
+        let (crashed, obituaries) = mpsc::unbounded_channel();
         let events = Rc::new(Events::new(end.events, past.last_event));
+        let crashes = Rc::new(CrashBook::new(Rc::clone(&events)));
         let shared = Rc::new(Shared {
             oom: RefCell::new(past.oom),
             surroundings,
@@ -129,6 +134,7 @@ impl Driver {
             arrived,
             tellings,
             events: Rc::clone(&events),
+            crashes: Rc::clone(&crashes),
             asking: Rc::default(),
             guard: RefCell::default(),
             advised: RefCell::default(),
@@ -150,7 +156,8 @@ impl Driver {
             socket: None,
             retired: Vec::new(),
             retired_files: Vec::new(),
-            teller: tokio::task::spawn_local(Teller::new(events).run(told)),
+            teller: tokio::task::spawn_local(Teller::new(events).run(told, crashed)),
+            recorder: tokio::task::spawn_local(crashes.run(obituaries)),
             updates: 0,
             update: None,
             tries,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::clock::Clock;
+use super::crashes::CrashBook;
 use super::hear::Asked;
 use super::oom::OomWatch;
 use super::plan::{Plan, Surroundings};
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     /// What is to be told, in order. As many as the supervisors have decisions, and told within a fraction of a second.
     pub(super) tellings: mpsc::UnboundedSender<Telling>,
     pub(super) events: Rc<Events>,
+    pub(super) crashes: Rc<CrashBook>,
     /// How many tasks have something that they are still to pass on to the loop: a worker's question, a queue's end.
     pub(super) asking: Rc<Cell<u32>>,
     /// Takes what workers have started along, should we be killed.

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::broadcast;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tracing::Level;
 
 use super::clock;
 use super::collision;
+use super::crashes::Obituary;
 use super::words::{Said, words};
 use crate::api::types::EventView;
 use crate::logs::WorkerLogs;
@@ -30,6 +31,8 @@ pub(super) struct Telling {
     /// The number in the runtime of the instance that it is about.
     pub(super) id: Option<u32>,
     pub(super) logs: Option<Rc<WorkerLogs>>,
+    /// What is to be written down after that.
+    pub(super) obituary: Option<Box<Obituary>>,
 }
 
 /// Whose notices they are.
@@ -57,7 +60,7 @@ pub(super) struct Events {
     sender: broadcast::Sender<Arc<EventView>>,
     /// The number of the last one.
     pub(super) seq: Cell<u64>,
-    /// How many notices wait to be told.
+    /// How many notices wait to be told, and crashes to be written down.
     pub(super) waiting: Cell<u64>,
 }
 
@@ -83,6 +86,11 @@ impl Events {
     pub(super) fn remark(&self, app: &Whose, id: Option<u32>, said: &Said, data: Option<Value>) {
         self.publish((Some(app), id), said, data);
         emit(&app.name, said);
+    }
+
+    /// Tells clients alone.
+    pub(super) fn publish_of(&self, app: &Whose, id: Option<u32>, said: &Said, data: Value) {
+        self.publish((Some(app), id), said, Some(data));
     }
 
     fn publish(&self, (app, id): (Option<&Whose>, Option<u32>), said: &Said, data: Option<Value>) {
@@ -112,12 +120,21 @@ impl Teller {
     }
 
     /// Tells everything that comes until there is nobody left who could send more.
-    pub(super) async fn run(mut self, mut tellings: UnboundedReceiver<Telling>) -> Self {
-        while let Some(telling) = tellings.recv().await {
+    pub(super) async fn run(
+        mut self,
+        mut tellings: UnboundedReceiver<Telling>,
+        crashes: UnboundedSender<Obituary>,
+    ) -> Self {
+        while let Some(mut telling) = tellings.recv().await {
             if let Some(logs) = &telling.logs {
                 let _in_time = tokio::time::timeout(LAST_LINES_WITHIN, logs.drain()).await;
             }
             self.tell(&telling);
+            if let Some(obituary) = telling.obituary.take() {
+                self.0.waiting.update(|waiting| waiting + 1);
+                // Who writes them down ends only after us.
+                let _written = crashes.send(*obituary);
+            }
             self.0.waiting.update(|waiting| waiting.saturating_sub(1));
         }
         self
@@ -125,7 +142,7 @@ impl Teller {
 
     /// Tells one thing, now.
     pub(super) fn tell(&mut self, telling: &Telling) {
-        let Telling { app, notice, id, logs } = telling;
+        let Telling { app, notice, id, logs, .. } = telling;
         let Some(said) = words(notice) else { return };
         self.0.publish((Some(app), *id), &said, None);
         if app.is_init && is_the_inits_own(notice) {

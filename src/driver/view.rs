@@ -68,10 +68,7 @@ impl App {
             command: words.map(|word| word.to_string_lossy().into_owned()).collect(),
             resolved: plan.resolution.as_ref().map(ToString::to_string),
             script: plan.script.clone(),
-            directory: command.directory.as_ref().map_or_else(
-                || self.shared.surroundings.directory.clone(),
-                |directory| directory.display().to_string(),
-            ),
+            directory: self.directory_of(&plan),
             interpreter: plan.script.is_some().then_some(InterpreterView {
                 program,
                 path: None,
@@ -94,7 +91,14 @@ impl App {
             settings: self.settings(&plan),
             metrics,
             actions,
+            last_crash: self.shared.crashes.last_of(self.id),
         }
+    }
+
+    /// Where its workers run.
+    pub(super) fn directory_of(&self, plan: &Plan) -> String {
+        let ours = || self.shared.surroundings.directory.clone();
+        plan.app.command.directory.as_ref().map_or_else(ours, |directory| directory.display().to_string())
     }
 
     /// `ID` stands for the number of an instance, where each has files of its own.

@@ -147,12 +147,21 @@ async fn forward(mut tap: Tap, query: LogQuery, ids: Rc<RefCell<Ids>>, sender: m
 }
 
 fn view(line: LogLine, ids: &Ids) -> LogView {
+    let id = match &line.origin {
+        Origin::App { app, instance, .. } => ids.get(&(*app, *instance)).copied(),
+        Origin::Runtime { .. } => None,
+    };
+    view_of(line, id)
+}
+
+/// A line of the instance that has this number in the runtime.
+pub(super) fn view_of(line: LogLine, id: Option<u32>) -> LogView {
     let LogLine { time, origin, text, .. } = line;
     match origin {
-        Origin::App { app, name, instance, pid, stream } => LogView {
+        Origin::App { name, instance, pid, stream, .. } => LogView {
             at_ms: time,
             app: Some(name.to_string()),
-            id: ids.get(&(app, instance)).copied(),
+            id,
             instance: Some(instance.0),
             pid: Some(pid.as_raw()),
             stream: match stream {

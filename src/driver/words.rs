@@ -10,7 +10,7 @@ use super::size::Size;
 use crate::handover::messages::Told;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{Generation, InstanceId};
-use crate::supervisor::{CalledOff, Killer, Next, Notice, Stall, StopReason, Verdict};
+use crate::supervisor::{CalledOff, Killer, Next, Notice, StopReason, Verdict};
 
 /// A time as people read it: `350ms`, `12.3s`, `4m 5s`.
 pub(super) struct Human(pub(super) Duration);
@@ -79,7 +79,7 @@ impl Said {
 }
 
 /// The kinds of events, for the documentation and those who filter by them.
-pub const KINDS: [&str; 45] = [
+pub const KINDS: [&str; 46] = [
     "waiting",
     "preparing",
     "prepared",
@@ -96,6 +96,7 @@ pub const KINDS: [&str; 45] = [
     "still_answering",
     "killing",
     "exited",
+    "crash",
     "spawn_failed",
     "failed",
     "unhealthy",
@@ -126,6 +127,12 @@ pub const KINDS: [&str; 45] = [
     "updated",
     "update_failed",
 ];
+
+/// The crash with this number was written down; there were so many like it.
+pub(super) fn crashed(id: u64, summary: &str, count: u64) -> Said {
+    let again = if count > 1 { format!(" (seen {count} times)") } else { String::new() };
+    Said::new(Level::WARN, "crash", format!("crash {id}: {summary}{again}"))
+}
 
 /// The runtime was updated in place.
 pub(super) fn updated(from: &str, to: &str, workers: usize) -> Said {
@@ -296,7 +303,7 @@ fn exited((reason, killer): (ExitReason, Killer), lived: Duration, next: Next) -
     let level = match next {
         // A platform that ends everything signals the workers as well, and our turn comes in a moment.
         Next::Restart { .. } if is_asked_elsewhere => Level::INFO,
-        Next::Nothing | Next::Rest | Next::Replaced => Level::INFO,
+        Next::Nothing | Next::Stay | Next::Rest | Next::Replaced => Level::INFO,
         Next::Restart { .. } | Next::KeepOld | Next::TakenOver => Level::WARN,
         Next::GiveUp => Level::ERROR,
     };
@@ -321,7 +328,7 @@ fn next_step(next: Next) -> String {
         Next::Restart { delay, unstable, max_unstable } => {
             format!(", restarting in {} (unstable start {unstable} of {max_unstable})", Human(delay))
         }
-        Next::GiveUp | Next::Nothing => String::new(),
+        Next::GiveUp | Next::Nothing | Next::Stay => String::new(),
         Next::Rest => ", which is one of `--stop-exit-codes`: none follows".to_owned(),
         Next::KeepOld => ", the old one goes on".to_owned(),
         Next::Replaced => ", its successor is starting".to_owned(),
@@ -367,17 +374,6 @@ pub(super) fn app_has_told(told: Told, missed: u64) -> (Said, Option<Value>) {
     (Said::new(level, kind, text + &more), data)
 }
 
-/// By what a worker shows that it does not do its work.
-pub(super) fn why_stalled(cause: Stall) -> &'static str {
-    match cause {
-        Stall::Watchdog => "it sends no WATCHDOG=1 any more",
-        Stall::Trigger => "it says so itself (WATCHDOG=trigger)",
-        Stall::Check => "its health check fails",
-        Stall::EventLoop => "its event loop does not turn",
-        Stall::Memory => "it has more memory than `--max-memory-restart` allows",
-    }
-}
-
 /// Notices on whether the app and its workers do their work.
 fn of_health(notice: &Notice) -> Option<Said> {
     let of = |said: Said, whose: Option<(InstanceId, Pid)>| match whose {
@@ -392,8 +388,7 @@ fn of_health(notice: &Notice) -> Option<Said> {
         }
         Notice::Healthy { whose } => of(Said::new(Level::INFO, "healthy", "healthy again"), *whose),
         Notice::Stalled { instance, pid, cause, span, .. } => {
-            let text =
-                format!("worker has stalled for {}: {}; replacing it", Human(*span), why_stalled(*cause));
+            let text = format!("worker has stalled for {}: {}; replacing it", Human(*span), cause.why());
             Said::new(Level::WARN, "stalled", text).of(*instance).pid(*pid)
         }
         Notice::TooLarge { instance, pid, bytes, limit, .. } => {

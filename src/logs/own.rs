@@ -10,7 +10,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use super::clock;
-use super::format::rfc3339;
+use super::format::{Format, rfc3339};
 use super::message::{Look, Message};
 use super::queue::Queue;
 use super::recorder::Recorder;
@@ -33,11 +33,16 @@ impl<S: Subscriber> Layer<S> for OwnMessages {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
         let mut collected = Collected::default();
         event.record(&mut collected);
-        let message =
+        // What only programs can read is for them alone.
+        if collected.record.is_some() && self.look.format != Format::Json {
+            return;
+        }
+        let mut message =
             Message { level: *event.metadata().level(), text: collected.text, fields: collected.fields };
         let now = clock::now();
         self.recorder.add_own(message.level, now, &message.bare());
         let time = rfc3339(now);
+        message.fields.extend(collected.record.map(|record| ("record", record)));
         let line = message.render(self.look, &time);
         self.queue.push_own(line.as_bytes(), |lost| lost_note(lost).render(self.look, &time).into_bytes());
     }
@@ -52,12 +57,15 @@ fn lost_note(lost: u64) -> Message {
 struct Collected {
     text: String,
     fields: Vec<(&'static str, Value)>,
+    /// A whole value, which no field can be: it was given as JSON, under the name `record`.
+    record: Option<Value>,
 }
 
 impl Collected {
     fn add(&mut self, field: &Field, value: Value) {
         match value {
             Value::String(text) if field.name() == "message" => self.text = text,
+            Value::String(json) if field.name() == "record" => self.record = serde_json::from_str(&json).ok(),
             value => self.fields.push((field.name(), value)),
         }
     }

@@ -140,6 +140,7 @@ pub enum Notice {
     Exited {
         worker: WorkerId,
         instance: InstanceId,
+        generation: Generation,
         pid: Pid,
         reason: ExitReason,
         killer: Killer,
@@ -149,6 +150,7 @@ pub enum Notice {
     SpawnFailed {
         worker: WorkerId,
         instance: InstanceId,
+        generation: Generation,
         failure: SpawnFailure,
         next: Next,
     },
@@ -180,9 +182,11 @@ pub enum Notice {
     Stalled {
         worker: WorkerId,
         instance: InstanceId,
+        generation: Generation,
         pid: Pid,
         cause: Stall,
         span: Duration,
+        lived: Duration,
     },
     /// The clock says that the app is to be reloaded.
     TimeHasCome {
@@ -197,9 +201,11 @@ pub enum Notice {
     TooLarge {
         worker: WorkerId,
         instance: InstanceId,
+        generation: Generation,
         pid: Pid,
         bytes: u64,
         limit: u64,
+        lived: Duration,
     },
     /// A worker has stalled, and is not replaced before this time has passed: `row` workers of the instance were before.
     ReplacementDeferred {
@@ -333,8 +339,10 @@ pub enum Next {
     Restart { delay: Duration, unstable: u32, max_unstable: u32 },
     /// The instance has failed.
     GiveUp,
-    /// It was asked to end, or is not to be replaced.
+    /// It was asked to end.
     Nothing,
+    /// It has ended by itself, and is not to be replaced: `--no-autorestart`.
+    Stay,
     /// Its status is one after which none follows.
     Rest,
     /// It was the new one of a reload: the old one goes on.

@@ -78,7 +78,7 @@ impl Supervisor {
         let (policy, instance) = (&self.policy.restart, &mut self.instances[index]);
         if policy.after_exit == AfterExit::Stay {
             instance.enter(now, State::Stopped);
-            return Next::Nothing;
+            return Next::Stay;
         }
         if policy.stops_at(reason) {
             instance.enter(now, State::Stopped);
@@ -109,8 +109,9 @@ impl Supervisor {
         next: Next,
     ) {
         let Exit { reason, killer, .. } = exit;
-        let (lived, pid) = (now.since(worker.spawned), worker.pid);
-        self.notice(Notice::Exited { worker: worker.id, instance, pid, reason, killer, lived, next });
+        let Worker { id, pid, generation, spawned, .. } = worker;
+        let lived = now.since(spawned);
+        self.notice(Notice::Exited { worker: id, instance, generation, pid, reason, killer, lived, next });
     }
 
     /// Says that the instance is given up, if it is.

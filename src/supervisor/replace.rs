@@ -72,16 +72,18 @@ impl Supervisor {
         &mut self,
         now: Uptime,
         instance: InstanceId,
-        Worker { id, pid, generation, .. }: Worker,
+        Worker { id: worker, pid, generation, spawned, .. }: Worker,
         (stalled, excess): (Stalled, Option<Excess>),
     ) {
+        let lived = now.since(spawned);
         if let (Stall::Memory, Some(excess)) = (stalled.cause, excess) {
             let limit = self.policy_in(generation).health.max_memory.unwrap_or_default();
-            return self.notice(Notice::TooLarge { worker: id, instance, pid, bytes: excess.bytes, limit });
+            let bytes = excess.bytes;
+            return self.notice(Notice::TooLarge { worker, instance, generation, pid, bytes, limit, lived });
         }
         let (cause, span) = (stalled.cause, now.since(stalled.since));
-        self.notice(Notice::Stalled { worker: id, instance, pid, cause, span });
-        self.out.push(Action::Report { worker: id, cause });
+        self.notice(Notice::Stalled { worker, instance, generation, pid, cause, span, lived });
+        self.out.push(Action::Report { worker, cause });
     }
 
     /// A replacement came to nothing. The stalled worker stays, if it is still there.

@@ -214,7 +214,7 @@ impl Supervisor {
         let Stage::Spawning(request) = self.standbys.all[place].stage else { return };
         let Standby { number: instance, .. } = self.standbys.all.remove(place);
         let next = self.judge_standby(now, ExitReason::Code(failure.status), Life::None);
-        self.notice(Notice::SpawnFailed { worker: request.worker, instance, failure, next });
+        self.tell_of_no_spawn(request.worker, (instance, request.generation), failure, next);
         self.tell_of_giving_up(next);
     }
 

@@ -25,6 +25,20 @@ pub enum Stall {
     Memory,
 }
 
+impl Stall {
+    /// By what it is seen, for people.
+    #[must_use]
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Watchdog => "it sends no WATCHDOG=1 any more",
+            Self::Trigger => "it says so itself (WATCHDOG=trigger)",
+            Self::Check => "its health check fails",
+            Self::EventLoop => "its event loop does not turn",
+            Self::Memory => "it has more memory than `--max-memory-restart` allows",
+        }
+    }
+}
+
 /// A worker that does not do its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stalled {

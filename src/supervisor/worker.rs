@@ -9,7 +9,7 @@ use super::machine::{Phase, Role, Supervisor};
 use super::readiness::{Complaint, Expected, Tone, Watch};
 use super::vitals::Vitals;
 use crate::process::{ExitReason, Pid};
-use crate::spec::{InstanceId, WorkerId};
+use crate::spec::{Generation, InstanceId, WorkerId};
 
 /// Whose worker it is.
 #[derive(Debug, Clone, Copy)]
@@ -92,24 +92,22 @@ impl Supervisor {
     /// The answer to a spawn: there is none.
     pub(super) fn handle_spawn_failed(&mut self, now: Uptime, id: WorkerId, failure: SpawnFailure) {
         match self.seat(id) {
-            Some(Seat::Instance(index)) if self.instances[index].request().is_some() => {
-                self.resident_spawn_failed(now, index, id, failure);
-            }
+            Some(Seat::Instance(index)) => self.resident_spawn_failed(now, index, failure),
             Some(Seat::Newcomer) => {
-                let Some((instance, _)) = self.newcomer_request(id) else { return };
+                let Some((instance, Request { generation, .. })) = self.newcomer_request(id) else { return };
                 self.remove_newcomer(id);
-                let next = Next::KeepOld;
-                self.notice(Notice::SpawnFailed { worker: id, instance, failure: failure.clone(), next });
+                self.tell_of_no_spawn(id, (instance, generation), failure.clone(), Next::KeepOld);
                 self.call_reload_off(now, instance, CalledOff::SpawnFailed(failure));
             }
             Some(Seat::Standby(place)) => self.standby_spawn_failed(now, place, failure),
             Some(Seat::Leaving) => self.leaver_spawn_failed(id, failure),
-            Some(Seat::Instance(_)) | None => {}
+            None => {}
         }
     }
 
-    fn resident_spawn_failed(&mut self, now: Uptime, index: usize, id: WorkerId, failure: SpawnFailure) {
+    fn resident_spawn_failed(&mut self, now: Uptime, index: usize, failure: SpawnFailure) {
         let instance = self.instances[index].id;
+        let Some(Request { worker: id, generation }) = self.instances[index].request() else { return };
         let reason = ExitReason::Code(failure.status);
         self.note_end(index, reason);
         // A program that is not there will not be there in 100 ms either.
@@ -123,19 +121,30 @@ impl Supervisor {
         } else {
             self.decide(now, index, reason, Life::None)
         };
-        self.notice(Notice::SpawnFailed { worker: id, instance, failure: failure.clone(), next });
+        self.tell_of_no_spawn(id, (instance, generation), failure.clone(), next);
         self.tell_of_failure(index, next);
         self.reload_lost(now, id, CalledOff::SpawnFailed(failure.clone()));
         self.fail_awaited(instance, &CalledOff::SpawnFailed(failure));
     }
 
     fn leaver_spawn_failed(&mut self, id: WorkerId, failure: SpawnFailure) {
-        let Some(&mut Departure { instance, stage: Stage::Unborn { .. } }) = self.departures.get_mut(id)
+        let Some(&mut Departure { instance, stage: Stage::Unborn { generation } }) =
+            self.departures.get_mut(id)
         else {
             return;
         };
         self.departures.remove(id);
-        self.notice(Notice::SpawnFailed { worker: id, instance, failure, next: Next::Nothing });
+        self.tell_of_no_spawn(id, (instance, generation), failure, Next::Nothing);
+    }
+
+    pub(super) fn tell_of_no_spawn(
+        &mut self,
+        worker: WorkerId,
+        (instance, generation): (InstanceId, Generation),
+        failure: SpawnFailure,
+        next: Next,
+    ) {
+        self.notice(Notice::SpawnFailed { worker, instance, generation, failure, next });
     }
 
     /// A worker began to listen.

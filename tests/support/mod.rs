@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod capture;
+pub(crate) mod cgroup;
 pub(crate) mod cluster;
 pub(crate) mod control;
 pub(crate) mod fixtures;

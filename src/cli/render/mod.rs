@@ -8,6 +8,7 @@
 //! | `sort` | the order of instances |
 //! | `list` | `pmr list` |
 //! | `show` | `pmr show` |
+//! | `crashes` | `pmr crashes` |
 //! | `pm2` | `pmr jlist`, in pm2's shape |
 //! | `env` | `pmr env` |
 //! | `report` | the head of `pmr report` |
@@ -15,6 +16,7 @@
 //! | `line` | a line of a log |
 
 pub(super) mod colour;
+pub(super) mod crashes;
 pub(super) mod env;
 pub(super) mod human;
 pub(super) mod line;

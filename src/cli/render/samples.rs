@@ -103,6 +103,7 @@ pub(in crate::cli) fn app(app_id: u32, name: &str) -> AppView {
         settings: Vec::new(),
         metrics: BTreeMap::new(),
         actions: Vec::new(),
+        last_crash: None,
     }
 }
 
@@ -154,6 +155,7 @@ fn web() -> AppView {
         ],
         metrics: lag(1.25),
         actions: vec!["heapdump".to_owned()],
+        last_crash: None,
         ..app(0, "web")
     }
 }

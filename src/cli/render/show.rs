@@ -6,6 +6,7 @@ use super::colour::{Colours, Paint};
 use super::human;
 use super::list::mode;
 use super::table::{Cell, Column, Side, Table, harmless};
+use crate::api::crash::LastCrashView;
 use crate::api::messages::MetricView;
 use crate::api::node::NodeView;
 use crate::api::types::{AppView, ExitView, GitView, HealthView, InstanceView, ListenerView, RuntimeView};
@@ -13,7 +14,7 @@ use crate::api::types::{AppView, ExitView, GitView, HealthView, InstanceView, Li
 /// All of `app`. `runtime` tells what time it is there.
 pub(in crate::cli) fn render(app: &AppView, runtime: &RuntimeView, colours: Colours) -> String {
     let now = runtime.started_at_ms.saturating_add(runtime.uptime_ms);
-    let mut text = section("App", &pairs(&about(app)), colours);
+    let mut text = section("App", &pairs(&about(app, now)), colours);
     text += &section("Instances", &instances(&app.instances, now, colours), colours);
     text += &section("Standbys", &instances(&app.standbys, now, colours), colours);
     text += &section("Health", &rows(&health(app)), colours);
@@ -38,7 +39,7 @@ fn section(title: &str, body: &str, colours: Colours) -> String {
     format!("{}\n{body}\n", colours.paint(Paint::Bold, title))
 }
 
-fn about(app: &AppView) -> Vec<(&'static str, Option<String>)> {
+fn about(app: &AppView, now: u64) -> Vec<(&'static str, Option<String>)> {
     let generation = match app.reloading {
         Some(next) => format!("{} (a reload is bringing in {next})", app.generation),
         None => app.generation.to_string(),
@@ -67,6 +68,7 @@ fn about(app: &AppView) -> Vec<(&'static str, Option<String>)> {
         ("watching", Some(if app.watching { "enabled" } else { "disabled" }.to_owned())),
         ("generation", Some(generation)),
         ("created at", Some(human::moment(app.created_at_ms))),
+        ("last crash", app.last_crash.as_ref().map(|crash| last_crash(crash, now))),
         ("output log", log(&app.logs.out)),
         ("error log", log(&app.logs.error)),
         ("log of both", app.logs.both.clone()),
@@ -130,6 +132,14 @@ fn cells(it: &InstanceView, now: u64) -> Vec<Cell> {
         or_dash(it.processes.map(|count| count.to_string())),
         or_dash(it.last_exit.as_ref().map(|exit| last_exit(exit, now))),
     ]
+}
+
+/// `` 6s ago in instance 0: TypeError: x is not a function (`pmr crashes 7`) ``.
+fn last_crash(crash: &LastCrashView, now: u64) -> String {
+    let LastCrashView { id, at_ms, instance, summary, count, .. } = crash;
+    let again = if *count > 1 { format!(", seen {count} times") } else { String::new() };
+    let ago = human::uptime(now.saturating_sub(*at_ms));
+    format!("{ago} ago in instance {instance}{again}: {summary} (`pmr crashes {id}`)")
 }
 
 /// `exit code 3, 6s ago`.

@@ -138,6 +138,10 @@ pub(super) enum Verb {
     #[command(after_help = "Example:\n  pmr events --json")]
     Events(Json),
 
+    /// Shows the workers that died abnormally, or one of them with all that is known
+    #[command(after_help = "Examples:\n  pmr crashes\n  pmr crashes 7")]
+    Crashes(Crashes),
+
     /// Stops all apps and ends the runtime
     Kill(Progress),
 
@@ -372,6 +376,16 @@ pub(super) struct Show {
     /// Which
     #[arg(value_name = "TARGET")]
     pub(super) target: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Crashes {
+    #[command(flatten)]
+    pub(super) json: Json,
+
+    /// The number of one
+    #[arg(value_name = "ID")]
+    pub(super) id: Option<u64>,
 }
 
 #[derive(Debug, Args)]

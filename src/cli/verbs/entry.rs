@@ -13,8 +13,8 @@ use super::session::Session;
 use super::usage::{self, Read};
 use super::words::{Line, verb_line};
 use super::{
-    change, completion, env, events, facts, list, logs, messages, monit, pm2, report, resurrect, show, start,
-    startup, update, validate,
+    change, completion, crashes, env, events, facts, list, logs, messages, monit, pm2, report, resurrect,
+    show, start, startup, update, validate,
 };
 use crate::exit;
 
@@ -75,6 +75,7 @@ async fn perform(session: &Session, verb: Verb) -> Result<u8, VerbError> {
         Verb::Show(show) => show::show(session, show).await,
         Verb::Logs(logs) => logs::logs(session, logs).await,
         Verb::Events(json) => events::events(session, json).await,
+        Verb::Crashes(crashes) => crashes::crashes(session, crashes).await,
         Verb::Env(env) => env::env(session, env).await,
         Verb::Id(id) => facts::id(session, id).await,
         Verb::Pid(pid) => facts::pid(session, pid).await,

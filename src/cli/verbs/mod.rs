@@ -17,6 +17,7 @@ mod args;
 mod background;
 mod change;
 mod completion;
+mod crashes;
 mod entry;
 mod env;
 mod error;

@@ -67,6 +67,7 @@ fn without_words_the_help_is_shown() {
       pid         Prints process ids, one a line: those of an app's workers, or of all
       ping        Asks whether the runtime answers
       events      Shows what happens, as it happens
+      crashes     Shows the workers that died abnormally, or one of them with all that is known
       kill        Stops all apps and ends the runtime
       save        Writes down which apps there are, for `resurrect` [alias: dump]
       resurrect   Starts the apps that were saved

@@ -11,7 +11,7 @@ use crate::cli::run::DAEMON;
 
 /// Names and aliases. A list of its own, since to build the grammar takes longer than a process 1 should be without
 /// handlers for signals; a test holds it against the grammar.
-const VERBS: [&str; 51] = [
+const VERBS: [&str; 52] = [
     "start",
     "stop",
     "restart",
@@ -49,6 +49,7 @@ const VERBS: [&str; 51] = [
     "pid",
     "ping",
     "events",
+    "crashes",
     "kill",
     "save",
     "dump",

@@ -89,6 +89,8 @@ impl Fake {
                     reply.send(targets.iter().filter(|target| target.app.0 == 0).map(|_| report()).collect()),
                 );
             }
+            Question::Crashes { reply } => drop(reply.send(vec![samples::crash(7).crash])),
+            Question::Crash { id, reply } => drop(reply.send((id == 7).then(|| samples::crash(id)))),
             Question::Definitions { reply } => drop(reply.send(vec![definition()])),
             Question::Kill { reply } => drop(reply.send(verdict(None, Operation::Kill))),
             Question::Update { reply, .. } => drop(reply.send(verdict(None, Operation::Update))),

@@ -30,6 +30,23 @@ fn what_there_is_can_be_read() {
 }
 
 #[test]
+fn crashes_are_listed_and_each_can_be_read() {
+    run(async |world| {
+        let crashes = get(&world.place, "/v1/crashes").await.json();
+        assert_eq!((crashes.as_array().unwrap().len(), &crashes[0]["cause"]), (1, &json!("exception")));
+        assert!(crashes[0]["logs"].is_null());
+        let crash = get(&world.place, "/v1/crashes/7").await.json();
+        assert_eq!((&crash["id"], &crash["logs"][0]["text"]), (&json!(7), &json!("listening")));
+        let told = get(&world.place, "/v1/crashes/8").await.error();
+        assert_eq!(told, "404 unknown_crash: there is no crash 8 (`pmr crashes` shows those that are kept)");
+        assert_eq!(
+            get(&world.place, "/v1/crashes/x").await.error(),
+            "400 bad_request: found `x`, accepted: the number of a crash (-)"
+        );
+    });
+}
+
+#[test]
 fn secrets_are_shown_only_when_asked_for() {
     run(async |world| {
         let hidden = get(&world.place, "/v1/apps/all/env").await.json();

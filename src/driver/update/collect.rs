@@ -54,6 +54,7 @@ impl Driver {
             control: control.map(|descriptor| ControlState { descriptor, place }),
             web,
             history: has_history.then(|| self.telemetry.state()),
+            crashes: shared.crashes.kept.borrow().clone(),
             apps: apps.collect::<io::Result<_>>()?,
         })
     }

@@ -218,6 +218,7 @@ impl Driver {
         driver.updates = state.updates.saturating_add(1);
         driver.shared.next_id.set(state.next_id);
         driver.shared.advised.replace(state.advised);
+        driver.shared.crashes.kept.replace(state.crashes);
         let mut problems = std::mem::take(&mut open.problems);
         driver.shared.guard.replace(state.guard.and_then(|guard| match inherited::take(guard) {
             Ok(pipe) => Some(Guard::resume(pipe)),
@@ -283,6 +284,7 @@ impl App {
             pending: BTreeMap::new(),
             last_ticket: state.last_ticket,
             exits: state.exits,
+            last_words: None,
             last_notice: None,
             status: state.status,
             unnoted_status: None,

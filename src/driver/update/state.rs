@@ -13,6 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::api::types::StartRequest;
+use crate::crashes::store::Crashes;
 use crate::driver::gate::Gate;
 use crate::driver::plan::Plan;
 use crate::driver::said::OfItself;
@@ -67,6 +68,9 @@ pub(super) struct RuntimeState {
     /// Figures over time. Left out where there is nothing that needs any, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) history: Option<TelemetryState>,
+    /// Likewise.
+    #[serde(default, skip_serializing_if = "Crashes::is_empty")]
+    pub(super) crashes: Crashes,
     pub(super) apps: Vec<AppState>,
 }
 

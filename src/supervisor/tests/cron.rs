@@ -40,7 +40,7 @@ fn when_the_time_comes_the_app_is_reloaded_with_no_gap() {
 fn a_job_that_has_ended_runs_again_and_the_app_is_not_over_meanwhile() {
     let mut world = World::ready(&job());
     world.exit(1, ExitReason::Code(3));
-    world.expect(&["exited w1 exit code 3: nothing"]);
+    world.expect(&["exited w1 exit code 3: stay"]);
     world.pass(secs(60));
     world.expect(&["schedule 0", "time has come * * * * *", "spawn w2 #0 g1", "started w2"]);
     world.exit(2, CLEAN);

@@ -111,9 +111,9 @@ fn what_a_crashed_worker_leaves_behind_is_asked_to_end_and_the_restart_does_not_
 fn with_nobody_to_restart_all_is_over_when_the_last_has_ended() {
     let mut world = World::ready(&staying(2));
     world.exit(1, ExitReason::Code(3));
-    world.expect(&["exited w1 exit code 3: nothing", "serve #1"]);
+    world.expect(&["exited w1 exit code 3: stay", "serve #1"]);
     world.exit(2, ExitReason::Code(4));
-    world.expect(&["exited w2 exit code 4: nothing", "ended Completed 4", "exit 4"]);
+    world.expect(&["exited w2 exit code 4: stay", "ended Completed 4", "exit 4"]);
 }
 
 #[test]

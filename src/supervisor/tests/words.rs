@@ -153,6 +153,7 @@ fn next_words(next: Next) -> String {
         Next::Restart { unstable, max_unstable, .. } => format!("restart {unstable}/{max_unstable}"),
         Next::GiveUp => "give up".to_owned(),
         Next::Nothing => "nothing".to_owned(),
+        Next::Stay => "stay".to_owned(),
         Next::Rest => "rest".to_owned(),
         Next::KeepOld => "keep old".to_owned(),
         Next::Replaced => "replaced".to_owned(),

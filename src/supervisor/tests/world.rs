@@ -13,7 +13,7 @@ use crate::spec::{
     WorkerId,
 };
 use crate::supervisor::{
-    Action, Beat, Command, Event, Health, InstanceView, Killer, Listen, Notice, Parking, Scheduled,
+    Action, Beat, Command, Event, Health, InstanceView, Killer, Listen, Next, Notice, Parking, Scheduled,
     SpawnFailure, StateName, Subject, Supervisor, Survivors, Ticket, Uptime, Word,
 };
 
@@ -146,9 +146,14 @@ pub(super) struct World {
 }
 
 impl Process {
+    /// Whether nobody has sent it away.
+    fn stays_wanted(&self) -> bool {
+        self.draining.is_none() && !self.asked
+    }
+
     /// Whether it lives, and is not on its way out.
     fn stays(&self) -> bool {
-        self.leader == Life::Alive && self.draining.is_none() && !self.asked
+        self.leader == Life::Alive && self.stays_wanted()
     }
 }
 
@@ -452,6 +457,10 @@ impl World {
             }
         } else if let Notice::Scaled { to, .. } = notice {
             self.count = *to;
+        } else if let Notice::Exited { worker, killer, next, .. } = notice {
+            // By this an end on order is told from a crash.
+            let is_asked = !self.processes[worker].stays_wanted() || *killer == Killer::Keyboard;
+            assert_eq!(*next == Next::Nothing, is_asked, "w{worker} has ended: {next:?}");
         }
     }
 

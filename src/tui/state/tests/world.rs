@@ -44,6 +44,7 @@ pub(crate) fn app(app_id: u32, name: &str, ids: &[u32]) -> AppView {
         settings: Vec::new(),
         metrics: BTreeMap::new(),
         actions: Vec::new(),
+        last_crash: None,
     }
 }
 

@@ -1,0 +1,18 @@
+//! Workers that died abnormally: what counts as such, what is kept of it, and which of them are alike.
+//!
+//! ```text
+//! notice ──▶ cause ── Death ──▶ fingerprint ──┐
+//!  exception ──┘ (the worker's last lines) ───┴──▶ store: the newest records, and a count for each fingerprint
+//! ```
+//!
+//! All of it is pure. The driver gathers what belongs to a record, and tells of it.
+
+#![forbid(unsafe_code)]
+
+pub mod cause;
+pub mod exception;
+pub mod fingerprint;
+mod frames;
+pub mod lines;
+pub mod store;
+mod text;
