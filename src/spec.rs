@@ -14,14 +14,16 @@ use serde::{Deserialize, Serialize};
 use crate::process::{ExitReason, Signal};
 
 pub mod bytes;
+mod crash;
 mod health;
 mod logs;
 mod start;
 mod watch;
 
+pub use crash::OnCrash;
 pub use health::{CheckPace, EventLoop, HealthCheck, HealthPolicy, Peer, Probe};
 pub use logs::{LineForm, LogPlace, LogPolicy, LogReach, Merging, numbered};
-pub use start::{Autostart, Dependency, PreStart, StartPolicy, Until};
+pub use start::{Autostart, Dependency, PreStart, StartPolicy, Until, line_of};
 pub use watch::WatchPolicy;
 
 /// One app of the runtime. Counts up from 0 in the order in which apps were added, and is never used again.
@@ -98,6 +100,9 @@ pub struct AppSpec {
     /// Files whose changes lead to a reload.
     #[serde(default)]
     pub watch: Option<WatchPolicy>,
+    /// Who is told of workers that die abnormally.
+    #[serde(default)]
+    pub on_crash: Option<OnCrash>,
     pub on_hup: OnHup,
     /// How many workers are kept booted beyond the instances, each held where it is about to listen.
     #[serde(default)]

@@ -2,7 +2,10 @@
 
 mod support;
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::mpsc;
 
 use serde_json::{Value, json};
 
@@ -14,6 +17,7 @@ use support::launch::{Launch, binary};
 use support::ports::free_port;
 use support::runtime::Runtime;
 use support::updates::update;
+use support::wait::DEADLINE;
 use support::{http, processes, signals};
 
 const VERSIONS: [&str; 4] = ["node18", "node20", "node22", "node24"];
@@ -275,4 +279,124 @@ fn the_command_line_shows_them() {
     let show = pmr(&runtime, 0, &["show", "all"]);
     assert!(show.contains("ago in instance 0: RangeError: a rejected thing (`pmr crashes 1`)"), "{show}");
     runtime.stops();
+}
+
+/// A server that takes reports: each by its body, as JSON.
+struct Hook {
+    url: String,
+    reports: mpsc::Receiver<Value>,
+}
+
+impl Hook {
+    #[track_caller]
+    fn open(status: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/crashes", listener.local_addr().expect("an address"));
+        let (sender, reports) = mpsc::channel();
+        // It ends with the test program.
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Some(report) = stream.ok().and_then(|stream| take(stream, status)) else { continue };
+                if sender.send(report).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { url, reports }
+    }
+
+    #[track_caller]
+    fn next(&self, runtime: &Runtime) -> Value {
+        self.reports.recv_timeout(DEADLINE).unwrap_or_else(|_| runtime.fail("no report came"))
+    }
+}
+
+/// The body of a POST to `/crashes`, which is answered with `status`.
+fn take(mut stream: TcpStream, status: &str) -> Option<Value> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let (mut line, mut length, mut is_post) = (String::new(), 0, false);
+    while reader.read_line(&mut line).ok()? > 2 {
+        let lower = line.to_ascii_lowercase();
+        is_post |= lower.starts_with("post /crashes http/1.1");
+        if let Some(number) = lower.strip_prefix("content-length:") {
+            length = number.trim().parse().ok()?;
+        }
+        line.clear();
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").ok()?;
+    is_post.then(|| serde_json::from_slice(&body).ok())?
+}
+
+#[test]
+fn a_server_is_told_once_and_of_the_repeats_at_the_end() {
+    let hook = Hook::open("204 No Content");
+    let script = "echo 'fatal: no database' >&2; exit 3";
+    let options = ["-i", "1", "--restart-delay", "10ms", "--max-restarts", "5", "--on-crash"];
+    let words = options.into_iter().chain([hook.url.as_str(), "sh", "-c", script]);
+    let mut runtime = Launch::new(words).spawn();
+    let first = hook.next(&runtime);
+    assert_eq!((&first["id"], &first["count"], &first["cause"]), (&json!(1), &json!(1), &json!("exit")));
+    assert_eq!(first["logs"][0]["text"], "fatal: no database");
+    // The runtime ends with its only app, and tells of the last crash before.
+    let last = hook.next(&runtime);
+    assert_eq!((&last["count"], &last["fingerprint"]), (&json!(5), &first["fingerprint"]));
+    runtime.ends_with(3);
+    assert!(hook.reports.try_recv().is_err(), "there were more");
+}
+
+#[test]
+fn a_command_gets_the_report_on_its_input() {
+    let port = free_port();
+    let command = r#"printf '%s %s %s ' "$PMR_CRASH_ID" "$PMR_CRASH_APP" "$PMR_CRASH_CAUSE"; cat; echo"#;
+    let launch = node("node22", "node/crash.js", 1, port).env("PMR_ON_CRASH", command);
+    let mut runtime = serving(launch, 1, port);
+    drop(http::get(port, "/reject"));
+    let line = runtime.stdout_line("1 crash exception {");
+    let (_, json) = line.split_once("exception ").expect("the report");
+    let report: Value = serde_json::from_str(json).expect("JSON");
+    assert_eq!(report["summary"], "RangeError: a rejected thing");
+    assert_eq!(report, runtime.control().get("/v1/crashes/1").json);
+    runtime.stops();
+}
+
+#[test]
+fn a_report_that_does_not_arrive_is_told_of_once_and_holds_nothing_up() {
+    let hook = Hook::open("503 Service Unavailable");
+    let port = free_port();
+    let launch = node("node22", "node/crash.js", 1, port).env("PMR_ON_CRASH", &hook.url);
+    let mut runtime = serving(launch, 1, port);
+    for (number, path) in [(1, "/reject"), (2, "/string")] {
+        drop(http::get(port, path));
+        assert_eq!(hook.next(&runtime)["id"], number);
+        http_pids(&runtime, 1, port);
+    }
+    let line = runtime.stderr_line(&["the report on a crash has not arrived (`--on-crash`): status 503"]);
+    runtime.stops();
+    assert_eq!(runtime.stderr.text().matches("has not arrived").count(), 1, "{line}");
+}
+
+#[test]
+fn an_update_delivers_anew_what_was_under_way() {
+    let port = free_port();
+    // The first one hangs; it is ended with the program that has begun it.
+    let command =
+        "cat > /dev/null; echo begun $PMR_CRASH_ID; test -e begun || { touch begun; exec sleep 1000; }";
+    let launch = node("node22", "node/crash.js", 1, port).env("PMR_ON_CRASH", command);
+    let mut runtime = serving(launch, 1, port);
+    drop(http::get(port, "/reject"));
+    runtime.stdout_line("begun 1");
+    http_pids(&runtime, 1, port);
+    update(&runtime);
+    runtime.until_stdout("the report again", |text| (text.matches("begun 1").count() == 2).then_some(()));
+    runtime.stops();
+}
+
+#[test]
+fn a_server_that_wants_tls_is_refused_with_the_way_to_it() {
+    let mut runtime = Launch::new(["--on-crash", "https://example.com/", "sh", "-c", "exit 0"]).spawn();
+    runtime.ends_with(78);
+    let stderr = runtime.stderr.text();
+    assert!(stderr.contains("--on-crash") && stderr.contains("curl -sS --json @- https://"), "{stderr}");
 }

@@ -76,6 +76,7 @@ impl Shape {
             logs: LogPolicy::default(),
             watch: self.watch(),
             reload_strategy: strategy(flag(6)),
+            on_crash: None,
             on_hup: if flag(4) { OnHup::Forward } else { OnHup::Reload },
             share: Share::Auto,
             balance: BalancePolicy::default(),

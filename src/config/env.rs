@@ -52,6 +52,7 @@ pub struct Environment {
     pub pmr_health_start_period: Option<String>,
     pub pmr_kill_stalled: Option<String>,
     pub pmr_max_memory_restart: Option<String>,
+    pub pmr_on_crash: Option<String>,
     pub pmr_interpreter: Option<String>,
     pub pmr_interpreter_args: Option<String>,
     pub pmr_source_map_support: Option<String>,
@@ -90,7 +91,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 68] = [
+const KNOWN: [&str; 69] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -125,6 +126,7 @@ const KNOWN: [&str; 68] = [
     "PMR_HEALTH_START_PERIOD",
     "PMR_KILL_STALLED",
     "PMR_MAX_MEMORY_RESTART",
+    "PMR_ON_CRASH",
     "PMR_INTERPRETER",
     "PMR_INTERPRETER_ARGS",
     "PMR_SOURCE_MAP_SUPPORT",

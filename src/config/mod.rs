@@ -5,6 +5,7 @@
 
 mod accounts;
 pub mod cgroup;
+pub mod crash;
 pub mod duration;
 pub mod env;
 pub mod health;

@@ -34,6 +34,7 @@ pub struct Flags {
     pub health_start_period: Option<OsString>,
     pub kill_stalled: Option<OsString>,
     pub max_memory_restart: Option<OsString>,
+    pub on_crash: Option<OsString>,
     pub interpreter: Option<OsString>,
     pub interpreter_args: Option<OsString>,
     pub source_map_support: bool,

@@ -5,6 +5,7 @@
 
 mod app;
 mod command;
+mod crash;
 mod health;
 mod identity;
 mod interpret;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use app::{AppOptions, Place};
 use command::Command;
 pub(crate) use command::needs_shell;
+use crash::CrashOption;
 pub use identity::{Account, Accounts};
 use interpret::Interpretation;
 use launch::Launch;
@@ -111,6 +113,7 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let log_level =
         reader.text(setting::LOG_LEVEL, &flags.log_level, &environment.pmr_log_level, values::log_level);
     let start = StartOptions::read(&mut reader, flags, &environment);
+    let on_crash = CrashOption::read(&mut reader, flags, &environment);
     let runtime = OfRuntime::read(&mut reader, flags, &environment);
     let interpretation = Interpretation::read(&mut reader, flags, &environment);
     let (problems, origins) = reader.finish();
@@ -120,6 +123,7 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
 
     let timeout = start.timeout();
     let mut start = start.into_policy(options.directory(), &world)?;
+    let on_crash = on_crash.into_policy(options.directory(), &world)?;
     let (interpreter, interpreter_args) = (interpretation.program.clone(), interpretation.arguments.clone());
     let command = command_of(invocation, interpretation, &options, &world, &mut warnings)?;
     let (resolves, agent) = (options.resolves(), options.agent());
@@ -130,8 +134,15 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let (sizing, cpus) = (sizing::size(&request), request.cpus.count());
     warnings.extend(sizing.warning.clone());
     let default_format = if world.on_terminal { LogFormat::Text } else { LogFormat::Raw };
-    let place =
-        Place { instances: sizing.instances, standby, cpus, port, start, environment: world.environment };
+    let place = Place {
+        instances: sizing.instances,
+        standby,
+        cpus,
+        port,
+        start,
+        on_crash,
+        environment: world.environment,
+    };
     Ok(Settings {
         app: options.into_spec(launch, place),
         sizing,

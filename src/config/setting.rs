@@ -47,6 +47,7 @@ pub const HEALTH_START_PERIOD: Setting =
 pub const KILL_STALLED: Setting = setting("kill-stalled", "--kill-stalled", "PMR_KILL_STALLED");
 pub const MAX_MEMORY_RESTART: Setting =
     setting("max-memory-restart", "--max-memory-restart", "PMR_MAX_MEMORY_RESTART");
+pub const ON_CRASH: Setting = setting("on-crash", "--on-crash", "PMR_ON_CRASH");
 pub const INTERPRETER: Setting = setting("interpreter", "--interpreter", "PMR_INTERPRETER");
 pub const INTERPRETER_ARGS: Setting =
     setting("interpreter-args", "--interpreter-args", "PMR_INTERPRETER_ARGS");
@@ -104,7 +105,7 @@ pub const LOG_SETTINGS: [Setting; 9] =
 pub const WATCH_SETTINGS: [Setting; 4] = [WATCH, IGNORE_WATCH, WATCH_DELAY, WATCH_POLL];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 61] = [
+pub const ALL: [Setting; 62] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -132,6 +133,7 @@ pub const ALL: [Setting; 61] = [
     HEALTH_START_PERIOD,
     KILL_STALLED,
     MAX_MEMORY_RESTART,
+    ON_CRASH,
     INTERPRETER,
     INTERPRETER_ARGS,
     SOURCE_MAP_SUPPORT,

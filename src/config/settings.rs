@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::package::Resolution;
 use super::problem::{Origin, Warning};
 use super::sizing::Sizing;
-use super::{duration, health, logs, node, setting, values, watch};
+use super::{crash, duration, health, logs, node, setting, values, watch};
 use crate::spec::{
     AfterExit, AppSpec, Asking, Autostart, OnHup, PreStart, Reach, ReadySign, ReloadStrategy, RestartDelay,
     Share,
@@ -148,6 +148,7 @@ impl Settings {
             _ if setting::HEALTH_SETTINGS.iter().any(|setting| setting.name == name) => {
                 health::value_of(&app.health, name)
             }
+            _ if name == setting::ON_CRASH.name => crash::render(app.on_crash.as_ref()),
             _ if setting::LOG_SETTINGS.iter().any(|setting| setting.name == name) => {
                 logs::value_of(&app.logs, name)
             }

@@ -13,7 +13,8 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::app::App;
-use super::clock;
+use super::clock::{self, Clock};
+use super::crash_hooks::{Hooks, Recipient};
 use super::tell::{Events, Whose};
 use super::watch_logs::view_of;
 use super::words::crashed;
@@ -60,6 +61,8 @@ pub(super) struct Obituary {
     script: Option<String>,
     path: Option<OsString>,
     outputs: Rc<Outputs>,
+    /// Who else is told.
+    recipient: Option<Rc<Recipient>>,
 }
 
 /// The crashes that are kept.
@@ -67,11 +70,12 @@ pub(super) struct Obituary {
 pub(super) struct CrashBook {
     events: Rc<Events>,
     pub(super) kept: RefCell<Crashes>,
+    pub(super) hooks: Rc<Hooks>,
 }
 
 impl CrashBook {
-    pub(super) fn new(events: Rc<Events>) -> Self {
-        Self { events, kept: RefCell::default() }
+    pub(super) fn new(events: Rc<Events>, clock: Clock) -> Self {
+        Self { events, kept: RefCell::default(), hooks: Rc::new(Hooks::new(clock)) }
     }
 
     /// All that are kept, newest first.
@@ -95,6 +99,9 @@ impl CrashBook {
             let facts = tokio::time::timeout(FACTS_WITHIN, obituary.facts()).await.unwrap_or_default();
             let record = self.kept.borrow_mut().add(obituary.record(facts));
             self.tell(&obituary, &record);
+            if let Some(recipient) = obituary.recipient {
+                self.hooks.offer(record, recipient);
+            }
             self.events.waiting.update(|waiting| waiting.saturating_sub(1));
         }
     }
@@ -213,6 +220,7 @@ impl App {
             script: plan.script.clone(),
             path: command.environment.get(OsStr::new("PATH")).cloned(),
             outputs: Rc::clone(&self.outputs),
+            recipient: self.recipient(death.instance, death.generation),
             death,
         }))
     }

@@ -35,6 +35,9 @@ impl Driver {
         if let Some(update) = &mut self.update {
             update.forget(pid);
         }
+        if self.shared.crashes.hooks.on_ended(pid, reason) {
+            return;
+        }
         tracing::debug!(pid = pid.as_raw(), %reason, "orphan reaped");
     }
 }

@@ -15,6 +15,11 @@ use crate::supervisor::Notice;
 /// How long a blocked output may hold up our end once all workers are gone. Platforms kill after 30 s.
 const LAST_WORDS: Duration = Duration::from_secs(25);
 
+/// How long reports on crashes may take, where all is over because of them.
+const REPORTS_WITHIN: Duration = Duration::from_secs(10);
+/// The same where somebody waits for our end, who has waited for the workers' before.
+const REPORTS_WITHIN_A_STOP: Duration = Duration::from_secs(2);
+
 impl Driver {
     /// Takes note of apps that are over, and lets go of those that were removed.
     pub(super) fn note_ends(&mut self) {
@@ -50,8 +55,18 @@ impl Driver {
 
     /// The last words: what the workers have written is written, then the verdict, then nothing.
     pub(super) async fn finish(self, status: u8) -> u8 {
-        let Self { shared, mut apps, killers, teller, recorder, retired, retired_files: mut beside, .. } =
-            self;
+        let Self {
+            shared,
+            mut apps,
+            killers,
+            teller,
+            recorder,
+            deliverer,
+            halt,
+            retired,
+            retired_files: mut beside,
+            ..
+        } = self;
         let took = shared.clock.now();
         let endings: Vec<_> = apps.values_mut().filter_map(App::take_ending).collect();
         let logs: Vec<_> =
@@ -62,7 +77,7 @@ impl Driver {
         let count = apps.len();
         drop(apps);
         let Some(shared) = Rc::into_inner(shared) else { return status };
-        let Shared { outputs, tellings, .. } = shared;
+        let Shared { outputs, tellings, crashes, .. } = shared;
         drop(tellings);
         let drained = async {
             for logs in &logs {
@@ -76,6 +91,10 @@ impl Driver {
         if let Ok(Ok(mut teller)) = tokio::time::timeout(LAST_WORDS, drained).await {
             endings.iter().for_each(|ending| teller.tell(ending));
         }
+        let patience = if halt.is_some() { REPORTS_WITHIN_A_STOP } else { REPORTS_WITHIN };
+        crashes.hooks.finish(patience).await;
+        deliverer.abort();
+        let _aborted = deliverer.await;
         drop((logs, endings));
         files.push(outputs);
         finish_outputs(files).await;

@@ -206,6 +206,7 @@ impl App {
             directory: plan.app.command.directory.as_deref(),
             identity: plan.app.command.identity.as_ref().map(identity),
             stdin: Stdin::Null,
+            input: None,
             output: Output::Pipes,
             extra: None,
             own_pid: &[],

@@ -16,6 +16,7 @@ mod app;
 mod balance;
 pub(crate) mod clock;
 mod collision;
+mod crash_hooks;
 mod crashes;
 mod death;
 mod drain;

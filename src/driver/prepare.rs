@@ -196,6 +196,7 @@ impl App {
             directory: command.directory.as_deref(),
             identity: command.identity.as_ref().map(identity),
             stdin: Stdin::Null,
+            input: None,
             output: Output::Pipes,
             extra: None,
             own_pid: &[],

@@ -60,6 +60,8 @@ pub struct Driver {
     pub(super) teller: JoinHandle<Teller>,
     /// Who writes down crashes. Ends after the teller.
     pub(super) recorder: JoinHandle<()>,
+    /// Who tells others of them. Never ends by itself.
+    pub(super) deliverer: JoinHandle<()>,
     /// The logs of apps that were removed, until all was read.
     pub(super) retired: Vec<Rc<WorkerLogs>>,
     /// Their log files, until all was written.
@@ -122,7 +124,7 @@ impl Driver {
         let (arrived, arrived_inbox) = mpsc::channel(MESSAGES_WAITING);
         let (crashed, obituaries) = mpsc::unbounded_channel();
         let events = Rc::new(Events::new(end.events, past.last_event));
-        let crashes = Rc::new(CrashBook::new(Rc::clone(&events)));
+        let crashes = Rc::new(CrashBook::new(Rc::clone(&events), past.clock));
         let shared = Rc::new(Shared {
             oom: RefCell::new(past.oom),
             surroundings,
@@ -157,6 +159,7 @@ impl Driver {
             retired: Vec::new(),
             retired_files: Vec::new(),
             teller: tokio::task::spawn_local(Teller::new(events).run(told, crashed)),
+            deliverer: tokio::task::spawn_local(Rc::clone(&crashes.hooks).run()),
             recorder: tokio::task::spawn_local(crashes.run(obituaries)),
             updates: 0,
             update: None,

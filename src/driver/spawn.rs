@@ -113,6 +113,7 @@ impl App {
             directory: command.directory.as_deref(),
             identity: command.identity.as_ref().map(identity),
             stdin,
+            input: None,
             output: if plan.inherit_output { Output::Inherit } else { Output::Pipes },
             extra: gifts.extra.as_ref().map(|fd| fd.as_fd()),
             own_pid: &gifts.own_pid,

@@ -1,7 +1,7 @@
 //! What comes before an app's first start.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -88,11 +88,19 @@ impl PreStart {
     /// As one would type it, for people.
     #[must_use]
     pub fn line(&self) -> String {
-        let words = std::iter::once(&self.program).chain(&self.arguments);
-        match self.arguments.as_slice() {
-            // The line as it was given.
-            [option, line] if self.program == "sh" && option == "-c" => line.to_string_lossy().into_owned(),
-            _ => words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "),
+        line_of(&self.program, &self.arguments)
+    }
+}
+
+/// A command as one would type it, for people.
+#[must_use]
+pub fn line_of(program: &OsStr, arguments: &[OsString]) -> String {
+    match arguments {
+        // The line as it was given.
+        [option, line] if program == "sh" && option == "-c" => line.to_string_lossy().into_owned(),
+        _ => {
+            let words = std::iter::once(program).chain(arguments.iter().map(OsString::as_os_str));
+            words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
         }
     }
 }

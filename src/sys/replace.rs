@@ -1,7 +1,7 @@
 //! Another program in our place: the same process with the same children, and the descriptors that are kept for it.
 #![expect(unsafe_code, reason = "takes one variable out of our environment")]
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
@@ -23,12 +23,23 @@ const VARIABLE: &str = "PMR_HANDOVER";
 /// The argument by which a candidate is asked whether it can take over the state on its standard input.
 pub const CHECK: &str = "--upgrade-check";
 
-/// A file in memory with `bytes` in it, read from its start.
+/// The name under which the kernel shows the file with our state.
+const STATE: &CStr = c"pmr-state";
+
+/// A file in memory with our state in it, read from its start.
 ///
 /// # Errors
 /// When the kernel has no such files, or no memory.
-pub fn memory_file(bytes: &[u8]) -> io::Result<OwnedFd> {
-    let mut file = File::from(memfd_create(c"pmr-state", MFdFlags::MFD_CLOEXEC)?);
+pub fn state_file(bytes: &[u8]) -> io::Result<OwnedFd> {
+    memory_file(STATE, bytes)
+}
+
+/// A file in memory with `bytes` in it, read from its start; `name` is for people who look at descriptors.
+///
+/// # Errors
+/// When the kernel has no such files, or no memory.
+pub fn memory_file(name: &CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
     file.write_all(bytes)?;
     file.rewind()?;
     Ok(file.into())
@@ -111,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_memory_file_is_read_from_its_start() {
-        let file = memory_file(b"state").unwrap();
+        let file = state_file(b"state").unwrap();
         assert!(is_memory_file(&file));
         let mut text = String::new();
         File::from(file).read_to_string(&mut text).unwrap();

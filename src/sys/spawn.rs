@@ -35,6 +35,8 @@ pub struct Order<'a> {
     /// As whom, where not as ourselves.
     pub identity: Option<Identity<'a>>,
     pub stdin: Stdin,
+    /// What it reads in place of that.
+    pub input: Option<BorrowedFd<'a>>,
     pub output: Output,
     /// A descriptor that the worker gets as number 3.
     pub extra: Option<BorrowedFd<'a>>,
@@ -186,7 +188,8 @@ pub fn spawn(order: Order<'_>) -> Result<Child, SpawnError> {
     };
     let raw = |fd: Option<&OwnedFd>| fd.map(AsRawFd::as_raw_fd);
     let write_end = |pipe: &Option<(OwnedFd, OwnedFd)>| raw(pipe.as_ref().map(|(_, write_end)| write_end));
-    let streams = [raw(stdin.as_ref()), write_end(&out), write_end(&err)];
+    let input = order.input.as_ref().map(AsRawFd::as_raw_fd).or(raw(stdin.as_ref()));
+    let streams = [input, write_end(&out), write_end(&err)];
     let mut steps = Steps::prepare(&program, &order, streams, raw(theirs.as_ref()));
     let dumps = order.identity.map(|_| Dumps::now());
     let started = child::start(&mut steps);
@@ -296,6 +299,7 @@ mod tests {
             directory: None,
             identity: None,
             stdin: Stdin::Null,
+            input: None,
             output: Output::Pipes,
             extra: None,
             own_pid,

@@ -236,6 +236,10 @@ pub struct Options {
     #[arg(long, hide = true, value_name = "T", allow_hyphen_values = true)]
     watch_poll: Option<OsString>,
 
+    /// Who is told of crashes [env: PMR_ON_CRASH] [default: nobody]
+    #[arg(long, value_name = "URL|COMMAND", allow_hyphen_values = true)]
+    on_crash: Option<OsString>,
+
     /// What SIGHUP does [env: PMR_ON_HUP] [default: reload]
     #[arg(long, value_name = "reload|forward")]
     on_hup: Option<OsString>,
@@ -319,6 +323,7 @@ impl From<Options> for Flags {
             ignore_watch: options.ignore_watch,
             watch_delay: options.watch_delay,
             watch_poll: options.watch_poll,
+            on_crash: options.on_crash,
             on_hup: options.on_hup,
             standby: options.standby,
             reload_strategy: options.reload_strategy,

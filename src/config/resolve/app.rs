@@ -19,8 +19,8 @@ use crate::config::raw::Flags;
 use crate::config::{duration, node, setting, values};
 use crate::spec::{
     AfterExit, AppSpec, Asking, BalancePolicy, CommandSpec, Company, HealthPolicy, Identity, ListeningHeard,
-    LogPolicy, OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
-    StartPolicy, StopPolicy, WatchPolicy,
+    LogPolicy, OnCrash, OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay,
+    RestartPolicy, Share, StartPolicy, StopPolicy, WatchPolicy,
 };
 
 /// Long enough for almost any answer; what takes longer is mostly a stream, which has no end to wait for. When all stops it
@@ -67,6 +67,7 @@ pub(super) struct Place {
     pub(super) cpus: NonZeroU32,
     pub(super) port: Option<u16>,
     pub(super) start: StartPolicy,
+    pub(super) on_crash: Option<OnCrash>,
     pub(super) environment: BTreeMap<OsString, OsString>,
 }
 
@@ -164,6 +165,7 @@ impl AppOptions {
             health: self.health,
             logs: self.logs,
             watch: self.watch,
+            on_crash: place.on_crash,
             on_hup: self.on_hup,
             standby: place.standby,
             reload_strategy: self.reload_strategy,

@@ -55,6 +55,7 @@ impl Driver {
             web,
             history: has_history.then(|| self.telemetry.state()),
             crashes: shared.crashes.kept.borrow().clone(),
+            crashes_to_report: shared.crashes.hooks.outstanding(),
             apps: apps.collect::<io::Result<_>>()?,
         })
     }

@@ -141,7 +141,7 @@ impl Driver {
             driver.write_state(at_rest, &mut kept)
         });
         let state = state.await.ok_or(Failure::Blocked)??;
-        let file = replace::memory_file(&state)
+        let file = replace::state_file(&state)
             .map_err(|source| Failure::System { what: "no memory for the state", source })?;
         let (trial, output) = candidate
             .try_out(file)
@@ -235,11 +235,12 @@ impl Driver {
         candidate.ensure_unchanged()?;
         let mut kept = Kept::default();
         let state = self.write_state(at_rest, &mut kept)?;
-        let file = replace::memory_file(&state)
+        let file = replace::state_file(&state)
             .map_err(|source| Failure::System { what: "no memory for the state", source })?;
         let number = inherited::set_on_exec(file.as_fd(), OnExec::Keep).map(|()| file.as_raw_fd());
         let number = number.map_err(|source| Failure::System { what: "the state cannot be kept", source })?;
         self.apps.values().for_each(|app| app.checks.interrupt());
+        self.shared.crashes.hooks.interrupt();
         Ok(replace::execute(candidate.path(), number))
     }
 

@@ -14,6 +14,7 @@ use tracing::Subscriber;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::state::{AppState, CheckError, LogFileState, OutputsOf, RuntimeState, WebState, WorkerState};
+use crate::api::crash::CrashView;
 use crate::api::types::Mode;
 use crate::driver::app::App;
 use crate::driver::clock::Clock;
@@ -39,7 +40,7 @@ use crate::handover::intercept::{Interception, InterceptionState};
 use crate::handover::notify::NotifyListener;
 use crate::listener::Listeners;
 use crate::logs::{Closed, Destination, Outputs, Resumed, ResumedWorker, WorkerLogs};
-use crate::spec::{AppId, WorkerId};
+use crate::spec::{AppId, Generation, InstanceId, WorkerId};
 use crate::supervisor::Event;
 use crate::sys::guard::Guard;
 use crate::sys::inherited;
@@ -231,6 +232,7 @@ impl Driver {
             let app = App::resume(&driver.shared, app, &mut open, &mut problems);
             driver.apps.insert(app.id, app);
         }
+        state.crashes_to_report.iter().for_each(|&id| driver.report_anew(id));
         // Of apps that were removed.
         driver.retired.extend(open.workers.drain(..).map(|(_, logs)| logs));
         for problem in problems {
@@ -245,6 +247,19 @@ impl Driver {
         // The signals for those who ended in between may have been taken by the program before us.
         driver.reap();
         driver
+    }
+}
+
+impl Driver {
+    /// Tells of a crash that the program before us has not got rid of.
+    fn report_anew(&self, id: u64) {
+        let crashes = &self.shared.crashes;
+        let Some(record) = crashes.get(id) else { return };
+        let CrashView { app_id, instance, generation, .. } = record.crash;
+        let app = self.apps.get(&AppId(app_id));
+        if let Some(to) = app.and_then(|app| app.recipient(InstanceId(instance), Generation(generation))) {
+            crashes.hooks.offer(record, to);
+        }
     }
 }
 

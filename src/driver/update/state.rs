@@ -71,6 +71,9 @@ pub(super) struct RuntimeState {
     /// Likewise.
     #[serde(default, skip_serializing_if = "Crashes::is_empty")]
     pub(super) crashes: Crashes,
+    /// The numbers of those whose reports are still to be delivered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) crashes_to_report: Vec<u64>,
     pub(super) apps: Vec<AppState>,
 }
 

@@ -72,6 +72,7 @@ pub struct AppDeclaration {
     pub shutdown_with_message: Option<bool>,
     pub wait_ready: Option<bool>,
     pub listen_timeout: Option<Duration>,
+    pub on_crash: Option<String>,
     pub on_hup: Option<String>,
     pub reload_strategy: Option<String>,
 

@@ -4,7 +4,7 @@
 
 use super::key::{Check, Fate, Key, Shape, Slot, Span};
 use crate::config::setting::Setting;
-use crate::config::{health, logs, setting, values};
+use crate::config::{crash, health, logs, setting, values};
 
 /// The prefix of `env_production`.
 pub const NAMED_ENV: &str = "env_";
@@ -34,6 +34,11 @@ const RELOAD_STRATEGY: Check = Check {
     judge: |text| values::reload_strategy(text).map(drop),
     choices: &["rolling", "fleet"],
     pattern: "",
+};
+const ON_CRASH: Check = Check {
+    judge: |text| crash::on_crash(text).map(drop),
+    choices: &[],
+    pattern: r"^(http://[^/?:\s]|(?!https?://)\s*\S)",
 };
 const ON_HUP: Check =
     Check { judge: |text| values::on_hup(text).map(drop), choices: &["reload", "forward"], pattern: "" };
@@ -156,6 +161,8 @@ pub static KEYS: &[Key] = &[
         "whether a worker is ready when it says so"),
     key("listen_timeout", &[], Slot::Time(Span::OrNone, |app| &mut app.listen_timeout), Fate::Option(setting::LISTEN_TIMEOUT), "60s",
         "time to become ready; 0 for the default, as under pm2"),
+    key("on_crash", &[], Slot::Checked(ON_CRASH, |app| &mut app.on_crash), Fate::Option(setting::ON_CRASH), "nobody",
+        "who is told of workers that die abnormally: `http://host:port/path`, or a command"),
     key("on_hup", &[], Slot::Checked(ON_HUP, |app| &mut app.on_hup), Fate::Option(setting::ON_HUP), "reload",
         "what SIGHUP means"),
     key("reload_strategy", &[], Slot::Checked(RELOAD_STRATEGY, |app| &mut app.reload_strategy), Fate::Option(setting::RELOAD_STRATEGY), "rolling",

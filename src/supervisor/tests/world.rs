@@ -58,6 +58,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
         health: HealthPolicy::default(),
         logs: LogPolicy::default(),
         watch: None,
+        on_crash: None,
         on_hup: OnHup::Reload,
         balance: crate::spec::BalancePolicy::default(),
         standby: 0,

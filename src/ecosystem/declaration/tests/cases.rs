@@ -60,6 +60,7 @@ const CASES: &[(&str, &str)] = &[
     ("stall_after", r#"["250ms", 0]"#),
     ("standby", r#"[0, 2, "1", -1, 1025, true]"#),
     ("reload_strategy", r#"["fleet", "rolling", "big-bang"]"#),
+    ("on_crash", r#"["http://hooks:8080/x", "./report --now", "https://a/", "http://", "", 1]"#),
     ("on_hup", r#"["reload", "forward", "restart"]"#),
     ("watchdog", r#"["10s", 99, "50ms"]"#),
     ("health", r#"["/health", "http://:8080/x", "tcp", "cmd:test -f ok", "https://a/", "health", ""]"#),
