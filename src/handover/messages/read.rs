@@ -24,7 +24,7 @@ pub const MOST_ANSWER: usize = 256 << 10;
 pub enum Word {
     /// It serves.
     Ready,
-    /// `axm:monitor`: its figures.
+    /// `axm:monitor`, `pmr:metric`: its figures.
     Metrics(Vec<(String, Figure)>),
     /// `axm:action`: it can be told to do this.
     Action { name: String, kind: Kind },
@@ -131,8 +131,21 @@ pub fn read(message: &RawValue) -> Word {
         let name = |raw: Option<&RawValue>| raw.and_then(name);
         return Word::Adapter(Adapter { from: name(fields.uid), to: name(fields.requester) });
     }
-    let (Some(kind), Some(data)) = (fields.kind.and_then(name), fields.data) else { return Word::Other };
-    typed(&kind, data).unwrap_or(Word::Other)
+    let Some(kind) = fields.kind.and_then(name) else { return Word::Other };
+    let word = match (kind.as_str(), fields.data) {
+        ("pmr:metric", _) => metric(message),
+        (kind, Some(data)) => typed(kind, data),
+        (_, None) => None,
+    };
+    word.unwrap_or(Word::Other)
+}
+
+/// Our own form of a metric, in one piece.
+fn metric(message: &RawValue) -> Option<Word> {
+    let metric: Value = small(message)?;
+    let name = line(metric.get("name")?.as_str()?, LONGEST_NAME);
+    let figure = Figure::read(&metric)?;
+    (!name.is_empty()).then(|| Word::Metrics(vec![(name, figure)]))
 }
 
 fn typed(kind: &str, data: &RawValue) -> Option<Word> {
@@ -274,6 +287,27 @@ mod tests {
                 ("rate".to_owned(), figure(Number::Text("0.5req/s".to_owned()), "req/s", Aggregation::Mean)),
             ])
         );
+    }
+
+    #[test]
+    fn a_metric_in_our_own_form_is_read() {
+        let figure = |aggregation| Figure { value: Number::Of(12.0), unit: "jobs".to_owned(), aggregation };
+        assert_eq!(
+            of(&json!({ "type": "pmr:metric", "name": "queue", "value": 12, "unit": "jobs" })),
+            Word::Metrics(vec![("queue".to_owned(), figure(Aggregation::Mean))])
+        );
+        let sum = json!({ "type": "pmr:metric", "name": "queue", "value": "12", "unit": "jobs", "agg_type": "sum", "data": 1 });
+        assert_eq!(of(&sum), Word::Metrics(vec![("queue".to_owned(), figure(Aggregation::Sum))]));
+        for (name, value) in [
+            (json!(null), json!(1)),
+            (json!(""), json!(1)),
+            (json!("a"), json!(null)),
+            (json!("a"), json!([1])),
+            (json!("a"), json!("x".repeat(MOST_DATA))),
+        ] {
+            let message = json!({ "type": "pmr:metric", "name": name, "value": value });
+            assert_eq!(of(&message), Word::Other, "{message}");
+        }
     }
 
     #[test]
