@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use pmr_runtime::api::types::{Operation, Verdict};
+use pmr_runtime::api::types::{Operation, Problem, Verdict};
 use pmr_runtime::control::bind::bind;
 use pmr_runtime::control::place::Candidate;
 use pmr_runtime::control::{Options, Server};
@@ -177,9 +177,18 @@ async fn drive(mut end: DriverEnd) {
             }
             Question::Logs { reply, .. } => drop(reply.send((Vec::new(), None))),
             Question::Reports { reply, .. } => drop(reply.send(Vec::new())),
+            // Nobody is Node.
+            Question::Insight { reply, .. } => drop(reply.send(Err(not_node()))),
+            Question::Urge { reply, .. } => {
+                let _heard = reply.send(());
+            }
             Question::Definitions { reply } => drop(reply.send(Vec::new())),
             Question::Kill { reply } => drop(reply.send(verdict(Operation::Kill))),
             Question::Update { reply, .. } => drop(reply.send(verdict(Operation::Update))),
         }
     }
+}
+
+fn not_node() -> Problem {
+    Problem { code: "not_node".to_owned(), message: "it is none".to_owned(), hint: None, details: Vec::new() }
 }

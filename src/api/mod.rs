@@ -14,6 +14,7 @@
 mod clients;
 pub mod crash;
 pub mod history;
+pub mod insight;
 pub mod messages;
 pub mod node;
 pub mod pm2;

@@ -52,6 +52,9 @@ pub const RESET: Route = route(Method::Post, "/v1/apps/{target}/reset");
 pub const FLUSH: Route = route(Method::Post, "/v1/apps/{target}/flush");
 pub const TRIGGER: Route = route(Method::Post, "/v1/apps/{target}/trigger");
 pub const SEND: Route = route(Method::Post, "/v1/apps/{target}/send");
+pub const SNAPSHOT: Route = route(Method::Post, "/v1/apps/{target}/snapshot");
+pub const PROFILE: Route = route(Method::Post, "/v1/apps/{target}/profile");
+pub const REPORT: Route = route(Method::Post, "/v1/apps/{target}/report");
 pub const ENVIRONMENT: Route = route(Method::Get, "/v1/apps/{target}/env");
 pub const LOGS: Route = route(Method::Get, "/v1/logs");
 pub const EVENTS: Route = route(Method::Get, "/v1/events");
@@ -60,7 +63,7 @@ pub const CRASHES: Route = route(Method::Get, "/v1/crashes");
 pub const CRASH: Route = route(Method::Get, "/v1/crashes/{target}");
 
 /// All of them.
-pub const ALL: [Route; 25] = [
+pub const ALL: [Route; 28] = [
     PING,
     RUNTIME,
     KILL,
@@ -80,6 +83,9 @@ pub const ALL: [Route; 25] = [
     FLUSH,
     TRIGGER,
     SEND,
+    SNAPSHOT,
+    PROFILE,
+    REPORT,
     ENVIRONMENT,
     LOGS,
     EVENTS,

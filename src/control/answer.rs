@@ -9,6 +9,7 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue}
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::attachment::Attachment;
 use super::feed::{Feed, Next};
 use super::query::problem;
 use crate::api::types::{ErrorView, Problem};
@@ -23,6 +24,7 @@ pub(crate) type Answer = Response<AnswerBody>;
 pub(crate) enum AnswerBody {
     Whole(Option<Bytes>),
     Stream(Next),
+    File(Attachment),
 }
 
 impl Body for AnswerBody {
@@ -42,6 +44,7 @@ impl Body for AnswerBody {
                 *next = feed.next();
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
+            Self::File(file) => file.poll_piece(context).map(|piece| piece.map(Frame::data).map(Ok)),
         }
     }
 
@@ -53,6 +56,7 @@ impl Body for AnswerBody {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Stream(_) => SizeHint::default(),
+            Self::File(file) => SizeHint::with_exact(file.left()),
         }
     }
 }

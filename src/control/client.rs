@@ -4,6 +4,8 @@
 //! within a tokio runtime. What runs here besides the caller is one task for each connection, which ends with the
 //! value that needs it.
 
+mod download;
+
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
@@ -26,6 +28,8 @@ use super::place::Place;
 use super::sse::{Message, Parser, TooLong};
 use crate::api::routes;
 use crate::api::types::{AppView, ErrorView, EventView, Outcome, Problem, RuntimeView};
+
+pub use download::Download;
 
 /// The runtime answers a connection in its next turn, which is a matter of milliseconds.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -113,11 +117,19 @@ impl Client {
         self.within(answer).await
     }
 
-    /// All apps.
+    /// All apps, without what Node workers report: nobody waits for that.
     ///
     /// # Errors
     /// As [`Client::ask`].
     pub async fn apps(&self) -> Result<Vec<AppView>, ClientError> {
+        self.ask(&Call::to(routes::APPS).query("node", "false")).await
+    }
+
+    /// All apps, with what Node workers report.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn apps_with_reports(&self) -> Result<Vec<AppView>, ClientError> {
         self.ask(&Call::to(routes::APPS)).await
     }
 

@@ -11,6 +11,7 @@
 //! | `router`, `query`, `target`, `order` | pure: what a request's line, target and body mean |
 //! | `reading`, `changing`, `messages`, `save` | the answers |
 //! | `reports` | what Node workers report of themselves |
+//! | `insight`, `attachment` | what a Node worker finds out about itself; a file, piece by piece |
 //! | `answer`, `feed`, `request` | JSON and server-sent events; bodies of requests |
 //! | `figures`, `history`, `secrets` | what processes use; past events; what is not shown |
 //!
@@ -26,6 +27,7 @@
 //! It holds no state of the runtime: everything is asked of the driver, through its `Handle`.
 
 pub(crate) mod answer;
+mod attachment;
 pub mod bind;
 pub mod call;
 mod changing;
@@ -35,6 +37,7 @@ pub(crate) mod feed;
 pub(crate) mod figures;
 pub mod find;
 pub(crate) mod history;
+mod insight;
 mod messages;
 pub mod order;
 pub mod peer;

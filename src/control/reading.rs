@@ -9,6 +9,7 @@ use super::answer::{self, Answer, Result};
 use super::feed::{Events, Feed, Filter, Lines};
 use super::history::KEPT;
 use super::query::{Query, bad_request, problem};
+use super::reports::Reports;
 use super::routes::Context;
 use super::{reports, secrets, target};
 use crate::api::types::{AppView, EnvironmentView, EventView, PongView};
@@ -35,11 +36,16 @@ pub(super) async fn runtime(context: &Context) -> Result<Answer> {
     Ok(answer::json(StatusCode::OK, &context.runtime().await?))
 }
 
-pub(super) async fn apps(context: &Context, text: &str) -> Result<Answer> {
+pub(super) async fn apps(context: &Context, text: &str, reports: Reports) -> Result<Answer> {
     let (targets, apps) = context.resolve(text).await?;
     let mut meant = target::select(&targets, apps);
     if !context.fill_by_last_look(&mut meant).await {
-        reports::fill((&context.handle, &context.figures), &targets, &mut meant).await?;
+        match reports {
+            Reports::Wanted => {
+                reports::fill((&context.handle, &context.figures), &targets, &mut meant).await?;
+            }
+            Reports::Unwanted => context.figures.fill_apps(&mut meant).await,
+        }
     }
     let mut paths = Vec::new();
     for app in &meant {

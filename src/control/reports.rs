@@ -16,6 +16,13 @@ use crate::driver::handle::{Handle, Question, Report, Target};
 /// A worker whose event loop does not turn for so long is shown without a report.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// Whether who asks for apps wants what Node workers report, for which he waits a little longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reports {
+    Wanted,
+    Unwanted,
+}
+
 /// Fills in what processes use and what Node workers report.
 pub(super) async fn fill(
     (handle, figures): (&Handle, &Figures),

@@ -11,8 +11,9 @@ use super::answer::{self, Answer, Result};
 use super::figures::Figures;
 use super::history::History;
 use super::query::Query;
+use super::reports::Reports;
 use super::router::{self, Found, Missed};
-use super::{changing, messages, reading, request, save};
+use super::{changing, insight, messages, order, reading, request, save};
 use crate::api::routes;
 use crate::api::types::{AppView, RuntimeView};
 use crate::driver::handle::{Ended, Handle, Question, Target};
@@ -86,13 +87,22 @@ async fn dispatch(context: Rc<Context>, found: Found, request: Request<Incoming>
             query.finish()?;
             return reading::environment(context, &target, reveal).await;
         }
+        routes::APPS | routes::SHOW => {
+            let reports = if query.flag("node") == Some(false) { Reports::Unwanted } else { Reports::Wanted };
+            query.finish()?;
+            let target = if route == routes::APPS { "all" } else { &target };
+            return reading::apps(context, target, reports).await;
+        }
+        routes::SNAPSHOT | routes::PROFILE | routes::REPORT => {
+            let wanted = insight::wanted(route, query)?;
+            order::nothing(&request::body(request.into_body()).await?)?;
+            return insight::look_inside(context, &target, wanted).await;
+        }
         _ => query.finish()?,
     }
     match route {
         routes::PING => Ok(reading::ping()),
         routes::RUNTIME => reading::runtime(context).await,
-        routes::APPS => reading::apps(context, "all").await,
-        routes::SHOW => reading::apps(context, &target).await,
         routes::CRASHES => reading::crashes(context).await,
         routes::CRASH => reading::crash(context, &target).await,
         routes::SAVE => save::save(context).await,

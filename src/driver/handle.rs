@@ -4,6 +4,7 @@
 //! half a change; a change that takes its time is answered when it is done. Who asks and goes away is not waited for.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,8 +17,9 @@ use crate::api::node::NodeView;
 use crate::api::types::{
     AppView, EventView, LogView, Operation, Problem, RuntimeView, StartRequest, Verdict,
 };
+use crate::handover::insight::Wanted;
 use crate::logs::Stream;
-use crate::process::Signal;
+use crate::process::{Pid, Signal};
 use crate::spec::{AppId, InstanceId, ReloadStrategy};
 
 /// How many questions may wait for the loop; who asks then waits too.
@@ -150,6 +152,21 @@ pub struct Report {
     pub answer: oneshot::Receiver<NodeView>,
 }
 
+/// A worker that was told to look into itself. The answers are dropped where it ends before.
+#[derive(Debug)]
+pub struct Insight {
+    pub app: String,
+    pub instance: u32,
+    pub pid: Pid,
+    /// When it was told.
+    pub at_ms: u64,
+    /// What it writes into.
+    pub file: File,
+    pub begun: oneshot::Receiver<()>,
+    /// Why it failed, if it did.
+    pub done: oneshot::Receiver<Result<(), String>>,
+}
+
 /// A question to the driver, with the way for its answer.
 #[derive(Debug)]
 pub enum Question {
@@ -200,6 +217,18 @@ pub enum Question {
     Crash {
         id: u64,
         reply: oneshot::Sender<Option<CrashDetail>>,
+    },
+    /// Has a Node worker look into itself. Answered at once with whom was told.
+    Insight {
+        target: Target,
+        wanted: Wanted,
+        reply: oneshot::Sender<Result<Insight, Problem>>,
+    },
+    /// Tells that worker once more; where nobody waits any more, that is forgotten.
+    Urge {
+        target: Target,
+        pid: Pid,
+        reply: oneshot::Sender<()>,
     },
     /// What was started, so that it can be started again elsewhere.
     Definitions {

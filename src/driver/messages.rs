@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::app::App;
 use super::crashes::Caught;
+use super::insight::UnderWay;
 use super::reports;
 use super::trigger::Awaited;
 use super::words::app_has_told;
@@ -23,6 +24,8 @@ pub(super) struct Talk {
     pub(super) awaited: Awaited,
     /// Who waits for what its agent reports.
     pub(super) reports: reports::Awaited,
+    /// What it was told to find out about itself.
+    pub(super) insight: UnderWay,
     /// The exception that the agent has told of last.
     caught: Option<String>,
     /// The same, with all that it has told.

@@ -27,6 +27,7 @@ pub mod handle;
 mod health;
 mod hear;
 mod inboxes;
+pub mod insight;
 mod log_files;
 mod measure;
 mod messages;

@@ -41,6 +41,13 @@ impl Driver {
             Question::Reports { targets, reply } => {
                 drop(reply.send(self.ask_for_reports(&distinct(targets))))
             }
+            Question::Insight { target, wanted, reply } => {
+                drop(reply.send(self.look_inside(target, wanted)));
+            }
+            Question::Urge { target, pid, reply } => {
+                self.urge(target, pid);
+                let _heard = reply.send(());
+            }
             Question::Logs { query, reply } => drop(reply.send(self.logs(&query))),
             Question::Crashes { reply } => drop(reply.send(self.shared.crashes.views())),
             Question::Crash { id, reply } => drop(reply.send(self.shared.crashes.get(id))),

@@ -12,6 +12,7 @@ use super::run::Driver;
 use super::workers::{Stop, Worker};
 use crate::api::node::NodeView;
 use crate::handover::cluster::ClusterLink;
+use crate::handover::insight;
 use crate::metrics::node;
 use crate::process::Signal;
 use crate::spec::WorkerId;
@@ -80,9 +81,11 @@ impl App {
         serving.into_iter().filter_map(|id| ask(self.workers.get_mut(id)?)).collect()
     }
 
-    /// Hears what the agent in `worker` reports.
+    /// Hears what the agent in `worker` reports, or how far it is with something else.
     pub(super) fn on_report(&mut self, id: WorkerId, message: &RawValue) {
-        if let (Some(worker), Some(view)) = (self.workers.get_mut(id), node::read(message)) {
+        if let Some(news) = insight::read(message) {
+            self.on_news(id, news);
+        } else if let (Some(worker), Some(view)) = (self.workers.get_mut(id), node::read(message)) {
             worker.talk.reports.take(view);
         }
     }

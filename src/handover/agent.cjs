@@ -30,6 +30,8 @@ const OFFERED = ['send', 'connected', 'channel', 'disconnect'];
 // not listened to before the app has had time to give its first answers.
 const QUESTION = 'SIGURG';
 const HEAR_AFTER_MS = 100;
+// What is older was for a process that had our number before us.
+const ORDER_FRESH_MS = 10_000;
 // An app that survives its exceptions may have many: of more than so many within a second we are silent.
 const MOST_EXCEPTIONS = 5;
 const LONGEST_STACK = 2000;
@@ -55,6 +57,8 @@ let channel = null;
 // The file at the channel's descriptor: the app may have put another there.
 let channelFile = null;
 let exceptions = { second: 0, told: 0 };
+// By its number, what we were told to do last.
+let heeded = null;
 
 // Node marks what it forbids in worker threads, which get no signals. Asking `worker_threads` itself would load it, which
 // takes longer than all the rest of this file.
@@ -126,10 +130,36 @@ function takeQuestions() {
 
 function answerQuestion() {
   try {
-    const meter = require(__filename.replace(/agent([^/]*)$/, 'meter$1'));
-    tell({ cmd: 'NODE_PMR', report: meter.report() });
+    const order = newOrder();
+    if (order !== null) heed(order);
+    else tell({ cmd: 'NODE_PMR', report: sibling('meter').report() });
   } catch {
     // The other script was tidied away, or there is no room in the channel: then there is no answer.
+  }
+}
+
+function sibling(name) {
+  return require(__filename.replace(/agent([^/]*)$/, `${name}$1`));
+}
+
+// What is wanted beside a report stands in a file next to this one, of whoever has put this one here.
+function newOrder() {
+  const { lstatSync, readFileSync } = require('fs');
+  const [, owner] = /-(\d+)\.cjs$/.exec(__filename);
+  const path = `${__dirname}/pmr-order-${owner}-${process.pid}.json`;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found?.isFile() || found.uid !== Number(owner) || Date.now() - found.mtimeMs > ORDER_FRESH_MS) return null;
+  const order = JSON.parse(readFileSync(path, 'utf8'));
+  if (order.id === heeded) return null;
+  heeded = order.id;
+  return order;
+}
+
+function heed(order) {
+  try {
+    sibling('insight').heed(order, tell);
+  } catch ({ message }) {
+    tell({ cmd: 'NODE_PMR', insight: { id: order.id, state: 'failed', why: message } });
   }
 }
 

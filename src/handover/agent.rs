@@ -2,7 +2,7 @@
 //!
 //! Node can only be handed a file, so it is written where we may write, readable for all: a worker that gives up its
 //! rights must still be able to start other node processes. What lies there already is used only if it is ours, and
-//! the same to the byte. A second script, which measures, lies beside it; the first loads it when somebody asks.
+//! the same to the byte. Two more scripts lie beside it, which measure and look inside; the first loads them when somebody asks.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -17,6 +17,10 @@ use crate::spec::bytes;
 
 const SCRIPT: &str = include_str!("agent.cjs");
 const METER: &str = include_str!("meter.cjs");
+const INSIGHT: &str = include_str!("insight.cjs");
+
+/// A file system in memory, on whatever machine.
+const MEMORY: &str = "/dev/shm";
 
 /// What is needed to load the agent into each new worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,6 +41,20 @@ impl Agent {
         let script = install(&self.directories)?;
         Some(node_options(self.given.as_deref(), &script))
     }
+
+    /// Where the script is; `None` where there is no place for it.
+    #[must_use]
+    pub fn directory(&self) -> Option<PathBuf> {
+        install(&self.directories)?.parent().map(Path::to_owned)
+    }
+
+    /// Where large files may be put, best first: disk before memory.
+    #[must_use]
+    pub fn spacious(&self) -> Vec<PathBuf> {
+        let (memory, disk): (Vec<_>, Vec<_>) =
+            self.directories.iter().cloned().partition(|directory| directory == Path::new(MEMORY));
+        disk.into_iter().chain(memory).collect()
+    }
 }
 
 /// Writes the script to the first of `directories` that takes it and returns its path; `None` where none does.
@@ -47,7 +65,7 @@ fn install(directories: &[PathBuf]) -> Option<PathBuf> {
 /// Where to try: memory before disk, so that a read-only root with the usual /dev/shm will do.
 #[must_use]
 pub fn directories(temporary: Option<&OsStr>) -> Vec<PathBuf> {
-    let mut all = vec![PathBuf::from("/dev/shm")];
+    let mut all = vec![PathBuf::from(MEMORY)];
     all.extend(temporary.map(PathBuf::from));
     all.extend(["/tmp", "/run", "/var/tmp"].map(PathBuf::from));
     all
@@ -66,8 +84,9 @@ fn node_options(given: Option<&OsStr>, script: &Path) -> OsString {
 }
 
 fn install_in(directory: &Path) -> io::Result<PathBuf> {
-    // The first finds the second by its name.
+    // This one finds the others by its name.
     put(directory, "meter", METER)?;
+    put(directory, "insight", INSIGHT)?;
     put(directory, "agent", SCRIPT)
 }
 
@@ -89,7 +108,7 @@ fn put(directory: &Path, name: &str, script: &str) -> io::Result<PathBuf> {
 /// Names the scripts by what is in them, so that two builds of the runtime never replace each other's.
 fn fingerprint() -> u64 {
     let mut hasher = DefaultHasher::new();
-    (SCRIPT, METER).hash(&mut hasher);
+    (SCRIPT, METER, INSIGHT).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -124,7 +143,7 @@ mod tests {
         let before = fs::metadata(&path).unwrap().ino();
         assert_eq!(install(&[directory.path().to_owned()]), Some(path.clone()));
         assert_eq!(fs::metadata(&path).unwrap().ino(), before);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3);
     }
 
     #[test]
@@ -147,7 +166,14 @@ mod tests {
         let scripts = || fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
         scripts().for_each(|script| fs::remove_file(script).unwrap());
         assert_eq!(agent.node_options(), Some(options));
-        assert_eq!(scripts().count(), 2);
+        assert_eq!(scripts().count(), 3);
+    }
+
+    #[test]
+    fn what_is_large_is_put_on_a_disk_where_there_is_one() {
+        let agent = Agent { directories: directories(Some(OsStr::new("/scratch"))), given: None };
+        let expected = ["/scratch", "/tmp", "/run", "/var/tmp", "/dev/shm"].map(PathBuf::from);
+        assert_eq!(agent.spacious(), expected);
     }
 
     #[test]

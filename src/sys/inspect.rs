@@ -130,6 +130,13 @@ pub fn umask(pid: Pid) -> Option<u32> {
     u32::from_str_radix(&status_field(pid, "Umask:")?, 8).ok()
 }
 
+/// The user in whose name the process acts.
+#[must_use]
+pub fn effective_user(pid: Pid) -> Option<u32> {
+    // The real one comes first.
+    status_field(pid, "Uid:")?.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// The process a thread belongs to.
 #[must_use]
 pub fn process_of(thread: Pid) -> Option<Pid> {

@@ -18,7 +18,7 @@ impl Source for Client {
     type Error = ClientError;
 
     async fn apps(&self) -> Result<Vec<AppView>, ClientError> {
-        Client::apps(self).await
+        self.apps_with_reports().await
     }
 
     async fn runtime(&self) -> Result<RuntimeView, ClientError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::api::insight::{MOST_SECONDS, SECONDS};
 use crate::cli::render::sort::Order;
 use crate::config::duration;
 use crate::ecosystem::declaration::example::{EXAMPLES, Example};
@@ -166,8 +167,17 @@ pub(super) enum Verb {
     #[command(after_help = "Example:\n  pmr update --executable /opt/pmr-runtime-new")]
     Update(Update),
 
-    /// Prints all that belongs into a report of a problem, without secrets
-    Report(Nothing),
+    /// Writes all that is on the heap of a Node worker into a file
+    #[command(after_help = SNAPSHOT_EXAMPLES)]
+    Snapshot(Snapshot),
+
+    /// Writes a profile of a Node worker into a file: where its time goes, or its memory
+    #[command(after_help = PROFILE_EXAMPLES)]
+    Profile(Profile),
+
+    /// Prints what belongs into a report of a problem, without secrets; of a TARGET, Node's own report
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(Report),
 
     /// Checks a configuration file
     #[command(after_help = "Example:\n  pmr validate ecosystem.config.js --env production")]
@@ -226,6 +236,29 @@ sendDataToProcessId.
 Examples:
   pmr send web '{\"level\": \"debug\"}' --topic log
   pmr send web reload-templates --bare";
+
+const SNAPSHOT_EXAMPLES: &str = "\
+The worker stands still meanwhile, and takes many times its heap in memory: docs/node-tools.md. What is on its heap,
+secrets too, is in the file. Chrome's DevTools (Memory) read it.
+
+Examples:
+  pmr snapshot web
+  pmr snapshot 3 -o before.heapsnapshot";
+
+const PROFILE_EXAMPLES: &str = "\
+Chrome's DevTools, Visual Studio Code and speedscope read it.
+
+Examples:
+  pmr profile web
+  pmr profile web --seconds 30 -o slow.cpuprofile
+  pmr profile 3 --heap";
+
+const REPORT_EXAMPLES: &str = "\
+Of a TARGET it is Node's diagnostic report: stacks, heap, handles, limits; without the environment.
+
+Examples:
+  pmr report > report.txt
+  pmr report web -o -";
 
 /// How `pmr logs --timestamp` writes times.
 pub(super) const DEFAULT_TIMES: &str = "%Y-%m-%dT%H:%M:%S";
@@ -483,6 +516,53 @@ pub(super) struct Send {
     /// What to send
     #[arg(value_name = "DATA", allow_hyphen_values = true)]
     pub(super) data: String,
+}
+
+/// Where a file goes.
+#[derive(Debug, Args)]
+pub(super) struct Output {
+    /// Where to, `-` for standard output [default: APP-INSTANCE-TIME.KIND, here]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Snapshot {
+    #[command(flatten)]
+    pub(super) output: Output,
+
+    /// Which; of an app the first worker
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Profile {
+    #[command(flatten)]
+    pub(super) output: Output,
+
+    /// How long it is watched, 300 at most
+    #[arg(long, value_name = "N", default_value_t = SECONDS as u64, value_parser = clap::value_parser!(u64).range(1..=MOST_SECONDS as u64))]
+    pub(super) seconds: u64,
+
+    /// Who takes memory, not time
+    #[arg(long)]
+    pub(super) heap: bool,
+
+    /// Which; of an app the first worker
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    /// Where to, `-` for standard output [default: APP-INSTANCE-TIME.json, here]
+    #[arg(short, long, value_name = "FILE", requires = "target")]
+    pub(super) output: Option<PathBuf>,
+
+    /// Which Node worker; of an app the first
+    #[arg(value_name = "TARGET")]
+    pub(super) target: Option<String>,
 }
 
 #[derive(Debug, Args)]

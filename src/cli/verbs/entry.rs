@@ -13,8 +13,8 @@ use super::session::Session;
 use super::usage::{self, Read};
 use super::words::{Line, verb_line};
 use super::{
-    change, completion, crashes, env, events, facts, list, logs, messages, monit, pm2, report, resurrect,
-    show, start, startup, update, validate,
+    change, completion, crashes, env, events, facts, insight, list, logs, messages, monit, pm2, report,
+    resurrect, show, start, startup, update, validate,
 };
 use crate::exit;
 
@@ -81,7 +81,9 @@ async fn perform(session: &Session, verb: Verb) -> Result<u8, VerbError> {
         Verb::Pid(pid) => facts::pid(session, pid).await,
         Verb::Ping(json) => facts::ping(session, json).await,
         Verb::Version(json) => facts::version(session, json).await,
-        Verb::Report(_) => report::report(session).await,
+        Verb::Snapshot(snapshot) => insight::snapshot(session, snapshot).await,
+        Verb::Profile(profile) => insight::profile(session, profile).await,
+        Verb::Report(wanted) => report::report(session, wanted).await,
         Verb::Resurrect(resurrect) => resurrect::resurrect(session, resurrect).await,
         Verb::Monit(_) => monit::monit(session).await,
         Verb::Startup(startup) => startup::install(session, &startup),

@@ -55,6 +55,12 @@ pub(super) enum VerbError {
     #[error("nothing was changed")]
     App(#[source] Box<crate::exit::Error>),
     #[error("cannot write `{}`", .path.display())]
+    Output {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot write `{}`", .path.display())]
     Init {
         path: PathBuf,
         #[source]
@@ -126,6 +132,9 @@ impl VerbError {
                 "it is never overwritten: remove it first, or name another form, as in `pmr init yaml`"
                     .to_owned(),
             ),
+            Self::Output { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+                Some("it is never overwritten: name another with `-o FILE`".to_owned())
+            }
             Self::Monit(error) => error.hint().map(str::to_owned),
             _ => None,
         }

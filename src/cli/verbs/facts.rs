@@ -16,7 +16,7 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub(super) async fn id(session: &Session, id: Id) -> Result<u8, VerbError> {
     let client = session.client().await?;
-    let apps: Vec<AppView> = client.ask(&Call::to(routes::SHOW).target(&id.target)).await?;
+    let apps: Vec<AppView> = client.ask(&of(&id.target)).await?;
     let ids: Vec<u32> = apps.iter().flat_map(|app| &app.instances).map(|instance| instance.id).collect();
     numbers(session, &ids, id.json)
 }
@@ -24,12 +24,17 @@ pub(super) async fn id(session: &Session, id: Id) -> Result<u8, VerbError> {
 pub(super) async fn pid(session: &Session, pid: Pid) -> Result<u8, VerbError> {
     let client = session.client().await?;
     let apps: Vec<AppView> = match &pid.target {
-        Some(target) => client.ask(&Call::to(routes::SHOW).target(target)).await?,
+        Some(target) => client.ask(&of(target)).await?,
         None => client.apps().await?,
     };
     let pids: Vec<i32> =
         apps.iter().flat_map(|app| &app.instances).filter_map(|instance| instance.pid).collect();
     numbers(session, &pids, pid.json)
+}
+
+/// The apps that are meant, without what Node workers report.
+fn of(target: &str) -> Call {
+    Call::to(routes::SHOW).target(target).query("node", "false")
 }
 
 fn numbers<T: serde::Serialize + ToString>(

@@ -21,7 +21,7 @@ const CLEAR: &str = "\x1b[H\x1b[J";
 pub(super) async fn list(session: &Session, list: List) -> Result<u8, VerbError> {
     let client = session.client().await?;
     if list.json.json {
-        session.output.print_json(&client.apps().await?)?;
+        session.output.print_json(&client.apps_with_reports().await?)?;
         return Ok(exit::OK);
     }
     if list.watch {

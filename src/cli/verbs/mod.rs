@@ -24,6 +24,7 @@ mod error;
 mod events;
 mod facts;
 mod files;
+mod insight;
 mod interpreter;
 mod list;
 mod logs;

@@ -46,9 +46,9 @@ const ABSENT: [(&str, &str); 41] = [
     ("inspect", "is not there: `pmr signal USR1 TARGET` opens Node's inspector"),
     (
         "profile:mem",
-        "is not there: the runtime takes a few megabytes; Node writes a snapshot with `node --heapsnapshot-signal=SIGUSR2`",
+        "is about pm2 itself; of a Node worker there is `pmr snapshot TARGET` and `pmr profile TARGET --heap`",
     ),
-    ("profile:cpu", "is not there: the runtime is profiled with `perf`, and Node with `node --cpu-prof`"),
+    ("profile:cpu", "is about pm2 itself; of a Node worker there is `pmr profile TARGET`"),
 ];
 
 const CLOUD: &str =

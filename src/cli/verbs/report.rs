@@ -1,8 +1,10 @@
-//! `pmr report`: one text to paste into a report of a problem. No environment, which may hold secrets, and of the apps'
+//! `pmr report`: without a target one text to paste into a report of a problem. No environment, which may hold secrets, and of the apps'
 //! lines none.
 
+use super::args::{Output, Report};
 use super::error::VerbError;
 use super::facts::VERSION;
+use super::insight;
 use super::session::Session;
 use crate::api::routes;
 use crate::api::types::{AppView, LogStream, LogView, RuntimeView};
@@ -16,7 +18,10 @@ const LINES_SEEN: usize = 1000;
 /// How many of them are shown.
 const LINES_SHOWN: usize = 20;
 
-pub(super) async fn report(session: &Session) -> Result<u8, VerbError> {
+pub(super) async fn report(session: &Session, wanted: Report) -> Result<u8, VerbError> {
+    if let Some(target) = wanted.target {
+        return insight::report(session, &target, Output { output: wanted.output }).await;
+    }
     let client = session.client().await?;
     let (runtime, apps) = (client.runtime().await?, client.apps().await?);
     let lines = own_lines(&client).await?;

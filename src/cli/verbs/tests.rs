@@ -39,7 +39,7 @@ fn accepted(words: &str) {
 
 #[test]
 fn without_words_the_help_is_shown() {
-    insta::assert_snapshot!(text(""), @r"
+    insta::assert_snapshot!(text(""), @"
     Talks to a running pmr-runtime, or begins one in the background
 
     Usage: pmr [OPTIONS] <VERB>
@@ -75,7 +75,10 @@ fn without_words_the_help_is_shown() {
       unstartup   Removes what `startup` has installed
       version     Prints the versions of this program and of the runtime
       update      Puts a new executable into the place of the running one; workers go on
-      report      Prints all that belongs into a report of a problem, without secrets
+      snapshot    Writes all that is on the heap of a Node worker into a file
+      profile     Writes a profile of a Node worker into a file: where its time goes, or its memory
+      report      Prints what belongs into a report of a problem, without secrets; of a TARGET, Node's
+                  own report
       validate    Checks a configuration file
       init        Writes an example of a configuration file [alias: ecosystem]
       completion  Prints a script that completes verbs and options in a shell

@@ -11,7 +11,7 @@ use crate::cli::run::DAEMON;
 
 /// Names and aliases. A list of its own, since to build the grammar takes longer than a process 1 should be without
 /// handlers for signals; a test holds it against the grammar.
-const VERBS: [&str; 52] = [
+const VERBS: [&str; 54] = [
     "start",
     "stop",
     "restart",
@@ -58,6 +58,8 @@ const VERBS: [&str; 52] = [
     "unstartup",
     "version",
     "update",
+    "snapshot",
+    "profile",
     "report",
     "validate",
     "init",

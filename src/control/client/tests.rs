@@ -104,7 +104,7 @@ async fn a_question_is_answered_in_json() {
     let server = Server::new(vec![json("200 OK", "[]")]);
     assert_eq!(server.client().apps().await.unwrap(), []);
     let heard = server.heard().await;
-    assert!(heard[0].starts_with("GET /v1/apps HTTP/1.1\r\n"), "{heard:?}");
+    assert!(heard[0].starts_with("GET /v1/apps?node=false HTTP/1.1\r\n"), "{heard:?}");
     assert!(heard[0].contains("accept: application/json"), "{heard:?}");
 }
 

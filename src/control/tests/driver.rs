@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
+use std::io::Write;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use crate::api::types::{
     AppView, EventView, MachineView, Mode, Operation, Problem, RuntimeView, StartRequest, Verdict,
 };
 use crate::control::{order, samples};
-use crate::driver::handle::{Called, Change, DriverEnd, Live, Question, Report, Target};
+use crate::driver::handle::{Called, Change, DriverEnd, Insight, Live, Question, Report, Target};
+use crate::process::Pid;
 
 pub(super) struct Fake {
     end: DriverEnd,
@@ -91,6 +93,10 @@ impl Fake {
             }
             Question::Crashes { reply } => drop(reply.send(vec![samples::crash(7).crash])),
             Question::Crash { id, reply } => drop(reply.send((id == 7).then(|| samples::crash(id)))),
+            Question::Insight { target, reply, .. } => drop(reply.send(insight(target))),
+            Question::Urge { reply, .. } => {
+                let _heard = reply.send(());
+            }
             Question::Definitions { reply } => drop(reply.send(vec![definition()])),
             Question::Kill { reply } => drop(reply.send(verdict(None, Operation::Kill))),
             Question::Update { reply, .. } => drop(reply.send(verdict(None, Operation::Update))),
@@ -158,6 +164,22 @@ fn called(target: Target, action: &str) -> Called {
     };
     let name = apps().into_iter().find(|app| app.app_id == target.app.0).unwrap().name;
     Called { app: name, id: 0, instance: 0, pid: Some(42), answer }
+}
+
+/// The worker of `web` has done it already, that of `api` has no room.
+fn insight(target: Target) -> Result<Insight, Problem> {
+    let (name, outcome) = match target.app.0 {
+        0 => ("web", Ok(())),
+        _ => ("api", Err("there is no space left for the file".to_owned())),
+    };
+    let ((begins, begun), (ends, done)) = (oneshot::channel(), oneshot::channel());
+    if outcome.is_ok() {
+        begins.send(()).unwrap();
+    }
+    ends.send(outcome).unwrap();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"{}").unwrap();
+    Ok(Insight { app: name.to_owned(), instance: 0, pid: Pid::new(42), at_ms: 0, file, begun, done })
 }
 
 fn definition() -> StartRequest {

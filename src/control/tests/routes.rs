@@ -61,6 +61,44 @@ fn secrets_are_shown_only_when_asked_for() {
 }
 
 #[test]
+fn a_worker_looks_into_itself_and_the_answer_is_the_file() {
+    run(async |world| {
+        for (path, kind) in [
+            ("web/snapshot", "heapsnapshot"),
+            ("web/profile?seconds=1", "cpuprofile"),
+            ("web/profile?heap", "heapprofile"),
+            ("0/report", "json"),
+        ] {
+            let reply = post(&world.place, &format!("/v1/apps/{path}"), "").await;
+            assert_eq!((reply.status, reply.body.as_str()), (200, "{}"), "{path}");
+            let disposition = format!("attachment; filename=\"web-0-19700101T000000.{kind}\"");
+            assert_eq!(reply.headers["content-disposition"], disposition);
+            assert_eq!(reply.headers["content-length"], "2");
+        }
+        let failed = post(&world.place, "/v1/apps/api/report", "").await.error();
+        let said = "500 failed: worker 42 (`api`, instance 0) could not do it: there is no space left for the file \
+            (TMPDIR names a directory with more room)";
+        assert_eq!(failed, said);
+        let several = post(&world.place, "/v1/apps/all/report", "").await.error();
+        assert!(several.starts_with("409 refused: `all` means 2 apps"), "{several}");
+        assert_eq!(post(&world.place, "/v1/apps/web/snapshot?seconds=1", "").await.status, 400);
+        assert_eq!(post(&world.place, "/v1/apps/web/snapshot", "x").await.status, 400);
+    });
+}
+
+#[test]
+fn reports_are_left_out_where_nobody_wants_them() {
+    run(async |world| {
+        let node = async |query: &str| {
+            let apps = get(&world.place, &format!("/v1/apps/web{query}")).await.json();
+            apps[0]["instances"][0]["node"].is_object()
+        };
+        assert!(node("").await && node("?node=true").await);
+        assert!(!node("?node=false").await);
+    });
+}
+
+#[test]
 fn an_action_is_answered_or_not_in_time_or_not_at_all() {
     run(async |world| {
         let trigger = async |body: &str| post(&world.place, "/v1/apps/all/trigger", body).await;
@@ -158,17 +196,17 @@ fn what_is_wrong_with_a_request_is_told_in_words() {
         ] {
             told.push(post(place, path, body).await.error());
         }
-        insta::assert_snapshot!(told.join("\n"), @r#"
+        insta::assert_snapshot!(told.join("\n"), @"
         404 unknown_target: there is no app, instance or namespace `wbe` (did you mean `web`?)
         404 unknown_route: there is no route `/v1/app` (there is `GET /v1/apps`, `POST /v1/apps`, `GET /v1/ping`)
-        400 bad_request: `x` is not known here, accepted: none (-)
+        400 bad_request: `x` is not known here, accepted: `node` (-)
         400 bad_request: 2 things are wrong with the request (-)
         404 unknown_target: there is no app, instance or namespace `wbe` (did you mean `web`?)
         400 bad_request: `to`: found `none`, accepted: a number from 1 to 1024, `+1`, `-1` (-)
         409 refused: this is one of several instances of `web`; scale takes whole apps (name the app: `web`)
         409 name_taken: there is an app `web` already (-)
         405 method_not_allowed: accepted here: GET, DELETE (-)
-        "#);
+        ");
         let reply = ask(place, "PUT", "/v1/apps/web", "", "").await;
         assert_eq!((reply.status, reply.headers["allow"].as_str()), (405, "GET, DELETE"));
     });
