@@ -49,7 +49,7 @@ fn crash(runtime: &Runtime, what: &str, wanted: impl Fn(&Value) -> bool) -> Valu
 #[track_caller]
 fn told(stderr: &str) -> Value {
     let lines = stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let line = lines.filter(|line| line["event"] == "crash").last();
+    let line = lines.rev().find(|line| line["event"] == "crash");
     line.unwrap_or_else(|| panic!("no crash in {stderr}"))["record"].clone()
 }
 

@@ -108,10 +108,6 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let standby = standby.unwrap_or(0);
     let request = Request { standby, ..sizing_request(&mut reader, flags, &environment, &world) };
     let options = AppOptions::read(&mut reader, flags, &environment, &world);
-    let log_format =
-        reader.text(setting::LOG_FORMAT, &flags.log_format, &environment.pmr_log_format, values::log_format);
-    let log_level =
-        reader.text(setting::LOG_LEVEL, &flags.log_level, &environment.pmr_log_level, values::log_level);
     let start = StartOptions::read(&mut reader, flags, &environment);
     let on_crash = CrashOption::read(&mut reader, flags, &environment);
     let runtime = OfRuntime::read(&mut reader, flags, &environment);
@@ -147,17 +143,15 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         app: options.into_spec(launch, place),
         sizing,
         cpus,
-        log_format: log_format.unwrap_or(default_format),
-        log_level: log_level.unwrap_or(LogLevel::Info),
+        log_format: runtime.log_format.unwrap_or(default_format),
+        log_level: runtime.log_level,
         auto_exit: runtime.auto_exit,
         delay: runtime.delay,
         web: runtime.web,
         web_read_only: runtime.web_read_only,
         history: runtime.history,
         timestamps: environment.dyno.is_none(),
-        container: world.container
-            || environment.dyno.is_some()
-            || environment.kubernetes_service_host.is_some(),
+        container: world.container || is_on_platform(&environment),
         interpreter,
         interpreter_args,
         port,
@@ -171,6 +165,8 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
 
 /// What the runtime does as a whole: see [`Settings`].
 struct OfRuntime {
+    log_format: Option<LogFormat>,
+    log_level: LogLevel,
     auto_exit: bool,
     delay: Duration,
     web: Option<SocketAddr>,
@@ -180,6 +176,14 @@ struct OfRuntime {
 
 impl OfRuntime {
     fn read(reader: &mut Reader, flags: &Flags, environment: &Environment) -> Self {
+        let log_format = reader.text(
+            setting::LOG_FORMAT,
+            &flags.log_format,
+            &environment.pmr_log_format,
+            values::log_format,
+        );
+        let log_level =
+            reader.text(setting::LOG_LEVEL, &flags.log_level, &environment.pmr_log_level, values::log_level);
         let no_auto_exit = flags.no_auto_exit.then(|| "false".into());
         let auto_exit =
             reader.text(setting::AUTO_EXIT, &no_auto_exit, &environment.pmr_auto_exit, values::yes_or_no);
@@ -195,6 +199,8 @@ impl OfRuntime {
         );
         let history = reader.text(setting::HISTORY, &history, &environment.pmr_history, values::yes_or_no);
         Self {
+            log_format,
+            log_level: log_level.unwrap_or(LogLevel::Info),
             auto_exit: auto_exit.unwrap_or(true),
             delay: delay.unwrap_or_default(),
             web: web.flatten(),
@@ -202,6 +208,11 @@ impl OfRuntime {
             history,
         }
     }
+}
+
+/// Whether a variable of Heroku's or of Kubernetes' says so.
+fn is_on_platform(environment: &Environment) -> bool {
+    environment.dyno.is_some() || environment.kubernetes_service_host.is_some()
 }
 
 /// What package.json has to be run before the script.

@@ -29,9 +29,9 @@ pub(super) async fn fill(
     targets: &[Target],
     apps: &mut [AppView],
 ) -> Result<()> {
-    // Made here, so that its time has begun.
-    let pause = sleep(BETWEEN_SAMPLES);
     let mut reports = ask(handle, targets).await?;
+    // Made here, so that its time has begun, but not before the last of them has begun to measure.
+    let pause = sleep(BETWEEN_SAMPLES);
     figures.fill_apps(apps).await;
     if reports.values().any(|view| view.window_ms.is_none()) {
         pause.await;
@@ -56,4 +56,43 @@ async fn ask(handle: &Handle, targets: &[Target]) -> Result<BTreeMap<i32, NodeVi
         }
     }
     Ok(reports)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::LocalSet;
+    use tokio::time::pause;
+
+    use super::*;
+    use crate::api::node;
+    use crate::driver::handle::handle;
+    use crate::spec::AppId;
+
+    const SLOW: Duration = Duration::from_millis(200);
+
+    /// It has taken its time to load what measures, so it has not measured long.
+    #[test]
+    fn whose_first_answer_came_late_is_given_time_to_measure_as_well() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        LocalSet::new().block_on(&runtime, async {
+            pause();
+            let (handle, mut end) = handle();
+            let worker = tokio::task::spawn_local(async move {
+                let mut asked = Vec::new();
+                while let Some(Question::Reports { reply, .. }) = end.questions.recv().await {
+                    asked.push(sleep(Duration::ZERO).deadline());
+                    let (sender, answer) = tokio::sync::oneshot::channel();
+                    drop(reply.send(vec![Report { pid: 1, answer }]));
+                    sleep(SLOW).await;
+                    let _heard = sender.send(NodeView { window_ms: None, ..node::sample() });
+                }
+                asked
+            });
+            let target = Target { app: AppId(0), instance: None };
+            fill((&handle, &Figures::default()), &[target], &mut []).await.unwrap();
+            drop(handle);
+            let asked = worker.await.unwrap();
+            assert!(asked[1] - asked[0] >= SLOW + BETWEEN_SAMPLES, "{asked:?}");
+        });
+    }
 }

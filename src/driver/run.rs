@@ -1,6 +1,5 @@
 //! The driver itself: what it holds, and its loop.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -21,13 +20,12 @@ use super::oom::OomWatch;
 use super::order::in_one_line;
 use super::plan::{Plan, Surroundings};
 use super::question::problem;
-use super::shared::Shared;
+use super::shared::{Senders, Shared};
 use super::tell::{Events, Teller};
 use super::update::{Tried, Update};
-use super::watch_logs::{self, Followers};
+use super::watch_logs;
 use super::web::WebSocket;
 use crate::api::types::{Mode, Problem, StartRequest, Verdict};
-use crate::changes::Own;
 use crate::logs::{Closed, Outputs, Stream, WorkerLogs};
 use crate::process::{Pid, Signal};
 use crate::spec::{AppId, OnHup, WorkerKey};
@@ -125,27 +123,9 @@ impl Driver {
         let (crashed, obituaries) = mpsc::unbounded_channel();
         let events = Rc::new(Events::new(end.events, past.last_event));
         let crashes = Rc::new(CrashBook::new(Rc::clone(&events), past.clock));
-        let shared = Rc::new(Shared {
-            oom: RefCell::new(past.oom),
-            surroundings,
-            clock: past.clock,
-            outputs,
-            questions,
-            channel,
-            said,
-            arrived,
-            tellings,
-            events: Rc::clone(&events),
-            crashes: Rc::clone(&crashes),
-            asking: Rc::default(),
-            guard: RefCell::default(),
-            advised: RefCell::default(),
-            next_id: Cell::default(),
-            suspending: Cell::default(),
-            followers: Followers::default(),
-            own_files: Own::default(),
-            socket_directory: RefCell::default(),
-        });
+        let senders = Senders { questions, channel, said, arrived, tellings };
+        let books = (Rc::clone(&events), Rc::clone(&crashes));
+        let shared = Rc::new(Shared::new(surroundings, (past.clock, past.oom), outputs, senders, books));
         Self {
             shared,
             apps: BTreeMap::new(),

@@ -55,6 +55,15 @@ pub(super) struct Shared {
     pub(super) socket_directory: RefCell<Option<PathBuf>>,
 }
 
+/// What leads into the loop, and to who tells of things.
+pub(super) struct Senders {
+    pub(super) questions: mpsc::Sender<(WorkerKey, Asked)>,
+    pub(super) channel: mpsc::Sender<(WorkerKey, FromWorker)>,
+    pub(super) said: mpsc::Sender<(WorkerKey, Said)>,
+    pub(super) arrived: mpsc::Sender<AppId>,
+    pub(super) tellings: mpsc::UnboundedSender<Telling>,
+}
+
 impl Surroundings {
     /// The log files that an app has without being told so; `None` where it writes to our own output instead.
     pub(super) fn usual_files(&self, plan: &Plan) -> Option<(Option<PathBuf>, Option<PathBuf>)> {
@@ -79,6 +88,37 @@ impl Surroundings {
 const MOST_ADVICE: usize = 32;
 
 impl Shared {
+    pub(super) fn new(
+        surroundings: Surroundings,
+        (clock, oom): (Clock, OomWatch),
+        outputs: Rc<Outputs>,
+        senders: Senders,
+        (events, crashes): (Rc<Events>, Rc<CrashBook>),
+    ) -> Self {
+        let Senders { questions, channel, said, arrived, tellings } = senders;
+        Self {
+            surroundings,
+            clock,
+            outputs,
+            oom: RefCell::new(oom),
+            questions,
+            channel,
+            said,
+            arrived,
+            tellings,
+            events,
+            crashes,
+            asking: Rc::default(),
+            guard: RefCell::default(),
+            advised: RefCell::default(),
+            next_id: Cell::default(),
+            suspending: Cell::default(),
+            followers: Followers::default(),
+            own_files: Own::default(),
+            socket_directory: RefCell::default(),
+        }
+    }
+
     /// A number that no instance has had.
     pub(super) fn new_id(&self) -> u32 {
         let id = self.next_id.get();

@@ -53,6 +53,7 @@ mod tests {
             threads: 2,
             descriptors: None,
             switches: None,
+            clients: None,
             age: None,
             started: None,
         }
