@@ -35,7 +35,6 @@ const PURE: &[&str] = &[
     "config/resolve/launch.rs",
     "config/resolve/identity.rs",
     "config/crash.rs",
-    "config/resolve/crash.rs",
     "config/health.rs",
     "config/logs.rs",
     "config/node.rs",

@@ -182,6 +182,8 @@ async fn drive(mut end: DriverEnd) {
             Question::Urge { reply, .. } => {
                 let _heard = reply.send(());
             }
+            Question::Crashes { reply } => drop(reply.send(Vec::new())),
+            Question::Crash { reply, .. } => drop(reply.send(None)),
             Question::Definitions { reply } => drop(reply.send(Vec::new())),
             Question::Kill { reply } => drop(reply.send(verdict(Operation::Kill))),
             Question::Update { reply, .. } => drop(reply.send(verdict(Operation::Update))),

@@ -5,7 +5,6 @@
 
 mod app;
 mod command;
-mod crash;
 mod health;
 mod identity;
 mod interpret;
@@ -26,7 +25,6 @@ use std::time::Duration;
 use app::{AppOptions, Place};
 use command::Command;
 pub(crate) use command::needs_shell;
-use crash::CrashOption;
 pub use identity::{Account, Accounts};
 use interpret::Interpretation;
 use launch::Launch;
@@ -109,7 +107,6 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let request = Request { standby, ..sizing_request(&mut reader, flags, &environment, &world) };
     let options = AppOptions::read(&mut reader, flags, &environment, &world);
     let start = StartOptions::read(&mut reader, flags, &environment);
-    let on_crash = CrashOption::read(&mut reader, flags, &environment);
     let runtime = OfRuntime::read(&mut reader, flags, &environment);
     let interpretation = Interpretation::read(&mut reader, flags, &environment);
     let (problems, origins) = reader.finish();
@@ -118,27 +115,19 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     }
 
     let timeout = start.timeout();
-    let mut start = start.into_policy(options.directory(), &world)?;
-    let on_crash = on_crash.into_policy(options.directory(), &world)?;
+    let mut beside = start.find(options.directory(), &world)?;
     let (interpreter, interpreter_args) = (interpretation.program.clone(), interpretation.arguments.clone());
     let command = command_of(invocation, interpretation, &options, &world, &mut warnings)?;
     let (resolves, agent) = (options.resolves(), options.agent());
-    let hooks = if start.first.is_some() { Hooks::Kept } else { Hooks::First };
+    let hooks = if beside.start.first.is_some() { Hooks::Kept } else { Hooks::First };
     let launch = Launch::of(command, &options, hooks, &world);
-    start.first = start.first.or_else(|| before(&launch, timeout));
+    beside.start.first = beside.start.first.or_else(|| before(&launch, timeout));
     let resolution = launch.resolution.clone();
     let (sizing, cpus) = (sizing::size(&request), request.cpus.count());
     warnings.extend(sizing.warning.clone());
     let default_format = if world.on_terminal { LogFormat::Text } else { LogFormat::Raw };
-    let place = Place {
-        instances: sizing.instances,
-        standby,
-        cpus,
-        port,
-        start,
-        on_crash,
-        environment: world.environment,
-    };
+    let place =
+        Place { instances: sizing.instances, standby, cpus, port, beside, environment: world.environment };
     Ok(Settings {
         app: options.into_spec(launch, place),
         sizing,

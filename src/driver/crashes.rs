@@ -10,7 +10,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinHandle;
 
 use super::app::App;
 use super::clock::{self, Clock};
@@ -71,11 +72,21 @@ pub(super) struct CrashBook {
     events: Rc<Events>,
     pub(super) kept: RefCell<Crashes>,
     pub(super) hooks: Rc<Hooks>,
+    /// Who makes records, and who delivers reports on them, until they are waited for.
+    recorder: RefCell<Option<JoinHandle<()>>>,
+    deliverer: RefCell<Option<JoinHandle<()>>>,
 }
 
 impl CrashBook {
-    pub(super) fn new(events: Rc<Events>, clock: Clock) -> Self {
-        Self { events, kept: RefCell::default(), hooks: Rc::new(Hooks::new(clock)) }
+    /// One without crashes, and the way to it. To be called within a `LocalSet`.
+    pub(super) fn start(events: Rc<Events>, clock: Clock) -> (Rc<Self>, UnboundedSender<Obituary>) {
+        let (crashed, obituaries) = mpsc::unbounded_channel();
+        let hooks = Rc::new(Hooks::new(clock));
+        let deliverer = RefCell::new(Some(tokio::task::spawn_local(Rc::clone(&hooks).run())));
+        let kept = RefCell::default();
+        let book = Rc::new(Self { events, kept, hooks, recorder: RefCell::default(), deliverer });
+        book.recorder.replace(Some(tokio::task::spawn_local(Rc::clone(&book).run(obituaries))));
+        (book, crashed)
     }
 
     /// All that are kept, newest first.
@@ -94,7 +105,7 @@ impl CrashBook {
     }
 
     /// Makes records until there is nobody left who could tell of a crash.
-    pub(super) async fn run(self: Rc<Self>, mut obituaries: UnboundedReceiver<Obituary>) {
+    async fn run(self: Rc<Self>, mut obituaries: UnboundedReceiver<Obituary>) {
         while let Some(obituary) = obituaries.recv().await {
             let facts = tokio::time::timeout(FACTS_WITHIN, obituary.facts()).await.unwrap_or_default();
             let record = self.kept.borrow_mut().add(obituary.record(facts));
@@ -103,6 +114,22 @@ impl CrashBook {
                 self.hooks.offer(record, recipient);
             }
             self.events.waiting.update(|waiting| waiting.saturating_sub(1));
+        }
+    }
+
+    /// Waits until all is written down. To be called when nobody is left who could tell of a crash.
+    pub(super) async fn written(&self) {
+        if let Some(recorder) = self.recorder.take() {
+            let _ended = recorder.await;
+        }
+    }
+
+    /// Ends all deliveries, once what is left was delivered, or that took longer than `limit`.
+    pub(super) async fn finish(&self, limit: Duration) {
+        self.hooks.finish(limit).await;
+        if let Some(deliverer) = self.deliverer.take() {
+            deliverer.abort();
+            let _ended = deliverer.await;
         }
     }
 

@@ -55,18 +55,7 @@ impl Driver {
 
     /// The last words: what the workers have written is written, then the verdict, then nothing.
     pub(super) async fn finish(self, status: u8) -> u8 {
-        let Self {
-            shared,
-            mut apps,
-            killers,
-            teller,
-            recorder,
-            deliverer,
-            halt,
-            retired,
-            retired_files: mut beside,
-            ..
-        } = self;
+        let Self { shared, mut apps, killers, teller, halt, retired, retired_files: mut beside, .. } = self;
         let took = shared.clock.now();
         let endings: Vec<_> = apps.values_mut().filter_map(App::take_ending).collect();
         let logs: Vec<_> =
@@ -84,7 +73,7 @@ impl Driver {
                 logs.drain().await;
             }
             let teller = teller.await;
-            let _written = recorder.await;
+            crashes.written().await;
             teller
         };
         // A reader that does not read is not waited for longer than the platform would wait for us.
@@ -92,9 +81,7 @@ impl Driver {
             endings.iter().for_each(|ending| teller.tell(ending));
         }
         let patience = if halt.is_some() { REPORTS_WITHIN_A_STOP } else { REPORTS_WITHIN };
-        crashes.hooks.finish(patience).await;
-        deliverer.abort();
-        let _aborted = deliverer.await;
+        crashes.finish(patience).await;
         drop((logs, endings));
         files.push(outputs);
         finish_outputs(files).await;

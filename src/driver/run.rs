@@ -11,7 +11,6 @@ use tokio::task::JoinHandle;
 
 use super::app::App;
 use super::clock::Clock;
-use super::crashes::CrashBook;
 use super::gate::Gate;
 use super::halt::{Halt, How};
 use super::handle::DriverEnd;
@@ -56,10 +55,6 @@ pub struct Driver {
     /// The control socket, for those who ask.
     pub(super) socket: Option<String>,
     pub(super) teller: JoinHandle<Teller>,
-    /// Who writes down crashes. Ends after the teller.
-    pub(super) recorder: JoinHandle<()>,
-    /// Who tells others of them. Never ends by itself.
-    pub(super) deliverer: JoinHandle<()>,
     /// The logs of apps that were removed, until all was read.
     pub(super) retired: Vec<Rc<WorkerLogs>>,
     /// Their log files, until all was written.
@@ -117,15 +112,13 @@ impl Driver {
         let (questions, asked) = mpsc::channel(MESSAGES_WAITING);
         let (channel, channel_inbox) = mpsc::channel(MESSAGES_WAITING);
         let (said, said_inbox) = mpsc::channel(MESSAGES_WAITING);
-        let (tellings, told) = mpsc::unbounded_channel();
         let (tries, tried) = mpsc::channel(1);
         let (arrived, arrived_inbox) = mpsc::channel(MESSAGES_WAITING);
-        let (crashed, obituaries) = mpsc::unbounded_channel();
         let events = Rc::new(Events::new(end.events, past.last_event));
-        let crashes = Rc::new(CrashBook::new(Rc::clone(&events), past.clock));
+        let (tellings, teller, crashes) = Teller::start(&events, past.clock);
         let senders = Senders { questions, channel, said, arrived, tellings };
-        let books = (Rc::clone(&events), Rc::clone(&crashes));
-        let shared = Rc::new(Shared::new(surroundings, (past.clock, past.oom), outputs, senders, books));
+        let (since, books) = ((past.clock, past.oom), (events, crashes));
+        let shared = Rc::new(Shared::new(surroundings, since, outputs, senders, books));
         Self {
             shared,
             apps: BTreeMap::new(),
@@ -138,9 +131,7 @@ impl Driver {
             socket: None,
             retired: Vec::new(),
             retired_files: Vec::new(),
-            teller: tokio::task::spawn_local(Teller::new(events).run(told, crashed)),
-            deliverer: tokio::task::spawn_local(Rc::clone(&crashes.hooks).run()),
-            recorder: tokio::task::spawn_local(crashes.run(obituaries)),
+            teller,
             updates: 0,
             update: None,
             tries,

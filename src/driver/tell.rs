@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::broadcast;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinHandle;
 use tracing::Level;
 
-use super::clock;
+use super::clock::{self, Clock};
 use super::collision;
-use super::crashes::Obituary;
+use super::crashes::{CrashBook, Obituary};
 use super::words::{Said, words};
 use crate::api::types::EventView;
 use crate::logs::WorkerLogs;
@@ -115,12 +116,18 @@ impl Events {
 pub(super) struct Teller(Rc<Events>);
 
 impl Teller {
-    pub(super) fn new(events: Rc<Events>) -> Self {
-        Self(events)
+    /// Begins to tell, and has crashes written down by whom it gives last. To be called within a `LocalSet`.
+    pub(super) fn start(
+        events: &Rc<Events>,
+        clock: Clock,
+    ) -> (UnboundedSender<Telling>, JoinHandle<Self>, Rc<CrashBook>) {
+        let (tellings, told) = mpsc::unbounded_channel();
+        let (crashes, crashed) = CrashBook::start(Rc::clone(events), clock);
+        (tellings, tokio::task::spawn_local(Self(Rc::clone(events)).run(told, crashed)), crashes)
     }
 
     /// Tells everything that comes until there is nobody left who could send more.
-    pub(super) async fn run(
+    async fn run(
         mut self,
         mut tellings: UnboundedReceiver<Telling>,
         crashes: UnboundedSender<Obituary>,

@@ -237,7 +237,7 @@ pub struct Options {
     watch_poll: Option<OsString>,
 
     /// Who is told of crashes [env: PMR_ON_CRASH] [default: nobody]
-    #[arg(long, value_name = "URL|COMMAND", allow_hyphen_values = true)]
+    #[arg(long, hide = true, value_name = "URL|COMMAND", allow_hyphen_values = true)]
     on_crash: Option<OsString>,
 
     /// What SIGHUP does [env: PMR_ON_HUP] [default: reload]

@@ -12,6 +12,7 @@ use super::identity;
 use super::launch::Launch;
 use super::logs;
 use super::reader::Reader;
+use super::start::Beside;
 use super::watch;
 use crate::config::env::Environment;
 use crate::config::problem::Accepted;
@@ -19,8 +20,8 @@ use crate::config::raw::Flags;
 use crate::config::{duration, node, setting, values};
 use crate::spec::{
     AfterExit, AppSpec, Asking, BalancePolicy, CommandSpec, Company, HealthPolicy, Identity, ListeningHeard,
-    LogPolicy, OnCrash, OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay,
-    RestartPolicy, Share, StartPolicy, StopPolicy, WatchPolicy,
+    LogPolicy, OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
+    StopPolicy, WatchPolicy,
 };
 
 /// Long enough for almost any answer; what takes longer is mostly a stream, which has no end to wait for. When all stops it
@@ -66,8 +67,7 @@ pub(super) struct Place {
     pub(super) standby: u32,
     pub(super) cpus: NonZeroU32,
     pub(super) port: Option<u16>,
-    pub(super) start: StartPolicy,
-    pub(super) on_crash: Option<OnCrash>,
+    pub(super) beside: Beside,
     pub(super) environment: BTreeMap<OsString, OsString>,
 }
 
@@ -158,14 +158,14 @@ impl AppOptions {
             },
             instances: place.instances,
             start_limit: place.cpus,
-            start: place.start,
+            start: place.beside.start,
             restart: self.restart,
             stop: self.stop,
             readiness: ReadinessPolicy { sign: self.ready, timeout: self.listen_timeout, port: place.port },
             health: self.health,
             logs: self.logs,
             watch: self.watch,
-            on_crash: place.on_crash,
+            on_crash: place.beside.on_crash,
             on_hup: self.on_hup,
             standby: place.standby,
             reload_strategy: self.reload_strategy,
