@@ -79,3 +79,23 @@ fn the_documentation_has_each_family_and_no_other() {
         rows.filter_map(|row| row.split('`').next()).map(|name| format!("pmr_{name}")).collect();
     assert_eq!(named, names());
 }
+
+/// The words of each expression that could be names of ours.
+fn asked_for(panel: &serde_json::Value) -> Vec<String> {
+    let targets = panel["targets"].as_array().into_iter().flatten();
+    let expressions = targets.map(|target| target["expr"].as_str().unwrap());
+    let words = expressions.flat_map(|it| it.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')));
+    let is_name =
+        |word: &&str| ["pmr_", "nodejs_", "process_", "http_"].iter().any(|it| word.starts_with(it));
+    words.filter(is_name).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_board_asks_for_nothing_that_is_not_there() {
+    const BOARD: &str = include_str!("../../../deploy/grafana/pmr-runtime.json");
+    let board: serde_json::Value = serde_json::from_str(BOARD).unwrap();
+    let asked: BTreeSet<String> = board["panels"].as_array().unwrap().iter().flat_map(asked_for).collect();
+    let known = names();
+    let missing: Vec<_> = asked.difference(&known).collect();
+    assert!(missing.is_empty() && asked.len() > 20, "{missing:?}");
+}
