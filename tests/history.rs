@@ -11,6 +11,7 @@ use support::launch::Launch;
 use support::ports::free_port;
 use support::runtime::Runtime;
 use support::updates::update;
+use support::{processes, signals};
 
 fn node(option: &str, port: u16) -> Launch {
     Launch::new([option.into(), tool("node20"), fixture("node/server.js")]).port(port).workers(2)
@@ -119,5 +120,43 @@ fn where_nobody_wants_it_nothing_is_kept() {
     runtime.until_ready(2);
     update(&runtime);
     assert!(runtime.control().get("/v1/history").error(404).starts_with("no_history: "));
+    runtime.stops();
+}
+
+/// The sum of a sample of `/metrics` over all instances.
+fn sum(port: u16, name: &str) -> Option<f64> {
+    let page = http::get(port, "/metrics").ok()?;
+    let values =
+        page.lines().filter(|line| line.starts_with(name)).map(|line| line.rsplit(' ').next()?.parse().ok());
+    values.collect::<Option<Vec<f64>>>().map(|values| values.iter().sum())
+}
+
+#[test]
+fn requests_are_counted_over_workers_and_updates() {
+    let port = free_port();
+    let mut runtime = node("--web=0", port).spawn();
+    let line = runtime.stderr_line(&["web server at http://"]);
+    let web: u16 = line.rsplit(':').next().and_then(|text| text.trim().parse().ok()).expect("a port");
+    let workers = http_pids(&runtime, 2, port);
+    let measured = || {
+        let page = http::get(web, "/metrics").ok()?;
+        (page.matches("\nnodejs_eventloop_utilization{").count() == 2).then_some(())
+    };
+    runtime.until("what both report", measured);
+    let requests = |more: u32, base: f64| {
+        (0..more).for_each(|_| drop(http::get(port, "/").expect("an answer")));
+        runtime.until("all requests", || {
+            sum(web, "pmr_http_requests_total").filter(|it| (*it - base - f64::from(more)).abs() < 0.5)
+        })
+    };
+    let base = sum(web, "pmr_http_requests_total").expect("a sum");
+    let base = requests(30, base);
+    assert_eq!(sum(web, "pmr_http_request_duration_seconds_count"), Some(base));
+    update(&runtime);
+    let base = requests(10, base);
+    processes::signal(*workers.iter().next().expect("a worker"), signals::KILL);
+    runtime.until("another worker", || (http_pids(&runtime, 2, port) != workers).then_some(()));
+    runtime.until("what both report", measured);
+    assert!(sum(web, "pmr_http_requests_total") >= Some(base));
     runtime.stops();
 }

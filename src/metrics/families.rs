@@ -1,7 +1,9 @@
 //! All figures, as families of samples: what `render` writes for Prometheus, and `otlp` sends. Pure.
 //!
-//! Names begin with `pmr_`; labels are `app` and `instance`, never a pid, so that a series goes on when a worker is
+//! Names begin with `pmr_`, or are prom-client's (`node`); labels are `app` and `instance`, never a pid, so that a series goes on when a worker is
 //! replaced. What is not known has no sample. docs/web.md has the list, which a test holds against this file.
+
+mod node;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -32,12 +34,26 @@ pub enum Kind {
 /// Samples of one name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Family<'a> {
-    /// As Prometheus has it, its unit at the end, without the `_total` of a counter.
+    /// As Prometheus has it, its unit at the end, without the `_total` of a counter. The parts of a summary follow on each other:
+    /// its quantiles, a gauge with the label `quantile`; then the counters `_sum` and `_count`.
     pub name: &'static str,
     pub kind: Kind,
     pub help: &'static str,
     /// One at least.
     pub samples: Vec<Sample<'a>>,
+}
+
+impl Family<'_> {
+    /// The summary that this is a part of.
+    #[must_use]
+    pub fn summary(&self) -> Option<&'static str> {
+        let has_quantiles =
+            || self.samples.iter().any(|it| it.labels.iter().any(|(name, _)| *name == "quantile"));
+        match self.kind {
+            Kind::Counter => self.name.strip_suffix("_sum").or_else(|| self.name.strip_suffix("_count")),
+            Kind::Gauge => has_quantiles().then_some(self.name),
+        }
+    }
 }
 
 /// A value and whose it is.
@@ -74,6 +90,8 @@ pub fn families<'a>(figures: &Figures<'a>) -> Vec<Family<'a>> {
     list.instances(figures);
     list.use_of_instances(figures);
     list.listeners(figures.apps);
+    list.node(figures.apps, figures.totals);
+    list.of_apps_own(figures.apps);
     list.0
 }
 

@@ -26,7 +26,7 @@ impl Format {
 /// The page.
 #[must_use]
 pub fn render(figures: &Figures<'_>, format: Format) -> String {
-    let mut page = Page { format, text: String::new() };
+    let mut page = Page { format, text: String::new(), summary: None };
     for family in families(figures) {
         page.family(&family);
     }
@@ -39,19 +39,30 @@ pub fn render(figures: &Figures<'_>, format: Format) -> String {
 struct Page {
     format: Format,
     text: String,
+    /// The one whose parts are being written.
+    summary: Option<&'static str>,
 }
 
 impl Page {
     fn family(&mut self, family: &Family<'_>) {
-        let total = if family.kind == Kind::Counter { "_total" } else { "" };
+        let (before, summary) = (self.summary, family.summary());
+        self.summary = summary;
         let (kind, of_family) = match (family.kind, self.format) {
+            _ if summary.is_some() => ("summary", ""),
+            // Names of prom-client's that end so are none of counters, and who checks the page would say so.
+            (Kind::Gauge, Format::Text) if family.name.ends_with("_total") => ("untyped", ""),
+            (Kind::Gauge, Format::OpenMetrics) if family.name.ends_with("_total") => ("unknown", ""),
             (Kind::Gauge, _) => ("gauge", ""),
             (Kind::Counter, Format::OpenMetrics) => ("counter", ""),
             (Kind::Counter, Format::Text) => ("counter", "_total"),
         };
+        let total = if kind == "counter" { "_total" } else { "" };
         let (name, help) = (family.name, family.help);
-        self.line(format_args!("# HELP {name}{of_family} {help}"));
-        self.line(format_args!("# TYPE {name}{of_family} {kind}"));
+        if summary.is_none() || summary != before {
+            let head = summary.unwrap_or(name);
+            self.line(format_args!("# HELP {head}{of_family} {help}"));
+            self.line(format_args!("# TYPE {head}{of_family} {kind}"));
+        }
         for sample in &family.samples {
             self.line(format_args!("{name}{total}{} {}", written(&sample.labels), sample.value));
         }

@@ -21,8 +21,6 @@ use crate::spec::AppId;
 
 /// How long a look waits for what Node workers report.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// After that an answer is taken for lost, and the question put again.
-const LOST_AFTER_MS: u64 = 10_000;
 /// How often memory is looked at closely, which holds a worker up if it wants more.
 const CLOSE_EVERY_MS: u64 = 10_000;
 
@@ -33,8 +31,8 @@ pub struct Looker {
     figures: Figures,
     /// The last close look at each worker, and when the next is due; by pid.
     close: BTreeMap<i32, (Close, u64)>,
-    /// Answers that are still to come, and since when; by pid.
-    waiting: BTreeMap<i32, (Receiver<NodeView>, u64)>,
+    /// Answers that are still to come, by pid.
+    waiting: BTreeMap<i32, Receiver<NodeView>>,
 }
 
 impl Looker {
@@ -50,8 +48,8 @@ impl Looker {
     pub async fn look(&mut self) -> Result<Look, Ended> {
         let at_ms = epoch_ms();
         let mut apps = self.handle.ask(|reply| Question::Apps { reply }).await?;
-        let mut reports = self.late(at_ms);
-        self.ask(&apps, at_ms).await?;
+        let mut reports = self.late();
+        self.ask(&apps).await?;
         let until = sleep(PATIENCE).deadline();
         let usages = self.usages(&apps, at_ms).await;
         reports.extend(self.in_time(until).await);
@@ -62,27 +60,26 @@ impl Looker {
     }
 
     /// Answers that came after the look before.
-    fn late(&mut self, now_ms: u64) -> Vec<(i32, NodeView)> {
+    fn late(&mut self) -> Vec<(i32, NodeView)> {
         let mut reports = Vec::new();
-        self.waiting.retain(|pid, (answer, since)| match answer.try_recv() {
+        self.waiting.retain(|pid, answer| match answer.try_recv() {
             Ok(report) => {
                 reports.push((*pid, report));
                 false
             }
-            Err(TryRecvError::Empty) => now_ms.saturating_sub(*since) < LOST_AFTER_MS,
+            Err(TryRecvError::Empty) => true,
             Err(TryRecvError::Closed) => false,
         });
         reports
     }
 
-    async fn ask(&mut self, apps: &[AppView], now_ms: u64) -> Result<(), Ended> {
+    async fn ask(&mut self, apps: &[AppView]) -> Result<(), Ended> {
         let targets: Vec<_> =
             apps.iter().map(|app| Target { app: AppId(app.app_id), instance: None }).collect();
         let asked = self.handle.ask(|reply| Question::Reports { targets, reply }).await?;
         for Report { pid, answer } in asked {
-            // Who has not answered yet is not asked twice: both wait for the same answer.
-            let since = self.waiting.get(&pid).map_or(now_ms, |(_, since)| *since);
-            self.waiting.insert(pid, (answer, since));
+            // Who has not answered yet is not asked twice: the one that is given up waited for the same answer.
+            self.waiting.insert(pid, answer);
         }
         Ok(())
     }
@@ -90,12 +87,12 @@ impl Looker {
     /// Answers that come soon. The others go on to be waited for.
     async fn in_time(&mut self, until: Instant) -> Vec<(i32, NodeView)> {
         let mut reports = Vec::new();
-        for (pid, (mut answer, since)) in std::mem::take(&mut self.waiting) {
+        for (pid, mut answer) in std::mem::take(&mut self.waiting) {
             // One that is there is taken, however late it is.
             match timeout_at(until, &mut answer).await {
                 Ok(Ok(report)) => reports.push((pid, report)),
                 Ok(Err(_ended)) => {}
-                Err(_elapsed) => drop(self.waiting.insert(pid, (answer, since))),
+                Err(_elapsed) => drop(self.waiting.insert(pid, answer)),
             }
         }
         reports

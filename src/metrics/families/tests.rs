@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Figures, Kind, families};
+use super::{Family, Figures, Kind, families};
+use crate::api::messages::{MetricValue, MetricView};
+use crate::api::node;
 use crate::api::types::{AppView, Health, HealthView, RuntimeView, Status};
 use crate::metrics::totals::Totals;
 use crate::metrics::usage::{Clients, Memory, MemoryKind, TreeUsage};
@@ -27,6 +29,10 @@ pub(crate) fn app(name: &str) -> AppView {
     app.instances[0].restarts = 3;
     app.instances[0].health =
         Some(HealthView { health: Health::Healthy, failures: 0, last_failure: None, stalled: None });
+    app.instances[0].node = Some(node::sample());
+    let own = MetricView { value: MetricValue::Number(2.5), unit: "jobs".to_owned() };
+    let text = MetricView { value: MetricValue::Text("busy".to_owned()), unit: String::new() };
+    app.instances[0].metrics = BTreeMap::from([("queue".to_owned(), own), ("mood".to_owned(), text)]);
     app.instances[1].status = Status::WaitingRestart;
     app
 }
@@ -52,14 +58,19 @@ pub(crate) fn with_figures<T>(apps: &[AppView], show: impl FnOnce(&Figures<'_>) 
     let mut totals = Totals::default();
     totals.note((0, 0), 41, Duration::from_secs(2));
     totals.note((0, 0), 42, usage().cpu_time);
+    totals.add((0, 0), &node::sample());
     show(&Figures { runtime: &runtime(), apps, usages: &usages, totals: &totals })
 }
 
 /// The names of all families, as Prometheus shows them.
 pub(crate) fn names() -> BTreeSet<String> {
     with_figures(&[app("web")], |figures| {
-        let total = |kind| if kind == Kind::Counter { "_total" } else { "" };
-        families(figures).iter().map(|it| format!("{}{}", it.name, total(it.kind))).collect()
+        let name = |it: &Family<'_>| match (it.kind, it.summary()) {
+            (_, Some(summary)) => summary.to_owned(),
+            (Kind::Counter, None) => format!("{}_total", it.name),
+            (Kind::Gauge, None) => it.name.to_owned(),
+        };
+        families(figures).iter().map(name).collect()
     })
 }
 
@@ -74,9 +85,9 @@ fn what_is_not_known_has_no_sample() {
 #[test]
 fn the_documentation_has_each_family_and_no_other() {
     const DOCUMENT: &str = include_str!("../../../docs/web.md");
-    let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `pmr_"));
-    let named: BTreeSet<String> =
-        rows.filter_map(|row| row.split('`').next()).map(|name| format!("pmr_{name}")).collect();
+    let first = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let is_name = |cell: &&str| ["pmr_", "nodejs_"].iter().any(|start| cell.starts_with(start));
+    let named: BTreeSet<String> = first.filter(is_name).map(str::to_owned).collect();
     assert_eq!(named, names());
 }
 
