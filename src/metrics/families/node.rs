@@ -9,9 +9,11 @@ use crate::api::node::{NodeView, SpreadView};
 use crate::api::types::{AppView, InstanceView};
 use crate::metrics::totals::{NodeTotal, Totals};
 
-/// The quantiles that are told.
-const QUANTILES: [(&str, fn(&SpreadView) -> f64); 3] =
-    [("0.5", |it| it.p50), ("0.95", |it| it.p95), ("0.99", |it| it.p99)];
+/// A quantile, and where it stands.
+type Quantile = (&'static str, fn(&SpreadView) -> f64);
+
+/// Those that are told.
+const QUANTILES: [Quantile; 3] = [("0.5", |it| it.p50), ("0.95", |it| it.p95), ("0.99", |it| it.p99)];
 
 impl<'a> List<'a> {
     pub(super) fn node(&mut self, apps: &'a [AppView], totals: &Totals) {
