@@ -30,7 +30,7 @@ macro_rules! asset {
 pub(super) const PAGE: Asset =
     Asset { path: "/", content_type: HTML, content: include_str!("assets/index.html") };
 
-const OTHERS: [Asset; 15] = [
+const OTHERS: [Asset; 16] = [
     asset!("style.css", STYLE),
     asset!("icon.svg", IMAGE),
     asset!("main.js", SCRIPT),
@@ -38,6 +38,7 @@ const OTHERS: [Asset; 15] = [
     asset!("api.js", SCRIPT),
     asset!("charts.js", SCRIPT),
     asset!("crashes.js", SCRIPT),
+    asset!("details.js", SCRIPT),
     asset!("dom.js", SCRIPT),
     asset!("figures.js", SCRIPT),
     asset!("format.js", SCRIPT),

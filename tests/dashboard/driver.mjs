@@ -12,8 +12,16 @@ const require = createRequire(`${packages}/`);
 const { chromium } = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'];
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+];
 const LIMIT = 30_000;
 
 const browser = await chromium.launch({ executablePath, args: ARGUMENTS });
@@ -26,7 +34,8 @@ async function open(name, options) {
   const faults = [];
   page.on('pageerror', (error) => faults.push(`exception: ${error.stack}`));
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) faults.push(`console: ${message.text()} (${message.location().url})`);
+    if (['error', 'warning'].includes(message.type()))
+      faults.push(`console: ${message.text()} (${message.location().url})`);
   });
   context.on('request', (request) => {
     const { protocol, hostname } = new URL(request.url());
@@ -43,7 +52,9 @@ async function check(page) {
   const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
   if (passes.length === 0) throw new Error('axe has checked nothing');
   const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  const told = grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ''}`).join('\n  ')}`);
+  const told = grave.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ''}`).join('\n  ')}`,
+  );
   if (told.length > 0) throw new Error(`${page.url()}: ${told.join('\n')}`);
 }
 
@@ -55,14 +66,18 @@ async function play({ page: name, scene, given }) {
     const expected = given.expected.map((pattern) => new RegExp(pattern));
     return faults.filter((fault) => !expected.some((pattern) => pattern.test(fault)));
   }
-  const { page } = pages.get(name) ?? await open(name, given.options);
+  const { page } = pages.get(name) ?? (await open(name, given.options));
   return scenes[scene]({ page, check: () => check(page), ...given });
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, ...wanted } = JSON.parse(line);
   // Not awaited: others play at the same time.
-  play(wanted).then((value = null) => ({ value }), (error) => ({ error: String(error.stack ?? error) }))
+  play(wanted)
+    .then(
+      (value = null) => ({ value }),
+      (error) => ({ error: String(error.stack ?? error) }),
+    )
     .then((outcome) => console.log(JSON.stringify({ id, ...outcome })));
 }
 await browser.close();

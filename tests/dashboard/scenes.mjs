@@ -24,7 +24,9 @@ async function ask(port, path) {
 async function until(what, holds) {
   for (const end = Date.now() + 30_000; Date.now() < end;) {
     if (await holds()) return;
-    await new Promise((turn) => { setImmediate(turn); });
+    await new Promise((turn) => {
+      setImmediate(turn);
+    });
   }
   throw new Error(`waited in vain for ${what}`);
 }
@@ -39,7 +41,8 @@ export async function rows({ page, url }) {
   await seen(status(page, 'server.0'), 'online');
   await seen(status(page, 'server.1'), 'online');
   const pids = await Promise.all(['server.0', 'server.1'].map((name) => number(page, name, 'PID')));
-  for (const name of ['Memory', 'Loop', 'Busy']) await until(name, async () => (await (await cell(page, 'server.0', name)).textContent()) !== '–');
+  for (const name of ['Memory', 'Loop', 'Busy'])
+    await until(name, async () => (await (await cell(page, 'server.0', name)).textContent()) !== '–');
   await page.getByRole('figure').filter({ hasText: 'Memory' }).locator('path.line').first().waitFor();
   return pids;
 }
@@ -83,7 +86,7 @@ export async function logs({ page, port }) {
   await seen(page.getByRole('status'), 'new');
   assert.equal(await lines.count(), before);
   await page.getByRole('button', { name: 'Resume' }).click();
-  await until('the line that came meanwhile', async () => await lines.count() === before + 1);
+  await until('the line that came meanwhile', async () => (await lines.count()) === before + 1);
   await page.getByRole('combobox', { name: 'Stream' }).selectOption('err');
   await page.getByRole('searchbox').fill('worker ready');
   await seen(page.locator('.line.runtime'), 'worker ready');
@@ -97,7 +100,7 @@ export async function reload({ page, token }) {
   const before = await number(page, 'server', 'Gen');
   await page.getByRole('button', { name: 'Reload server' }).click();
   await done(page, 'Reload server');
-  await until('the next generation', async () => await number(page, 'server.1', 'Gen') === before + 1);
+  await until('the next generation', async () => (await number(page, 'server.1', 'Gen')) === before + 1);
 }
 
 export async function scale({ page }) {
@@ -131,11 +134,12 @@ export async function detail({ page }) {
 export async function keyboard({ page, url, token }) {
   await page.goto(url);
   await seen(status(page, 'server.0'), 'online');
-  const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent);
+  const focused = () =>
+    page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent);
   await page.keyboard.press('Tab');
   assert.equal(await focused(), 'Skip to content');
   await page.keyboard.press('Enter');
-  for (let presses = 0; await focused() !== 'Reload server'; presses += 1) {
+  for (let presses = 0; (await focused()) !== 'Reload server'; presses += 1) {
     assert.ok(presses < 40, `at ${await focused()}`);
     await page.keyboard.press('Tab');
   }
@@ -145,7 +149,7 @@ export async function keyboard({ page, url, token }) {
   await page.keyboard.type(token);
   await page.keyboard.press('Enter');
   await done(page, 'Reload server');
-  await until('the next generation', async () => await number(page, 'server', 'Gen') === 2);
+  await until('the next generation', async () => (await number(page, 'server', 'Gen')) === 2);
 }
 
 export async function readOnly({ page, url }) {
@@ -205,5 +209,44 @@ export async function goneAway({ page }) {
 
 export async function isBack({ page, pid }) {
   await seen(page.getByRole('status'), 'Live');
-  await until('the new worker', async () => await number(page, 'server.0', 'PID') === pid);
+  await until('the new worker', async () => (await number(page, 'server.0', 'PID')) === pid);
+}
+
+// A worker that ends by its own doing is found with what it said last.
+export async function crashed({ page, port }) {
+  await ask(port, '/crash').catch(() => {});
+  await page.getByRole('link', { name: 'Crashes' }).click();
+  await page.getByRole('link', { name: 'about to crash' }).first().click();
+  await seen(page.locator('dd'), 'exit code 7');
+  await seen(page.getByRole('region', { name: 'Last lines' }).locator('.line'), 'about to crash');
+  await page.getByRole('link', { name: 'Apps' }).click();
+}
+
+// What was seen before the page was opened.
+export async function history({ page, url }) {
+  await page.goto(url);
+  const memory = page.getByRole('slider', { name: 'Memory over time' });
+  await memory.focus();
+  await until('figures of more than a look', async () => {
+    const path = await page
+      .getByRole('figure')
+      .filter({ hasText: 'Memory' })
+      .locator('path.line')
+      .first()
+      .getAttribute('d');
+    return path.split('L').length > 3;
+  });
+}
+
+export async function profile({ page }) {
+  await page.getByRole('link', { name: 'server', exact: true }).click();
+  await page.getByRole('button', { name: 'CPU profile server' }).click();
+  await page.getByRole('spinbutton', { name: 'Seconds' }).fill('1');
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Profile', exact: true }).click(),
+  ]);
+  assert.match(file.suggestedFilename(), /\.cpuprofile$/);
+  await done(page, 'CPU profile of server');
+  await page.getByRole('link', { name: 'Apps' }).first().click();
 }

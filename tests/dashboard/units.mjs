@@ -17,18 +17,38 @@ test('figures are short and have their units', () => {
   assert.equal(words(['node', 'a b.js', "it's"]), "node 'a b.js' 'it'\\''s'");
 });
 
-const answer = (from_ms, columns) => ({ step_ms: 1000, from_ms,
-  series: Object.entries(columns).map(([app, cpu_percent]) => ({ app, instance: 0, cpu_percent, memory_bytes: cpu_percent })) });
+const answer = (from_ms, columns) => ({
+  step_ms: 1000,
+  from_ms,
+  series: Object.entries(columns).map(([app, cpu_percent]) => ({
+    app,
+    instance: 0,
+    cpu_percent,
+    memory_bytes: cpu_percent,
+  })),
+});
 const column = (window, app) => window.series.get(`${app}\n0`)?.columns.cpu_percent;
 
 test('a history goes on where it ended', () => {
   const window = new Window(5);
   window.add(answer(1000, { a: [1, 2] }));
   window.add(answer(3000, { a: [3], b: [9] }));
-  assert.deepEqual([column(window, 'a'), column(window, 'b')], [[1, 2, 3], [null, null, 9]]);
+  assert.deepEqual(
+    [column(window, 'a'), column(window, 'b')],
+    [
+      [1, 2, 3],
+      [null, null, 9],
+    ],
+  );
   // One that is gone has nothing any more; what is missing in between is not known.
   window.add(answer(5000, { b: [8] }));
-  assert.deepEqual([column(window, 'a'), column(window, 'b')], [[1, 2, 3, null, null], [null, null, 9, null, 8]]);
+  assert.deepEqual(
+    [column(window, 'a'), column(window, 'b')],
+    [
+      [1, 2, 3, null, null],
+      [null, null, 9, null, 8],
+    ],
+  );
   assert.deepEqual([window.end, window.length], [5000, 5]);
 });
 
@@ -51,6 +71,13 @@ test('events are read however they are cut', async () => {
     for (let at = 0; at < content.length; at += size) pieces.push(content.slice(at, at + size));
     const found = [];
     await read(new Response(ReadableStream.from(pieces)), (name, value) => found.push([name, value]));
-    assert.deepEqual(found, [['line', { text: 'ä' }], ['message', 7]], `in pieces of ${size}`);
+    assert.deepEqual(
+      found,
+      [
+        ['line', { text: 'ä' }],
+        ['message', 7],
+      ],
+      `in pieces of ${size}`,
+    );
   }
 });

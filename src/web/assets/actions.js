@@ -18,14 +18,24 @@ export function ask({ title, say = [], fields = [], action, isDanger = false }) 
       dialog.close();
       done(value);
     };
-    const form = h('form', {
-      onsubmit: (event) => {
-        event.preventDefault();
-        close(Object.fromEntries(fields.map((field) => [field.name, field.input.value])));
+    const form = h(
+      'form',
+      {
+        onsubmit: (event) => {
+          event.preventDefault();
+          close(Object.fromEntries(fields.map((field) => [field.name, field.input.value])));
+        },
       },
-    }, h('h2', { id: 'dialog-title' }, title), say.map((line) => h('p', null, line)), inputs,
-    h('div', { class: 'buttons' }, h('button', { type: 'button', onclick: () => close(null) }, action ? 'Cancel' : 'Close'),
-      action ? h('button', { type: 'submit', class: isDanger ? 'danger' : 'primary' }, action) : null));
+      h('h2', { id: 'dialog-title' }, title),
+      say.map((line) => h('p', null, line)),
+      inputs,
+      h(
+        'div',
+        { class: 'buttons' },
+        h('button', { type: 'button', onclick: () => close(null) }, action ? 'Cancel' : 'Close'),
+        action ? h('button', { type: 'submit', class: isDanger ? 'danger' : 'primary' }, action) : null,
+      ),
+    );
     dialog.replaceChildren(form);
     dialog.oncancel = () => done(null);
     dialog.showModal();
@@ -37,7 +47,18 @@ function toast(title) {
   const head = h('b', null, title);
   const line = h('p');
   const more = h('pre', { hidden: true });
-  const node = h('div', { class: 'toast busy' }, head, h('button', { type: 'button', class: 'quiet', 'aria-label': `Dismiss: ${title}`, onclick: () => node.remove() }, '×'), line, more);
+  const node = h(
+    'div',
+    { class: 'toast busy' },
+    head,
+    h(
+      'button',
+      { type: 'button', class: 'quiet', 'aria-label': `Dismiss: ${title}`, onclick: () => node.remove() },
+      '×',
+    ),
+    line,
+    more,
+  );
   toasts.append(node);
   return {
     say: (message) => text(line, message),
@@ -60,7 +81,11 @@ async function run(title, method, where, body) {
     const verdicts = await change(method, where, body, (event) => note.say(event.message));
     const failed = verdicts.filter((verdict) => !verdict.ok);
     const told = (failed.length > 0 ? failed : verdicts).map((verdict) => verdict.message).join('; ');
-    note.end(failed.length === 0, told, failed.flatMap((verdict) => verdict.last_lines));
+    note.end(
+      failed.length === 0,
+      told,
+      failed.flatMap((verdict) => verdict.last_lines),
+    );
   } catch (error) {
     note.end(false, inWords(error), error.details ?? []);
   }
@@ -68,10 +93,17 @@ async function run(title, method, where, body) {
 }
 
 // Asks for the token until the right one is given, or nobody gives one.
-export async function unlock(why = 'Changes take the token that the runtime was started with (PMR_WEB_TOKEN), or that it told in its first lines.') {
+export async function unlock(
+  why = 'Changes take the token that the runtime was started with (PMR_WEB_TOKEN), or that it told in its first lines.',
+) {
   for (let wrong = false; ; wrong = true) {
     const input = h('input', { type: 'password', autocomplete: 'off', required: true, spellcheck: 'false' });
-    const given = await ask({ title: 'Unlock', say: [wrong ? 'This is not the token.' : why], fields: [{ name: 'token', label: 'Token', input }], action: 'Unlock' });
+    const given = await ask({
+      title: 'Unlock',
+      say: [wrong ? 'This is not the token.' : why],
+      fields: [{ name: 'token', label: 'Token', input }],
+      action: 'Unlock',
+    });
     if (!given) return false;
     token.set(given.token.trim());
     await begin();
@@ -81,7 +113,8 @@ export async function unlock(why = 'Changes take the token that the runtime was 
   }
 }
 
-const NO_TOKEN = 'This runtime has no token, so it takes no changes over the web. Start it with PMR_WEB_TOKEN=… (16 characters or more), or use `pmr` on its machine.';
+const NO_TOKEN =
+  'This runtime has no token, so it takes no changes over the web. Start it with PMR_WEB_TOKEN=… (16 characters or more), or use `pmr` on its machine.';
 
 // Whether changes are possible now, if need be after the token was asked for.
 async function isFree() {
@@ -98,35 +131,82 @@ const number = (value, min, max) => h('input', { type: 'number', min, max, requi
 const ACTIONS = {
   Reload: { act: (app, target) => run(`Reload ${target.name}`, 'POST', path(target.word, '/reload')) },
   Restart: {
-    question: ({ name }) => ({ title: `Restart ${name}?`, say: ['Its workers are stopped, then started again. Nobody is answered meanwhile; a reload has no such gap.'], action: 'Restart', isDanger: true }),
+    question: ({ name }) => ({
+      title: `Restart ${name}?`,
+      say: ['Its workers are stopped, then started again. Nobody is answered meanwhile; a reload has no such gap.'],
+      action: 'Restart',
+      isDanger: true,
+    }),
     act: (app, target) => run(`Restart ${target.name}`, 'POST', path(target.word, '/restart')),
   },
   Scale: {
     whole: true,
-    question: ({ name }, app) => ({ title: `Scale ${name}`, say: ['Workers that are one too many finish their answers first.'], fields: [{ name: 'to', label: 'Instances', input: number(app.instances.length, 1, 1024) }], action: 'Scale' }),
+    question: ({ name }, app) => ({
+      title: `Scale ${name}`,
+      say: ['Workers that are one too many finish their answers first.'],
+      fields: [{ name: 'to', label: 'Instances', input: number(app.instances.length, 1, 1024) }],
+      action: 'Scale',
+    }),
     act: (app, target, { to }) => run(`Scale ${target.name} to ${to}`, 'POST', path(target.word, '/scale'), { to }),
   },
   Stop: {
-    question: ({ name }) => ({ title: `Stop ${name}?`, say: ['Nothing of it is started again until you say so.'], action: 'Stop', isDanger: true }),
+    question: ({ name }) => ({
+      title: `Stop ${name}?`,
+      say: ['Nothing of it is started again until you say so.'],
+      action: 'Stop',
+      isDanger: true,
+    }),
     act: (app, target) => run(`Stop ${target.name}`, 'POST', path(target.word, '/stop')),
   },
   Start: { act: (app, target) => run(`Start ${target.name}`, 'POST', path(target.word, '/start')) },
   Signal: {
-    question: ({ name }) => ({ title: `Send a signal to ${name}`, say: ['What it does is up to the app; without a handler, most of them end it.'],
-      fields: [{ name: 'signal', label: 'Signal', input: h('select', null, SIGNALS.map((name_) => h('option', { value: name_ }, `SIG${name_}`))) }], action: 'Send', isDanger: true }),
-    act: (app, target, { signal }) => run(`SIG${signal} to ${target.name}`, 'POST', path(target.word, '/signal'), { signal }),
+    question: ({ name }) => ({
+      title: `Send a signal to ${name}`,
+      say: ['What it does is up to the app; without a handler, most of them end it.'],
+      fields: [
+        {
+          name: 'signal',
+          label: 'Signal',
+          input: h(
+            'select',
+            null,
+            SIGNALS.map((name_) => h('option', { value: name_ }, `SIG${name_}`)),
+          ),
+        },
+      ],
+      action: 'Send',
+      isDanger: true,
+    }),
+    act: (app, target, { signal }) =>
+      run(`SIG${signal} to ${target.name}`, 'POST', path(target.word, '/signal'), { signal }),
   },
   'CPU profile': {
     node: true,
-    question: ({ name }) => ({ title: `CPU profile of ${name}`, say: ['One worker is measured; the file opens in Chrome DevTools.'], fields: [{ name: 'seconds', label: 'Seconds', input: number(10, 1, 60) }], action: 'Profile' }),
-    act: (app, target, { seconds }) => fetchFile(`CPU profile of ${target.name}`, path(target.word, `/profile?seconds=${seconds}`)),
+    question: ({ name }) => ({
+      title: `CPU profile of ${name}`,
+      say: ['One worker is measured; the file opens in Chrome DevTools.'],
+      fields: [{ name: 'seconds', label: 'Seconds', input: number(10, 1, 60) }],
+      action: 'Profile',
+    }),
+    act: (app, target, { seconds }) =>
+      fetchFile(`CPU profile of ${target.name}`, path(target.word, `/profile?seconds=${seconds}`)),
   },
   'Heap snapshot': {
     node: true,
-    question: ({ name }) => ({ title: `Heap snapshot of ${name}`, say: ['The worker answers nobody while it is written, and needs up to as much memory again. The file holds all that the worker has in memory, secrets included.'], action: 'Take it', isDanger: true }),
+    question: ({ name }) => ({
+      title: `Heap snapshot of ${name}`,
+      say: [
+        'The worker answers nobody while it is written, and needs up to as much memory again. The file holds all that the worker has in memory, secrets included.',
+      ],
+      action: 'Take it',
+      isDanger: true,
+    }),
     act: (app, target) => fetchFile(`Heap snapshot of ${target.name}`, path(target.word, '/snapshot')),
   },
-  Report: { node: true, act: (app, target) => fetchFile(`Diagnostic report of ${target.name}`, path(target.word, '/report')) },
+  Report: {
+    node: true,
+    act: (app, target) => fetchFile(`Diagnostic report of ${target.name}`, path(target.word, '/report')),
+  },
 };
 
 async function fetchFile(title, where) {
@@ -151,7 +231,8 @@ async function act(name, target) {
   if (given) await go(app, target, given);
 }
 
-const button = (name, target, label = name) => h('button', { type: 'button', 'aria-label': `${name} ${target.name}`, onclick: () => act(name, target) }, label);
+const button = (name, target, label = name) =>
+  h('button', { type: 'button', 'aria-label': `${name} ${target.name}`, onclick: () => act(name, target) }, label);
 const whole = (name) => ({ app: name, name, word: name });
 
 // What is done most, for a row of the table.
@@ -159,18 +240,39 @@ export const quick = (name) => [button('Reload', whole(name)), button('Scale', w
 
 // All actions of an app, or of one of its instances.
 export function toolbar(name, instance) {
-  const target = instance === undefined ? whole(name) : { app: name, name: `${name}.${instance.instance}`, word: String(instance.id) };
-  const made = Object.entries(ACTIONS).filter(([, it]) => !it.whole || instance === undefined).map(([key, it]) => [it, key, button(key, target)]);
+  const target =
+    instance === undefined
+      ? whole(name)
+      : { app: name, name: `${name}.${instance.instance}`, word: String(instance.id) };
+  const made = Object.entries(ACTIONS)
+    .filter(([, it]) => !it.whole || instance === undefined)
+    .map(([key, it]) => [it, key, button(key, target)]);
   const note = h('p', { class: 'muted' });
-  const node = h('div', { class: 'actions', role: 'group', 'aria-label': `Actions on ${target.name}` }, made.map(([, , it]) => it));
+  const node = h(
+    'div',
+    { class: 'actions', role: 'group', 'aria-label': `Actions on ${target.name}` },
+    made.map(([, , it]) => it),
+  );
   return {
     nodes: [node, note],
     update(of, isNode) {
       const isDown = of.status === 'stopped' || of.status === 'errored';
       node.hidden = isReadOnly();
       note.hidden = mayChange();
-      text(note, isReadOnly() ? 'This server is read-only (--web-read-only): nothing can be changed from here.' : state.access?.change === 'tokenless' ? 'Changes take a token, and this runtime has none.' : 'Changes take the token: you are asked for it.');
-      for (const [it, key, element] of made) element.hidden = (it.node && !isNode) || (key === 'Start' && !isDown) || (['Reload', 'Restart', 'Stop'].includes(key) && of.status === 'stopped') || (key === 'Reload' && isDown);
+      text(
+        note,
+        isReadOnly()
+          ? 'This server is read-only (--web-read-only): nothing can be changed from here.'
+          : state.access?.change === 'tokenless'
+            ? 'Changes take a token, and this runtime has none.'
+            : 'Changes take the token: you are asked for it.',
+      );
+      for (const [it, key, element] of made)
+        element.hidden =
+          (it.node && !isNode) ||
+          (key === 'Start' && !isDown) ||
+          (['Reload', 'Restart', 'Stop'].includes(key) && of.status === 'stopped') ||
+          (key === 'Reload' && isDown);
     },
   };
 }

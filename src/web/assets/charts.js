@@ -53,25 +53,59 @@ export class Chart {
     this.top = h('span', { class: 'top' });
     this.from = h('span');
     this.to = h('span');
-    const grid = [0.25, 0.5, 0.75].map((at) => s('line', { class: 'grid', x1: 0, x2: WIDTH, y1: at * HEIGHT, y2: at * HEIGHT }));
-    const image = s('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' }, grid, this.lines, this.restarts, this.cursor);
-    this.plot = h('div', {
-      class: 'plot', tabindex: 0, role: 'slider', 'aria-label': `${title} over time`, 'aria-valuemin': 0,
-      onpointermove: (event) => this.follow(event), onpointerdown: (event) => this.follow(event),
-      onpointerleave: () => group.point(null), onblur: () => group.point(null), onkeydown: (event) => this.step(event),
-    }, image, this.tip);
-    this.node = h('figure', { class: 'chart' },
-      h('figcaption', null, h('span', { class: 'name' }, title), this.value), this.plot,
-      h('div', { class: 'axis', 'aria-hidden': 'true' }, this.from, this.top, this.to));
+    const grid = [0.25, 0.5, 0.75].map((at) =>
+      s('line', { class: 'grid', x1: 0, x2: WIDTH, y1: at * HEIGHT, y2: at * HEIGHT }),
+    );
+    const image = s(
+      'svg',
+      { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
+      grid,
+      this.lines,
+      this.restarts,
+      this.cursor,
+    );
+    this.plot = h(
+      'div',
+      {
+        class: 'plot',
+        tabindex: 0,
+        role: 'slider',
+        'aria-label': `${title} over time`,
+        'aria-valuemin': 0,
+        onpointermove: (event) => this.follow(event),
+        onpointerdown: (event) => this.follow(event),
+        onpointerleave: () => group.point(null),
+        onblur: () => group.point(null),
+        onkeydown: (event) => this.step(event),
+      },
+      image,
+      this.tip,
+    );
+    this.node = h(
+      'figure',
+      { class: 'chart' },
+      h('figcaption', null, h('span', { class: 'name' }, title), this.value),
+      this.plot,
+      h('div', { class: 'axis', 'aria-hidden': 'true' }, this.from, this.top, this.to),
+    );
     group.charts.push(this);
   }
 
   // `lines` are `{ name, colour, values }`, their last value that of `end`; `restarts` how many steps before it there were some.
   update({ end, step, span, lines, isLive, restarts }) {
     const shown = Math.max(Math.round(span / step), 1);
-    this.model = { end, step, shown, isLive, lines: lines.map((line) => ({ ...line, values: line.values.slice(-shown) })) };
+    this.model = {
+      end,
+      step,
+      shown,
+      isLive,
+      lines: lines.map((line) => ({ ...line, values: line.values.slice(-shown) })),
+    };
     const thinned = this.model.lines.map((line) => thin(line.values, this.peaks));
-    const most = ceiling(Math.max(this.floor, ...thinned.flatMap(({ values }) => values.filter((value) => value !== null))), this.base);
+    const most = ceiling(
+      Math.max(this.floor, ...thinned.flatMap(({ values }) => values.filter((value) => value !== null))),
+      this.base,
+    );
     this.model.most = most;
     // Of each line the area beneath it, where few lie upon each other, and the line.
     while (this.paths.length < 2 * lines.length) this.paths.push(this.lines.appendChild(s('path')));
@@ -80,11 +114,21 @@ export class Chart {
       const colour = this.model.lines[at].colour % COLOURS;
       const pieces = this.draw(values, size, most, shown);
       set(this.paths[2 * at], 'class', `area c${colour}`);
-      set(this.paths[2 * at], 'd', lines.length > 2 ? '' : pieces.map(({ from, path }) => `M${from} ${HEIGHT}L${path.slice(1)}V${HEIGHT}z`).join(''));
+      set(
+        this.paths[2 * at],
+        'd',
+        lines.length > 2
+          ? ''
+          : pieces.map(({ from, path }) => `M${from} ${HEIGHT}L${path.slice(1)}V${HEIGHT}z`).join(''),
+      );
       set(this.paths[2 * at + 1], 'class', `line c${colour}`);
       set(this.paths[2 * at + 1], 'd', pieces.map(({ path }) => path).join(''));
     });
-    set(this.restarts, 'd', restarts.map((back) => `M${(WIDTH * (1 - back / Math.max(shown - 1, 1))).toFixed(1)} 0V${HEIGHT}`).join(''));
+    set(
+      this.restarts,
+      'd',
+      restarts.map((back) => `M${(WIDTH * (1 - back / Math.max(shown - 1, 1))).toFixed(1)} 0V${HEIGHT}`).join(''),
+    );
     text(this.top, `max ${this.write(most)}`);
     text(this.from, isLive ? `−${duration(span)}` : clock(end - span));
     text(this.to, isLive ? 'now' : clock(end));
@@ -121,7 +165,16 @@ export class Chart {
     if (!this.model) return;
     const { end, step, shown } = this.model;
     const far = Math.max(Math.round(shown / 20), 1);
-    const moves = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -far, PageUp: far, Home: -shown, End: shown };
+    const moves = {
+      ArrowLeft: -1,
+      ArrowDown: -1,
+      ArrowRight: 1,
+      ArrowUp: 1,
+      PageDown: -far,
+      PageUp: far,
+      Home: -shown,
+      End: shown,
+    };
     if (event.key === 'Escape') this.group.point(null);
     if (!(event.key in moves)) return;
     event.preventDefault();
@@ -145,7 +198,7 @@ export class Chart {
     set(this.cursor, 'visibility', isOn ? 'visible' : 'hidden');
     set(this.cursor, 'x1', x);
     set(this.cursor, 'x2', x);
-    const values = lines.map((line) => [line, isOn ? this.at(line, at) : line.values.at(-1) ?? null]);
+    const values = lines.map((line) => [line, isOn ? this.at(line, at) : (line.values.at(-1) ?? null)]);
     const sum = values.filter(([, value]) => value !== null).map(([, value]) => value);
     const whole = sum.length === 0 ? null : this.worst ? Math.max(...sum) : sum.reduce((all, value) => all + value, 0);
     text(this.value, this.write(whole));
@@ -154,7 +207,12 @@ export class Chart {
     set(this.plot, 'aria-valuetext', `${isOn ? clock(at) : isLive ? 'now' : clock(end)}: ${told}`);
     this.tip.hidden = !(isOn && by === this);
     if (this.tip.hidden) return;
-    this.tip.replaceChildren(h('b', null, clock(at)), ...values.map(([line, value]) => h('span', { class: `key c${line.colour % COLOURS}` }, line.name, h('i', null, this.write(value)))));
+    this.tip.replaceChildren(
+      h('b', null, clock(at)),
+      ...values.map(([line, value]) =>
+        h('span', { class: `key c${line.colour % COLOURS}` }, line.name, h('i', null, this.write(value))),
+      ),
+    );
     this.tip.classList.toggle('left', x > WIDTH / 2);
     this.tip.style.left = `${(x / WIDTH) * 100}%`;
   }

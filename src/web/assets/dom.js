@@ -16,7 +16,8 @@ function make(node, props, children) {
 }
 
 export const h = (tag, props, ...children) => make(document.createElement(tag), props, children);
-export const s = (tag, props, ...children) => make(document.createElementNS('http://www.w3.org/2000/svg', tag), props, children);
+export const s = (tag, props, ...children) =>
+  make(document.createElementNS('http://www.w3.org/2000/svg', tag), props, children);
 
 export function text(node, value) {
   const string = String(value);
@@ -63,12 +64,18 @@ export function part(parent, create) {
 
 // Names and values, those that are known.
 export function facts(list) {
-  return h('dl', { class: 'facts' }, list.filter(([, value]) => value !== null && value !== undefined && value !== '')
-    .map(([name, value]) => h('div', null, h('dt', null, name), h('dd', null, value))));
+  return h(
+    'dl',
+    { class: 'facts' },
+    list
+      .filter(([, value]) => value !== null && value !== undefined && value !== '')
+      .map(([name, value]) => h('div', null, h('dt', null, name), h('dd', null, value))),
+  );
 }
 
 // What may be wider than the page; with a tab stop of its own where nothing in it has one.
-export const scroll = (label, ...children) => h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': label }, children);
+export const scroll = (label, ...children) =>
+  h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': label }, children);
 
 export const panel = (title, ...children) => h('section', { class: 'panel' }, h('h2', null, title), children);
 export const empty = (...children) => h('p', { class: 'empty' }, children);

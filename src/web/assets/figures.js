@@ -27,33 +27,69 @@ const combine = (values, worst) => {
 function merge(series, column, worst) {
   if (series.length === 1) return series[0].columns[column];
   const length = series[0]?.columns[column].length ?? 0;
-  return Array.from({ length }, (_, at) => combine(series.map((one) => one.columns[column][at]), worst));
+  return Array.from({ length }, (_, at) =>
+    combine(
+      series.map((one) => one.columns[column][at]),
+      worst,
+    ),
+  );
 }
 
 // How many steps ago workers were started in the place of others.
 function restartsOf(series, shown) {
   const found = new Set();
-  for (const { columns: { restarts } } of series) {
-    for (let back = 0; back < Math.min(shown, restarts.length); back += 1) if (restarts[restarts.length - 1 - back] > 0) found.add(back);
+  for (const {
+    columns: { restarts },
+  } of series) {
+    for (let back = 0; back < Math.min(shown, restarts.length); back += 1)
+      if (restarts[restarts.length - 1 - back] > 0) found.add(back);
   }
   return [...found];
 }
 
 export class Figures {
-  // Without a range it shows what it is given, as it is.
-  constructor({ hasRange = true } = {}) {
+  // Without a range it shows what it is given, as it is. Of many apps, restarts would only cover the lines.
+  constructor({ hasRange = true, hasRestarts = true } = {}) {
+    this.hasRestarts = hasRestarts;
     this.group = new Group();
     this.isLive = hasRange;
     this.charts = KINDS.map((kind) => new Chart(this.group, kind));
     this.legend = h('ul', { class: 'legend', 'aria-label': 'Lines' });
     this.note = h('span', { class: 'muted' });
-    this.table = h('div', { class: 'scroll', hidden: true, tabindex: 0, role: 'region', 'aria-label': 'Figures as a table' });
-    this.grid = h('div', { class: 'charts' }, this.charts.map((chart) => chart.node));
-    this.ranges = history.RANGES.map((range) => h('button', { type: 'button', onclick: () => setRange(range) }, range.name));
+    this.table = h('div', {
+      class: 'scroll',
+      hidden: true,
+      tabindex: 0,
+      role: 'region',
+      'aria-label': 'Figures as a table',
+    });
+    this.grid = h(
+      'div',
+      { class: 'charts' },
+      this.charts.map((chart) => chart.node),
+    );
+    this.ranges = history.RANGES.map((range) =>
+      h('button', { type: 'button', onclick: () => setRange(range) }, range.name),
+    );
     this.asTable = h('button', { type: 'button', 'aria-pressed': 'false', onclick: () => this.toggle() }, 'Table');
-    this.node = h('section', { class: 'figures', 'aria-label': 'Figures' },
-      h('div', { class: 'row' }, this.legend, this.note, h('div', { class: 'segments', role: 'group', 'aria-label': 'Range' }, hasRange ? this.ranges : null, this.asTable)),
-      this.grid, this.table);
+    this.node = h(
+      'section',
+      { class: 'figures', 'aria-label': 'Figures' },
+      h(
+        'div',
+        { class: 'row' },
+        this.legend,
+        this.note,
+        h(
+          'div',
+          { class: 'segments', role: 'group', 'aria-label': 'Range' },
+          hasRange ? this.ranges : null,
+          this.asTable,
+        ),
+      ),
+      this.grid,
+      this.table,
+    );
   }
 
   toggle() {
@@ -68,9 +104,18 @@ export class Figures {
     this.ranges.forEach((button, at) => set(button, 'aria-pressed', history.RANGES[at] === state.range));
     if (source.end === null) return;
     this.last = { groups, source, span };
-    const restarts = restartsOf(groups.flatMap(({ series }) => series), Math.round(span / source.step));
+    const restarts = !this.hasRestarts
+      ? []
+      : restartsOf(
+          groups.flatMap(({ series }) => series),
+          Math.round(span / source.step),
+        );
     for (const chart of this.charts) {
-      const lines = groups.map(({ name, series, colour }, at) => ({ name, colour: colour ?? at, values: merge(series, chart.column, chart.worst) }));
+      const lines = groups.map(({ name, series, colour }, at) => ({
+        name,
+        colour: colour ?? at,
+        values: merge(series, chart.column, chart.worst),
+      }));
       chart.node.hidden = !ALWAYS.includes(chart.column) && !lines.some(({ values }) => values.some(isKnown));
       chart.update({ end: source.end, step: source.step, span, lines, restarts, isLive: this.isLive });
     }
@@ -84,7 +129,10 @@ export class Figures {
     const names = JSON.stringify([groups.map(({ name }) => name), hasRestarts]);
     if (this.names === names) return;
     this.names = names;
-    const lines = groups.length > 1 ? groups.map(({ name, colour }, at) => h('li', { class: `key c${(colour ?? at) % COLOURS}` }, name)) : [];
+    const lines =
+      groups.length > 1
+        ? groups.map(({ name, colour }, at) => h('li', { class: `key c${(colour ?? at) % COLOURS}` }, name))
+        : [];
     this.legend.replaceChildren(...lines, ...(hasRestarts ? [h('li', { class: 'key restart' }, 'restart')] : []));
   }
 
@@ -96,20 +144,42 @@ export class Figures {
     const charts = this.charts.filter((chart) => !chart.node.hidden);
     const rows = [];
     for (let back = 0; back < shown; back += every) {
-      const values = charts.map((chart) => chart.write(combine(groups.flatMap(({ series }) => series.map((one) => one.columns[chart.column][source.length - 1 - back])), chart.worst)));
-      rows.push(h('tr', null, h('th', { scope: 'row' }, write.clock(source.end - back * source.step)), values.map((value) => h('td', null, value))));
+      const values = charts.map((chart) =>
+        chart.write(
+          combine(
+            groups.flatMap(({ series }) => series.map((one) => one.columns[chart.column][source.length - 1 - back])),
+            chart.worst,
+          ),
+        ),
+      );
+      rows.push(
+        h(
+          'tr',
+          null,
+          h('th', { scope: 'row' }, write.clock(source.end - back * source.step)),
+          values.map((value) => h('td', null, value)),
+        ),
+      );
     }
-    const head = h('tr', null, ['Time', ...charts.map(({ title }) => title)].map((title) => h('th', { scope: 'col' }, title)));
+    const head = h(
+      'tr',
+      null,
+      ['Time', ...charts.map(({ title }) => title)].map((title) => h('th', { scope: 'col' }, title)),
+    );
     this.table.replaceChildren(h('table', { class: 'grid' }, h('thead', null, head), h('tbody', null, rows)));
   }
 }
 
 // All instances of an app, as lines.
-export const byInstance = (app, source = history.window_(state.range)) => [...source.series.values()]
-  .filter((one) => one.app === app).sort((a, b) => a.instance - b.instance).map((one) => ({ name: `${app}.${one.instance}`, series: [one], colour: one.instance }));
+export const byInstance = (app, source = history.window_(state.range)) =>
+  [...source.series.values()]
+    .filter((one) => one.app === app)
+    .sort((a, b) => a.instance - b.instance)
+    .map((one) => ({ name: `${app}.${one.instance}`, series: [one], colour: one.instance }));
 
 // A line for each app.
 export function byApp(source = history.window_(state.range)) {
-  return (state.apps ?? []).map(({ name }) => ({ name, series: [...source.series.values()].filter((one) => one.app === name) }))
+  return (state.apps ?? [])
+    .map(({ name }) => ({ name, series: [...source.series.values()].filter((one) => one.app === name) }))
     .filter(({ series }) => series.length > 0);
 }

@@ -2,7 +2,8 @@
 
 const DASH = '–';
 
-const known = (write) => (value) => (value === null || value === undefined || Number.isNaN(value) ? DASH : write(value));
+const known = (write) => (value) =>
+  value === null || value === undefined || Number.isNaN(value) ? DASH : write(value);
 
 // Three digits are enough to compare by.
 function short(value) {
@@ -27,11 +28,19 @@ export const bytes = known((value) => {
 // Two units at most: `3d 4h`.
 export const duration = known((ms) => {
   const seconds = Math.floor(ms / 1000);
-  const parts = [[Math.floor(seconds / 86400), 'd'], [Math.floor(seconds / 3600) % 24, 'h'],
-    [Math.floor(seconds / 60) % 60, 'm'], [seconds % 60, 's']];
+  const parts = [
+    [Math.floor(seconds / 86400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [seconds % 60, 's'],
+  ];
   const first = parts.findIndex(([value]) => value > 0);
   if (first < 0) return '0s';
-  return parts.slice(first, first + 2).filter(([value], at) => at === 0 || value > 0).map((part) => part.join('')).join(' ');
+  return parts
+    .slice(first, first + 2)
+    .filter(([value], at) => at === 0 || value > 0)
+    .map((part) => part.join(''))
+    .join(' ');
 });
 
 const two = (value) => String(value).padStart(2, '0');
@@ -44,7 +53,10 @@ export const clock = known((ms) => {
 // The day as well, where that is not today.
 export const moment = known((ms) => {
   const at = new Date(ms);
-  const day = at.toDateString() === new Date().toDateString() ? '' : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
+  const day =
+    at.toDateString() === new Date().toDateString()
+      ? ''
+      : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
   return day + clock(ms);
 });
 

@@ -13,8 +13,17 @@ const LONGEST = { 1: 3600, 60: 1440 };
 // How far apart the looks are where we remember them ourselves.
 const OWN_STEP = 2000;
 
-const COLUMNS = ['cpu_percent', 'memory_bytes', 'loop_delay_ms', 'loop_utilization', 'requests_per_second', 'in_flight',
-  'latency_ms', 'errors_per_second', 'restarts'];
+const COLUMNS = [
+  'cpu_percent',
+  'memory_bytes',
+  'loop_delay_ms',
+  'loop_utilization',
+  'requests_per_second',
+  'in_flight',
+  'latency_ms',
+  'errors_per_second',
+  'restarts',
+];
 
 // Columns of all instances over the same times; the last value is that of `end`.
 export class Window {
@@ -63,7 +72,8 @@ export class Window {
         values.splice(0, excess);
         while (values.length < this.length) values.push(null);
       }
-      if (columns.cpu_percent.every((value) => value === null) && columns.memory_bytes.every((value) => value === null)) this.series.delete(key);
+      if (columns.cpu_percent.every((value) => value === null) && columns.memory_bytes.every((value) => value === null))
+        this.series.delete(key);
     }
   }
 }
@@ -100,11 +110,19 @@ export async function poll(range, now, apps) {
 }
 
 function remember(now, apps) {
-  const series = apps.flatMap((app) => app.instances.map((it) => ({
-    app: app.name, instance: it.instance, cpu_percent: [it.cpu_percent], memory_bytes: [it.memory_bytes],
-    loop_delay_ms: [it.node?.event_loop?.delay_ms?.p99 ?? null], loop_utilization: [it.node?.event_loop?.utilization ?? null],
-    requests_per_second: [it.node?.http?.requests_per_second ?? null], in_flight: [it.node?.http?.in_flight ?? it.requests_in_flight ?? null],
-    latency_ms: [it.node?.http?.latency_ms?.p95 ?? null], errors_per_second: [null],
-  })));
+  const series = apps.flatMap((app) =>
+    app.instances.map((it) => ({
+      app: app.name,
+      instance: it.instance,
+      cpu_percent: [it.cpu_percent],
+      memory_bytes: [it.memory_bytes],
+      loop_delay_ms: [it.node?.event_loop?.delay_ms?.p99 ?? null],
+      loop_utilization: [it.node?.event_loop?.utilization ?? null],
+      requests_per_second: [it.node?.http?.requests_per_second ?? null],
+      in_flight: [it.node?.http?.in_flight ?? it.requests_in_flight ?? null],
+      latency_ms: [it.node?.http?.latency_ms?.p95 ?? null],
+      errors_per_second: [null],
+    })),
+  );
   own.add({ step_ms: OWN_STEP, from_ms: Math.floor(now / OWN_STEP) * OWN_STEP, series });
 }

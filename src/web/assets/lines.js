@@ -11,7 +11,12 @@ const PAST = 500;
 // Colours and the like of terminals.
 const ESCAPES = /\u001b\[[0-9;?]*[A-Za-z]/g;
 
-const select = (label, options, onchange) => h('select', { 'aria-label': label, onchange }, options.map(([value, name]) => h('option', { value }, name)));
+const select = (label, options, onchange) =>
+  h(
+    'select',
+    { 'aria-label': label, onchange },
+    options.map(([value, name]) => h('option', { value }, name)),
+  );
 const search = (label, oninput) => h('input', { type: 'search', placeholder: 'Search', 'aria-label': label, oninput });
 const button = (label, onclick) => h('button', { type: 'button', onclick }, label);
 
@@ -50,7 +55,10 @@ function appChoice(onchange) {
       if (names.join('\n') === last) return;
       last = names.join('\n');
       const { value } = node;
-      node.replaceChildren(h('option', { value: '' }, 'All apps'), ...names.map((name) => h('option', { value: name }, name)));
+      node.replaceChildren(
+        h('option', { value: '' }, 'All apps'),
+        ...names.map((name) => h('option', { value: name }, name)),
+      );
       if (names.includes(value)) node.value = value;
     },
   };
@@ -58,8 +66,14 @@ function appChoice(onchange) {
 
 export function lineNode(line, wanted = null) {
   const from = line.app === null ? 'pmr' : line.instance === null ? line.app : `${line.app}.${line.instance}`;
-  return h('div', { class: `line ${line.stream}` }, h('time', { title: moment(line.at_ms) }, clock(line.at_ms)), h('span', { class: 'from' }, from),
-    line.stream === 'err' ? h('span', { class: 'tag' }, 'err') : null, h('span', { class: 'said' }, marked(line.text.replace(ESCAPES, ''), wanted)));
+  return h(
+    'div',
+    { class: `line ${line.stream}` },
+    h('time', { title: moment(line.at_ms) }, clock(line.at_ms)),
+    h('span', { class: 'from' }, from),
+    line.stream === 'err' ? h('span', { class: 'tag' }, 'err') : null,
+    h('span', { class: 'said' }, marked(line.text.replace(ESCAPES, ''), wanted)),
+  );
 }
 
 export function logs() {
@@ -77,21 +91,35 @@ export function logs() {
   const fits = (line) => !wanted || line.text.replace(ESCAPES, '').search(wanted) >= 0;
   const atEnd = () => box.scrollHeight - box.scrollTop - box.clientHeight < 40;
   const tellStatus = () => {
-    const parts = [`${wanted ? `${box.childElementCount} of ` : ''}${lines.length} lines`, isPaused && fresh.length > 0 && `${fresh.length} new`, lost > 0 && `${lost} left out`];
+    const parts = [
+      `${wanted ? `${box.childElementCount} of ` : ''}${lines.length} lines`,
+      isPaused && fresh.length > 0 && `${fresh.length} new`,
+      lost > 0 && `${lost} left out`,
+    ];
     text(status, parts.filter(Boolean).join(', '));
   };
   const draw = () => {
     isDue = false;
     if (isPaused) return tellStatus();
     const follows = atEnd();
-    box.append(...fresh.filter(fits).slice(-MOST_SHOWN).map((line) => lineNode(line, wanted)));
+    box.append(
+      ...fresh
+        .filter(fits)
+        .slice(-MOST_SHOWN)
+        .map((line) => lineNode(line, wanted)),
+    );
     fresh = [];
     while (box.childElementCount > MOST_SHOWN) box.firstChild.remove();
     if (follows) box.scrollTop = box.scrollHeight;
     return tellStatus();
   };
   const redraw = () => {
-    box.replaceChildren(...lines.filter(fits).slice(-MOST_SHOWN).map((line) => lineNode(line, wanted)));
+    box.replaceChildren(
+      ...lines
+        .filter(fits)
+        .slice(-MOST_SHOWN)
+        .map((line) => lineNode(line, wanted)),
+    );
     fresh = [];
     box.scrollTop = box.scrollHeight;
     tellStatus();
@@ -123,7 +151,15 @@ export function logs() {
     keep(() => stream(`/v1/logs?${query}`, signal, take, clear), signal);
   };
   const apps = appChoice(open);
-  const streams = select('Stream', [['', 'Both streams'], ['out', 'stdout'], ['err', 'stderr']], open);
+  const streams = select(
+    'Stream',
+    [
+      ['', 'Both streams'],
+      ['out', 'stdout'],
+      ['err', 'stderr'],
+    ],
+    open,
+  );
   const pause = button('Pause', () => {
     isPaused = !isPaused;
     text(pause, isPaused ? 'Resume' : 'Pause');
@@ -135,7 +171,9 @@ export function logs() {
     redraw();
   });
   const save = button('Save', () => {
-    const content = lines.filter(fits).map((line) => `${new Date(line.at_ms).toISOString()} ${line.app ?? 'pmr'} ${line.text}\n`);
+    const content = lines
+      .filter(fits)
+      .map((line) => `${new Date(line.at_ms).toISOString()} ${line.app ?? 'pmr'} ${line.text}\n`);
     const link = h('a', { href: URL.createObjectURL(new Blob(content)), download: 'pmr.log' });
     link.click();
     URL.revokeObjectURL(link.href);
@@ -144,8 +182,13 @@ export function logs() {
   return {
     title: 'Logs',
     isTall: true,
-    node: h('div', { class: 'tall' }, h('h1', { class: 'unseen' }, 'Logs'),
-      h('div', { class: 'row', role: 'search' }, apps.node, streams, find, pause, button('Clear', clear), save, status), box),
+    node: h(
+      'div',
+      { class: 'tall' },
+      h('h1', { class: 'unseen' }, 'Logs'),
+      h('div', { class: 'row', role: 'search' }, apps.node, streams, find, pause, button('Clear', clear), save, status),
+      box,
+    ),
     update() {
       apps.update();
       if (!source) open();
@@ -163,19 +206,48 @@ export function events() {
   const none = empty('Nothing has happened yet.');
   const show = () => {
     const wanted = matcher(find.value);
-    const shown = state.events.filter((it) => (!apps.node.value || it.app === apps.node.value) && (!wanted || `${it.kind} ${it.message}`.search(wanted) >= 0)).reverse();
+    const shown = state.events
+      .filter(
+        (it) =>
+          (!apps.node.value || it.app === apps.node.value) &&
+          (!wanted || `${it.kind} ${it.message}`.search(wanted) >= 0),
+      )
+      .reverse();
     none.hidden = shown.length > 0;
-    keyed(list, kept, shown, (it) => `${it.seq} ${it.at_ms}`, (it) => ({
-      node: h('li', { class: `event ${it.level}` }, h('time', { title: moment(it.at_ms) }, clock(it.at_ms)),
-        h('span', { class: 'kind' }, ['error', 'warn'].includes(it.level) ? h('b', null, `${it.level} `) : null, it.kind.replaceAll('_', ' ')),
-        h('span', { class: 'from' }, nameOf(it.id) ?? it.app ?? 'pmr'), h('span', { class: 'said' }, it.message)),
-      update() {},
-    }));
+    keyed(
+      list,
+      kept,
+      shown,
+      (it) => `${it.seq} ${it.at_ms}`,
+      (it) => ({
+        node: h(
+          'li',
+          { class: `event ${it.level}` },
+          h('time', { title: moment(it.at_ms) }, clock(it.at_ms)),
+          h(
+            'span',
+            { class: 'kind' },
+            ['error', 'warn'].includes(it.level) ? h('b', null, `${it.level} `) : null,
+            it.kind.replaceAll('_', ' '),
+          ),
+          h('span', { class: 'from' }, nameOf(it.id) ?? it.app ?? 'pmr'),
+          h('span', { class: 'said' }, it.message),
+        ),
+        update() {},
+      }),
+    );
   };
   listen('event', show, stop.signal);
   return {
     title: 'Events',
-    node: h('div', null, h('h1', { class: 'unseen' }, 'Events'), h('div', { class: 'row', role: 'search' }, apps.node, find), list, none),
+    node: h(
+      'div',
+      null,
+      h('h1', { class: 'unseen' }, 'Events'),
+      h('div', { class: 'row', role: 'search' }, apps.node, find),
+      list,
+      none,
+    ),
     update() {
       apps.update();
       show();

@@ -9,8 +9,12 @@ const LONGEST_PAUSE = 8000;
 const MOST_EVENTS = 1000;
 
 export const state = {
-  access: null, apps: null, runtime: null, events: [], crashes: null,
-  range: history.RANGES[1],
+  access: null,
+  apps: null,
+  runtime: null,
+  events: [],
+  crashes: null,
+  range: null,
   // Whether the last look failed, and why.
   away: null,
   // The version that this page came with.
@@ -21,7 +25,8 @@ const bus = new EventTarget();
 export const listen = (name, hear, signal) => bus.addEventListener(name, hear, { signal });
 export const tell = (name) => bus.dispatchEvent(new Event(name));
 
-export const now = () => (state.runtime ? state.runtime.started_at_ms + state.runtime.uptime_ms + (performance.now() - state.seen) : Date.now());
+export const now = () =>
+  state.runtime ? state.runtime.started_at_ms + state.runtime.uptime_ms + (performance.now() - state.seen) : Date.now();
 export const find = (name) => state.apps?.find((app) => app.name === name);
 export const mayChange = () => state.access?.change === 'ok';
 export const isReadOnly = () => state.access?.change === 'read_only';
@@ -50,6 +55,8 @@ async function look() {
   // It is another one.
   if (state.runtime && runtime.started_at_ms > state.runtime.started_at_ms + 5000) history.forget();
   Object.assign(state, { apps, runtime, seen: performance.now() });
+  // A chart that is mostly empty shows little.
+  state.range ??= runtime.uptime_ms < 300e3 ? history.RANGES[0] : history.RANGES[1];
   state.version ??= runtime.version;
   await history.poll(state.range, now(), apps);
 }
@@ -107,7 +114,10 @@ export async function keep(open, signal) {
       if (error instanceof Failure && error.status < 500) return;
     }
     if (performance.now() - began > LONGEST_PAUSE) wait = 500;
-    if (!signal.aborted) await new Promise((done) => { setTimeout(done, wait); });
+    if (!signal.aborted)
+      await new Promise((done) => {
+        setTimeout(done, wait);
+      });
   }
 }
 
@@ -122,7 +132,10 @@ export async function begin() {
   await cycle();
   if (state.access && state.access.look !== 'ok') return;
   const { signal } = events;
-  keep(() => stream('/v1/events?follow=true&last=256', signal, (name, event) => name === 'event' && note(event), hurry), signal);
+  keep(
+    () => stream('/v1/events?follow=true&last=256', signal, (name, event) => name === 'event' && note(event), hurry),
+    signal,
+  );
 }
 
 export function setRange(range) {
