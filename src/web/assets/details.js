@@ -224,7 +224,11 @@ export function instance(name, number) {
         ['Last exit', exit(it)],
         ['Health', health(it.health)],
         ['Says', it.says],
-        ['Connections', it.steered_away ? 'new ones are kept away' : null],
+        [
+          'Connections',
+          [it.connections, it.steered_away && 'new ones are kept away'].filter((of) => of || of === 0).join(', '),
+        ],
+        ['In flight', it.requests_in_flight],
         ['CPU', write.percent(it.cpu_percent)],
         ['Memory', write.bytes(it.memory_bytes)],
         ['Processes', it.processes && String(it.processes)],

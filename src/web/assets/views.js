@@ -59,6 +59,7 @@ export function machine() {
         ['Uptime', write.duration(runtime.uptime_ms)],
         ['Updates in place', String(runtime.updates)],
         ['Own memory', write.bytes(runtime.memory_bytes)],
+        ['Own CPU time', runtime.cpu_time_ms && write.duration(runtime.cpu_time_ms)],
         ['User', runtime.user],
         ['Command', h('code', null, write.words(runtime.command))],
         ['Directory', h('code', null, runtime.directory)],
