@@ -32,7 +32,7 @@ async function open(name, options) {
   context.setDefaultTimeout(LIMIT);
   const page = await context.newPage();
   const faults = [];
-  page.on('pageerror', (error) => faults.push(`exception: ${error.stack}`));
+  page.on('pageerror', (error) => faults.push(`exception: ${error.stack || error.message}`));
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type()))
       faults.push(`console: ${message.text()} (${message.location().url})`);

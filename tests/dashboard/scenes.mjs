@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const row = (page, name) => page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
 const status = (page, name) => row(page, name).locator('.badge');
@@ -21,12 +22,10 @@ async function ask(port, path) {
   for await (const _ of response);
 }
 
+// The only place that pauses: the page does not tell us of every change.
 async function until(what, holds) {
-  for (const end = Date.now() + 30_000; Date.now() < end;) {
+  for (const end = Date.now() + 30_000; Date.now() < end; await pause(20)) {
     if (await holds()) return;
-    await new Promise((turn) => {
-      setImmediate(turn);
-    });
   }
   throw new Error(`waited in vain for ${what}`);
 }

@@ -7,6 +7,8 @@ const WIDTH = 600;
 const HEIGHT = 100;
 const BUCKETS = 240;
 export const COLOURS = 8;
+// More names than these help nobody.
+export const MOST_NAMED = 12;
 
 // Values of `length` times in as many places as can be seen: the mean of each, or the greatest.
 function thin(values, peaks) {
@@ -102,11 +104,10 @@ export class Chart {
       lines: lines.map((line) => ({ ...line, values: line.values.slice(-shown) })),
     };
     const thinned = this.model.lines.map((line) => thin(line.values, this.peaks));
-    const most = ceiling(
-      Math.max(this.floor, ...thinned.flatMap(({ values }) => values.filter((value) => value !== null))),
-      this.base,
-    );
-    this.model.most = most;
+    const greatest = thinned
+      .flatMap(({ values }) => values)
+      .reduce((top, value) => Math.max(top, value ?? 0), this.floor);
+    const most = ceiling(greatest, this.base);
     // Of each line the area beneath it, where few lie upon each other, and the line.
     while (this.paths.length < 2 * lines.length) this.paths.push(this.lines.appendChild(s('path')));
     while (this.paths.length > 2 * lines.length) this.paths.pop().remove();
@@ -209,9 +210,13 @@ export class Chart {
     if (this.tip.hidden) return;
     this.tip.replaceChildren(
       h('b', null, clock(at)),
-      ...values.map(([line, value]) =>
-        h('span', { class: `key c${line.colour % COLOURS}` }, line.name, h('i', null, this.write(value))),
-      ),
+      // Of many the greatest, in the order of the others.
+      ...values
+        .filter(([, value]) => value >= (sum.toSorted((a, b) => b - a)[MOST_NAMED - 1] ?? -1))
+        .slice(0, MOST_NAMED)
+        .map(([line, value]) =>
+          h('span', { class: `key c${line.colour % COLOURS}` }, line.name, h('i', null, this.write(value))),
+        ),
     );
     this.tip.classList.toggle('left', x > WIDTH / 2);
     this.tip.style.left = `${(x / WIDTH) * 100}%`;

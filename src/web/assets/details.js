@@ -182,7 +182,7 @@ export function app(name) {
   const figures = new Figures();
   const tools = toolbar(name);
   const head = heading(tools, ['Apps', '#/'], [name]);
-  const table = appsTable({ caption: `Instances of ${name}` });
+  const table = appsTable({ caption: `Instances of ${name}`, most: Infinity });
   const below = h('div');
   const show = part(below, appFacts);
   const node = h('div');

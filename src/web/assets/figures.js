@@ -1,6 +1,6 @@
 // The charts of an app, an instance or all apps, with their legend, their range, and the same in a table.
 
-import { COLOURS, Chart, Group } from './charts.js';
+import { COLOURS, Chart, Group, MOST_NAMED } from './charts.js';
 import { h, set, text } from './dom.js';
 import * as write from './format.js';
 import * as history from './history.js';
@@ -129,10 +129,9 @@ export class Figures {
     const names = JSON.stringify([groups.map(({ name }) => name), hasRestarts]);
     if (this.names === names) return;
     this.names = names;
-    const lines =
-      groups.length > 1
-        ? groups.map(({ name, colour }, at) => h('li', { class: `key c${(colour ?? at) % COLOURS}` }, name))
-        : [];
+    const named = groups.length > 1 ? groups.slice(0, MOST_NAMED) : [];
+    const lines = named.map(({ name, colour }, at) => h('li', { class: `key c${(colour ?? at) % COLOURS}` }, name));
+    if (groups.length > MOST_NAMED) lines.push(h('li', null, `and ${groups.length - MOST_NAMED} more`));
     this.legend.replaceChildren(...lines, ...(hasRestarts ? [h('li', { class: 'key restart' }, 'restart')] : []));
   }
 

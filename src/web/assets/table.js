@@ -140,7 +140,7 @@ function instanceRow(app, it) {
   return { node, update: (view) => update(view, ofInstance(view)) };
 }
 
-function appBody(app) {
+function appBody(app, most) {
   const rows = new Map();
   const note = h('span', { class: 'muted' });
   const fold = h('button', { class: 'fold quiet', type: 'button', onclick: () => turn() });
@@ -151,7 +151,7 @@ function appBody(app) {
   );
   const node = h('tbody', { 'data-app': app.name }, head);
   // Rows of instances, in a list of their own for `keyed`.
-  let isOpen = app.instances.length <= MANY;
+  let isOpen = app.instances.length <= most;
   let last = app;
   const show = (now) => {
     last = now;
@@ -191,39 +191,37 @@ function appBody(app) {
   return { node, update: show };
 }
 
-// `single` shows one app and no actions.
-export function appsTable({ caption = 'Apps and their instances', label = 'App' } = {}) {
-  const kept = new Map();
+// Of an app with more than `most` instances they are shown when asked for.
+export function appsTable({ caption = 'Apps and their instances', most = MANY } = {}) {
   const head = h(
     'thead',
     null,
     h(
       'tr',
       null,
-      h('th', { scope: 'col' }, label),
+      h('th', { scope: 'col' }, 'App'),
       h('th', { scope: 'col', class: 'state' }, 'Status'),
       COLUMNS.map(([name, width, title]) => h('th', { scope: 'col', class: `num ${width}`, title }, name)),
       h('th', { scope: 'col', class: 'acts wide' }, h('span', { class: 'unseen' }, 'Actions')),
     ),
   );
   const table = h('table', { class: 'grid apps' }, h('caption', { class: 'unseen' }, caption), head);
+  // The caption and the head are children of the table as well.
+  const still = (node) => ({ node, update() {} });
+  const kept = new Map([
+    ['caption', still(table.caption)],
+    ['head', still(head)],
+  ]);
   return {
     node: h('div', { class: 'scroll' }, table),
     update(apps) {
       table.classList.toggle('locked', isReadOnly());
-      // The head and the caption are children as well.
-      if (kept.size === 0)
-        for (const [name, node] of [
-          ['caption', table.caption],
-          ['head', head],
-        ])
-          kept.set(name, { node, update() {} });
       keyed(
         table,
         kept,
         [{ fixed: 'caption' }, { fixed: 'head' }, ...apps],
         (app) => app.fixed ?? `app ${app.app_id} ${app.name}`,
-        appBody,
+        (app) => appBody(app, most),
       );
     },
   };
