@@ -339,7 +339,6 @@ fn the_help_text_fits_a_screen() {
           --share <WAY>                    How workers share the port [env: PMR_SHARE] [default: auto]
           --balance <shared|even|sticky>   Who gets a new connection [env: PMR_BALANCE] [default: shared]
           --watch[=<PATHS>]                Reload when files change [env: PMR_WATCH] [default: false]
-          --on-crash <URL|COMMAND>         Who is told of crashes [env: PMR_ON_CRASH] [default: nobody]
           --on-hup <reload|forward>        What SIGHUP does [env: PMR_ON_HUP] [default: reload]
           --standby <N>                    Workers kept in reserve [env: PMR_STANDBY] [default: 0]
           --reload-strategy <STRATEGY>     How to reload [env: PMR_RELOAD_STRATEGY] [default: rolling]
