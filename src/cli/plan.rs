@@ -17,6 +17,7 @@ use crate::config::setting;
 use crate::config::settings::{LogFormat, Settings};
 use crate::config::sources::Sources;
 use crate::driver::Plan;
+use crate::driver::web::WebWish;
 use crate::exit::{self, Error};
 use crate::handover::agent::{self, Agent};
 use crate::handover::choose::{self, Choice, Situation, Way};
@@ -205,9 +206,15 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
         settings: setting_views(settings),
         warnings,
         sizing: settings.sizing.to_string(),
+        web: web_wish(settings),
         numbered: Numbered::default(),
         app,
     }
+}
+
+fn web_wish(settings: &Settings) -> Option<WebWish> {
+    let (read_only, keeps_history) = (settings.web_read_only, settings.keeps_history());
+    settings.web.map(|address| WebWish { address, read_only, keeps_history })
 }
 
 /// What of the health settings depends on the program and the way in which it gets its sockets.

@@ -98,6 +98,6 @@ async fn go_on(
     let mut driver = Driver::resume(surroundings, signals, outputs, reserved, end, inherited);
     let server = control::open(wiring, &mut driver);
     let _collector = history.begin(handle, &mut driver);
-    let web = wanted.and_then(|wanted| web::open(wanted, of_web, &mut driver));
+    let web = web::open(wanted, of_web, &mut driver);
     run_to_its_end(driver, server, web).await
 }

@@ -185,7 +185,7 @@ async fn supervise(
     }
     let server = if is_open { control::open(wiring, &mut driver) } else { None };
     let _collector = history.begin(handle, &mut driver);
-    let web = wanted.and_then(|wanted| web::open(wanted, of_web, &mut driver));
+    let web = web::open(wanted, of_web, &mut driver);
     run_to_its_end(driver, server, web).await
 }
 
@@ -205,7 +205,7 @@ fn shown(job: &Job) -> (Option<web::Wanted>, History) {
 pub(super) async fn run_to_its_end(
     driver: Driver,
     server: Option<Server>,
-    web: Option<crate::web::Server>,
+    web: web::Opened,
 ) -> Result<u8, Error> {
     let status = driver.run().await.map_err(system("run the event loop"));
     let finish_control = async {
@@ -214,7 +214,7 @@ pub(super) async fn run_to_its_end(
         }
     };
     let finish_web = async {
-        if let Some(web) = web {
+        if let Some(web) = web.take() {
             web.finish(LAST_ANSWERS).await;
         }
     };

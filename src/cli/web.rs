@@ -1,11 +1,13 @@
-//! Opens the web server of a runtime that has just started its first workers, if one is asked for.
+//! Opens the web server: that of a runtime that has just started its first workers, or later, for an app that asks for one.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::broadcast::Receiver;
@@ -16,8 +18,8 @@ use crate::config::{setting, values};
 use crate::control::place::Surroundings;
 use crate::driver::Driver;
 use crate::driver::handle::Handle;
-use crate::driver::web::WebSocket;
-use crate::telemetry::Telemetry;
+use crate::driver::web::{WebSocket, WebWish};
+use crate::telemetry::{Collector, Telemetry};
 use crate::web::{Options, Server, Token, is_of_this_machine};
 
 /// Where the token stands; on a command line all users of the machine could read it.
@@ -76,50 +78,118 @@ impl Wanted {
     }
 }
 
-/// Opens it. A runtime without one still does its work, so a failure is only told.
-pub(super) fn open(wanted: Wanted, wiring: Wiring, driver: &mut Driver) -> Option<Server> {
-    match try_open(wanted, wiring, driver) {
-        Ok(server) => Some(server),
-        Err(error) => {
-            tracing::error!("no web server: {error}");
-            None
-        }
+/// The web server, once there is one. All copies are the same.
+#[derive(Clone, Default)]
+pub(super) struct Opened {
+    server: Rc<RefCell<Option<Server>>>,
+    /// What keeps figures for it, where nobody did before.
+    collector: Rc<RefCell<Option<Collector>>>,
+}
+
+impl Opened {
+    pub(super) fn take(&self) -> Option<Server> {
+        self.server.take()
     }
 }
 
-fn try_open(wanted: Wanted, wiring: Wiring, driver: &mut Driver) -> Result<Server, OpenError> {
-    let (listener, token, read_only) = match wanted {
-        Wanted::New { address, read_only } => {
-            let listener =
-                TcpListener::bind(address).map_err(|source| OpenError::Bind { address, source })?;
-            let address = listener.local_addr().map_err(OpenError::Socket)?;
-            (listener, token(address)?, read_only)
+/// Opens what is wanted, and has the driver open what apps ask for where that is nothing. A runtime without one still does its
+/// work, so a failure is only told.
+pub(super) fn open(wanted: Option<Wanted>, wiring: Wiring, driver: &mut Driver) -> Opened {
+    let opened = Opened::default();
+    let Wiring { handle, events, home, telemetry } = wiring;
+    let work = Work { handle, home, telemetry, opened: opened.clone() };
+    if let Some(wanted) = wanted {
+        let place = driver.socket().unwrap_or_default().to_owned();
+        if let Some(socket) = work.open(wanted, events, given_to_us(), place) {
+            driver.keep_web(socket);
         }
-        Wanted::Inherited(WebSocket { socket, token, read_only, .. }) => {
-            (socket.into(), token.as_deref().and_then(Token::new), read_only)
+    }
+    driver.open_web_by(Box::new(move |wish, token, place| {
+        let WebWish { address, read_only, keeps_history } = *wish;
+        let events = work.handle.events();
+        let token = token.or_else(given_to_us);
+        let socket = work.open(Wanted::New { address, read_only }, events, token, place.to_owned())?;
+        if keeps_history {
+            work.keep_figures();
         }
-    };
-    let address = listener.local_addr().map_err(OpenError::Socket)?;
-    let kept = listener.try_clone().map_err(OpenError::Socket)?;
-    let environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-    let surroundings = Surroundings::of(wiring.home.as_deref(), &environment);
-    let options = Options {
-        home: wiring.home.unwrap_or_else(|| surroundings.background_home()),
-        place: driver.socket().unwrap_or_default().to_owned(),
-        events: wiring.events,
-        telemetry: wiring.telemetry,
-        token: token.clone(),
-        read_only,
-    };
-    let server = Server::start(listener, wiring.handle, options).map_err(OpenError::Socket)?;
-    let token = token.map(|token| token.reveal().to_owned());
-    driver.keep_web(WebSocket { socket: kept.into(), address, token, read_only });
-    Ok(server)
+        Some(socket)
+    }));
+    opened
+}
+
+/// What there is to open servers with.
+struct Work {
+    handle: Handle,
+    home: Option<PathBuf>,
+    telemetry: Telemetry,
+    opened: Opened,
+}
+
+impl Work {
+    fn open(
+        &self,
+        wanted: Wanted,
+        events: Receiver<Arc<EventView>>,
+        token: Option<OsString>,
+        place: String,
+    ) -> Option<WebSocket> {
+        self.try_open(wanted, events, token, place)
+            .inspect_err(|error| tracing::error!("no web server: {error}"))
+            .ok()
+    }
+
+    /// From now on, if that is not done already.
+    fn keep_figures(&self) {
+        if !self.telemetry.is_kept() {
+            let collector = Collector::start(self.handle.clone(), self.telemetry.clone());
+            self.opened.collector.replace(Some(collector));
+        }
+    }
+
+    fn try_open(
+        &self,
+        wanted: Wanted,
+        events: Receiver<Arc<EventView>>,
+        given: Option<OsString>,
+        place: String,
+    ) -> Result<WebSocket, OpenError> {
+        let (listener, token, read_only) = match wanted {
+            Wanted::New { address, read_only } => {
+                let listener =
+                    TcpListener::bind(address).map_err(|source| OpenError::Bind { address, source })?;
+                let address = listener.local_addr().map_err(OpenError::Socket)?;
+                (listener, token(address, given)?, read_only)
+            }
+            Wanted::Inherited(WebSocket { socket, token, read_only, .. }) => {
+                (socket.into(), token.as_deref().and_then(Token::new), read_only)
+            }
+        };
+        let address = listener.local_addr().map_err(OpenError::Socket)?;
+        let kept = listener.try_clone().map_err(OpenError::Socket)?;
+        let environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        let surroundings = Surroundings::of(self.home.as_deref(), &environment);
+        let options = Options {
+            home: self.home.clone().unwrap_or_else(|| surroundings.background_home()),
+            place,
+            events,
+            telemetry: self.telemetry.clone(),
+            token: token.clone(),
+            read_only,
+        };
+        let server = Server::start(listener, self.handle.clone(), options).map_err(OpenError::Socket)?;
+        self.opened.server.replace(Some(server));
+        let token = token.map(|token| token.reveal().to_owned());
+        Ok(WebSocket { socket: kept.into(), address, token, read_only })
+    }
+}
+
+/// The one that is given to the runtime itself.
+fn given_to_us() -> Option<OsString> {
+    std::env::var_os(TOKEN).filter(|text| !text.is_empty())
 }
 
 /// The one that is given; off the loopback else one that is made up, and told once.
-fn token(address: SocketAddr) -> Result<Option<Token>, OpenError> {
-    let given = std::env::var_os(TOKEN).filter(|text| !text.is_empty());
+fn token(address: SocketAddr, given: Option<OsString>) -> Result<Option<Token>, OpenError> {
     let token = match &given {
         Some(text) => Some(text.to_str().and_then(Token::new).ok_or(OpenError::Token)?),
         None if is_of_this_machine(address) => None,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::web::WebWish;
 use crate::api::types::{Mode, Problem, SettingView, StartRequest};
 use crate::config::package::Resolution;
 use crate::handover::agent::Agent;
@@ -41,6 +42,9 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// How many instances, and why: the start line's text.
     pub sizing: String,
+    /// The web server that is asked for with the app. It is opened once, when the app is added.
+    #[serde(skip)]
+    pub web: Option<WebWish>,
 }
 
 impl Plan {

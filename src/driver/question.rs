@@ -79,6 +79,9 @@ impl Driver {
             Err(problem) => return drop(reply.send(Err(problem))),
         };
         plan.tell();
+        if let Some(wish) = &plan.web {
+            self.grant_web(wish, &request);
+        }
         if let Err(error) = self.add(request, plan, Some(reply)) {
             tracing::error!(%error, "the app was not added: cannot open its log files");
         }

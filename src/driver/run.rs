@@ -23,7 +23,7 @@ use super::shared::{Senders, Shared};
 use super::tell::{Events, Teller};
 use super::update::{Tried, Update};
 use super::watch_logs;
-use super::web::WebSocket;
+use super::web::{WebOpener, WebSocket};
 use crate::api::types::{Mode, Problem, StartRequest, Verdict};
 use crate::logs::{Closed, Outputs, Stream, WorkerLogs};
 use crate::process::{Pid, Signal};
@@ -68,6 +68,7 @@ pub struct Driver {
     pub(super) control: Option<OwnedFd>,
     /// The web server's socket, likewise.
     pub(super) web: Option<WebSocket>,
+    pub(super) web_opener: Option<WebOpener>,
     /// Figures over time, likewise.
     pub(super) telemetry: Telemetry,
     /// Whether something is to be done at a time to come.
@@ -137,6 +138,7 @@ impl Driver {
             tries,
             control: None,
             web: None,
+            web_opener: None,
             telemetry: Telemetry::default(),
             is_busy: true,
             _reserved: reserved,

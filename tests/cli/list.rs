@@ -119,7 +119,7 @@ fn lasting(home: &Home, value: &Value) -> Value {
         Value::Object(fields) => {
             let lasting = |(name, value): (&String, &Value)| match name.as_str() {
                 "node_version" | "exec_interpreter" | "cpu_percent" | "cpu" | "memory_bytes" | "memory"
-                | "user" | "username" => (name.clone(), "…".into()),
+                | "node" | "user" | "username" => (name.clone(), "…".into()),
                 _ => (name.clone(), lasting(home, value)),
             };
             fields.iter().map(lasting).collect()

@@ -1,7 +1,7 @@
 //! `pmr start`: what is added, where it goes, and what is said when it cannot be.
 
 use super::home::{Home, SECRET, outputs};
-use crate::support::{processes, wait};
+use crate::support::{http, processes, wait};
 
 #[test]
 fn where_none_is_running_one_is_begun_in_the_background() {
@@ -22,6 +22,44 @@ fn where_none_is_running_one_is_begun_in_the_background() {
     home.pmr(0, &["kill"]);
     wait::until("the end of all that was started", || (home.processes() == 0).then_some(()));
     assert!(home.pmr(1, &["ping"]).contains("no runtime is running"));
+}
+
+#[test]
+fn a_web_server_comes_with_the_first_app_that_asks_for_one() {
+    let home = Home::with_web(1);
+    assert!(!home.pmr(0, &["list"]).contains("web server"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (_, told) = home.both(0, &["start", "server.js", "--web", &address, "--name", "first"]);
+    assert_eq!(told, "there is no web server: `pmr logs` says why\n");
+    assert!(home.read("logs/pmr.log").contains(&format!("no web server: cannot listen at {address}")));
+    let (_, told) = home.both(0, &["start", "server.js", "--web=0", "--name", "second"]);
+    let address = told.trim_end().strip_prefix("web server at http://").unwrap().to_owned();
+    let port: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
+    let line = format!("web server at http://{address}\n");
+    let asked = || http::get(port, "/readyz").unwrap();
+    assert_eq!(asked(), "ok\n");
+    for words in [["list"].as_slice(), &["show", "web"]] {
+        assert!(home.pmr(0, words).ends_with(&line), "{words:?}");
+    }
+    let (_, told) = home.both(0, &["start", "server.js", "--web", "0", "--name", "third"]);
+    assert_eq!(told, format!("web server at http://{address}, as before\n"));
+    home.pmr(0, &["update"]);
+    assert_eq!(asked(), "ok\n");
+    assert!(home.pmr(0, &["list"]).ends_with(&line));
+    home.pmr(0, &["kill"]);
+}
+
+#[test]
+fn a_runtime_that_is_begun_for_an_app_has_the_web_server_that_is_asked_for() {
+    let home = Home::new();
+    let (_, told) = home.both(0, &["start", "server.js", "--web", "0"]);
+    let lines: Vec<&str> = told.lines().collect();
+    assert!(
+        lines[0].starts_with("began a runtime") && lines[1].starts_with("web server at http://127"),
+        "{told}"
+    );
+    home.pmr(0, &["kill"]);
 }
 
 #[test]

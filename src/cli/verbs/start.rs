@@ -13,14 +13,23 @@ use crate::api::routes;
 use crate::api::types::{AppView, Grammar, ReloadRequest, RestartRequest, StartRequest};
 use crate::cli::args::{self, Request};
 use crate::cli::declared::{self, Apps};
+use crate::config::setting;
 use crate::config::sources::{Sources, look};
 use crate::control::call::Call;
 use crate::control::client::Client;
 
+/// The option with its value in one word.
+const WEB_EQUALS: &str = "--web=";
+
 pub(super) async fn start(session: &Session, start: Start) -> Result<u8, VerbError> {
     // Read first: a runtime without anything to run is of no use.
     let declared = declared_apps(session, &start.words)?;
+    let asks_for_web = asks_for_web(session, &start.words);
     let (client, since) = background::find_or_begin(session).await?;
+    let web = match since {
+        Since::Before if asks_for_web => client.runtime().await?.web,
+        Since::Before | Since::Now => None,
+    };
     let outcome = match declared {
         Some(apps) => {
             let calls = calls(&apps, &client.apps().await?);
@@ -30,8 +39,28 @@ pub(super) async fn start(session: &Session, start: Start) -> Result<u8, VerbErr
     };
     if since == Since::Now && outcome.is_err() {
         background::end_idle(session, &client).await;
+    } else if outcome.is_ok() && asks_for_web {
+        session.output.tell(&told_of_web(web.as_deref(), client.runtime().await?.web.as_deref()));
     }
     outcome
+}
+
+/// Whether a web server is asked for, by the words or by the variable.
+fn asks_for_web(session: &Session, words: &[OsString]) -> bool {
+    let is_option = |word: &OsString| {
+        word.to_str().is_some_and(|word| word == setting::WEB.flag || word.starts_with(WEB_EQUALS))
+    };
+    let mut words = words.iter().take_while(|word| *word != "--");
+    words.any(is_option) || session.variable(setting::WEB.variable).is_some()
+}
+
+/// What became of the wish.
+fn told_of_web(before: Option<&str>, now: Option<&str>) -> String {
+    match (before, now) {
+        (None, Some(now)) => format!("web server at http://{now}\n"),
+        (Some(_), Some(now)) => format!("web server at http://{now}, as before\n"),
+        (_, None) => "there is no web server: `pmr logs` says why\n".to_owned(),
+    }
 }
 
 /// A request for each app: one that is there already becomes what the file says, with no gap where it runs.
@@ -110,6 +139,14 @@ fn is_known(word: &str, apps: &[AppView]) -> bool {
 mod tests {
     use super::*;
     use crate::cli::render::samples;
+
+    #[test]
+    fn what_became_of_a_wish_for_a_web_server_is_told() {
+        let here = Some("127.0.0.1:9615");
+        assert_eq!(told_of_web(None, here), "web server at http://127.0.0.1:9615\n");
+        assert_eq!(told_of_web(here, here), "web server at http://127.0.0.1:9615, as before\n");
+        assert_eq!(told_of_web(None, None), "there is no web server: `pmr logs` says why\n");
+    }
 
     #[test]
     fn a_word_is_somebody_where_a_target_of_that_name_is_there() {
