@@ -55,10 +55,7 @@ pub(super) fn of(view: &InstanceView, restarts: u32) -> Point {
             Field::LoopDelayMs => event_loop.and_then(|it| it.delay_ms).map(|delay| delay.p99),
             Field::LoopUtilization => event_loop.map(|it| it.utilization),
             Field::RequestsPerSecond => http.map(|http| http.requests_per_second),
-            // Node's own count is exact; the kernel's is there for every language.
-            Field::InFlight => {
-                http.map(|http| http.in_flight as f64).or(view.requests_in_flight.map(f64::from))
-            }
+            Field::InFlight => view.in_flight().map(|number| number as f64),
             Field::LatencyMs => http.and_then(|http| http.latency_ms).map(|latency| latency.p95),
             Field::ErrorsPerSecond => errors(),
             Field::Restarts => Some(f64::from(restarts)),

@@ -140,6 +140,8 @@ impl Latest {
             view.cpu_percent = known.cpu_percent;
             view.memory_bytes = known.memory_bytes;
             view.processes = known.processes;
+            view.connections = known.connections;
+            view.requests_in_flight = known.requests_in_flight;
             view.node = known.node;
         }
         are_known
