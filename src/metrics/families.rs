@@ -170,6 +170,7 @@ impl<'a> List<'a> {
         let cpu = instances(figures.apps)
             .map(|(labels, place, _)| (labels, figures.totals.cpu(place).map(|total| total.as_secs_f64())));
         self.family(counter("pmr_instance_cpu_seconds", "CPU time of its workers."), cpu);
+        self.switches(figures);
         let usage = |it: &InstanceView| figures.usages.get(&it.pid?);
         let mut each = |head: Head, value: &dyn Fn(&TreeUsage) -> Option<f64>| {
             let samples = instances(figures.apps).map(|(labels, _, it)| (labels, usage(it).and_then(value)));
@@ -203,6 +204,21 @@ impl<'a> List<'a> {
         let in_flight =
             gauge("pmr_instance_requests_in_flight", "Requests without an answer, as the kernel sees it.");
         each(in_flight, &|usage| usage.clients.and_then(|clients| clients.in_flight).map(f64::from));
+    }
+
+    fn switches(&mut self, figures: &Figures<'a>) {
+        let of_kinds = instances(figures.apps).flat_map(|(labels, place, _)| {
+            let all = figures.totals.switches(place);
+            let kinds =
+                [("voluntary", all.map(|it| it.voluntary)), ("involuntary", all.map(|it| it.involuntary))];
+            kinds.map(|(kind, number)| {
+                let mut labels = labels.clone();
+                labels.push(("kind", kind.into()));
+                (labels, number.map(bytes))
+            })
+        });
+        let head = counter("pmr_instance_context_switches", "Context switches of its workers' threads.");
+        self.family(head, of_kinds);
     }
 
     fn listeners(&mut self, apps: &'a [AppView]) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::usage::Switches;
 use crate::api::node::NodeView;
 
 /// An app's number, and that of an instance of it.
@@ -24,6 +25,17 @@ struct Total {
     now: Duration,
     /// What Node workers have reported.
     node: Option<NodeTotal>,
+    #[serde(default)]
+    switches: Option<SwitchTotal>,
+}
+
+/// Context switches of an instance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct SwitchTotal {
+    pid: i32,
+    /// Of the threads that were there at the last look.
+    last: Switches,
+    all: Switches,
 }
 
 /// What Node workers of an instance have reported, added up.
@@ -52,6 +64,20 @@ impl Totals {
         }
         // What a process used that has ended and was waited for by nobody is lost, and must not be taken back.
         total.now = total.now.max(used);
+    }
+
+    /// Notes the context switches of the threads that the worker `pid` has now. Those of a thread are lost with it: what was
+    /// seen of them stays.
+    pub fn note_switches(&mut self, place: Place, pid: i32, now: Switches) {
+        let total = self.0.entry(place).or_default().switches.get_or_insert_default();
+        let before = if total.pid == pid { total.last } else { Switches::default() };
+        *total = SwitchTotal { pid, last: now, all: total.all.plus(now.since(before)) };
+    }
+
+    /// The context switches of an instance, where they are known.
+    #[must_use]
+    pub fn switches(&self, place: Place) -> Option<Switches> {
+        Some(self.0.get(&place)?.switches?.all)
     }
 
     /// Adds what a worker of an instance did since its report before. To be called once for each report.
@@ -137,6 +163,19 @@ mod tests {
         totals.note(PLACE, 10, Duration::from_secs(5));
         totals.note(PLACE, 10, Duration::from_secs(3));
         assert_eq!(seconds(&totals), Some(5));
+    }
+
+    #[test]
+    fn context_switches_only_grow_whatever_becomes_of_threads_and_workers() {
+        let mut totals = Totals::default();
+        assert_eq!(totals.switches(PLACE), None);
+        for (pid, voluntary, all) in
+            [(10, 5, 5), (10, 9, 9), (10, 2, 9), (10, 4, 11), (11, 3, 14), (11, 3, 14)]
+        {
+            totals.note_switches(PLACE, pid, Switches { voluntary, involuntary: 1 });
+            assert_eq!(totals.switches(PLACE).unwrap().voluntary, all, "{pid}: {voluntary}");
+        }
+        assert_eq!(totals.switches(PLACE).unwrap().involuntary, 2);
     }
 
     #[test]

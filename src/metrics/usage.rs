@@ -96,6 +96,14 @@ pub struct Switches {
 }
 
 impl Switches {
+    /// Those since `earlier`; none where there were more then.
+    pub(super) fn since(self, earlier: Self) -> Self {
+        Self {
+            voluntary: self.voluntary.saturating_sub(earlier.voluntary),
+            involuntary: self.involuntary.saturating_sub(earlier.involuntary),
+        }
+    }
+
     pub(super) fn plus(self, other: Self) -> Self {
         Self {
             voluntary: self.voluntary.saturating_add(other.voluntary),

@@ -72,6 +72,7 @@ impl Store {
         for (place, view) in instances(&apps) {
             if let Some((pid, usage)) = view.pid.and_then(|pid| Some((pid, usages.get(&pid)?))) {
                 self.totals.note(place, pid, usage.cpu_time);
+                usage.switches.into_iter().for_each(|it| self.totals.note_switches(place, pid, it));
             }
             let reported = reports.iter().filter(|(pid, _)| view.pid == Some(*pid));
             reported.for_each(|(_, report)| self.totals.add(place, report));

@@ -8,7 +8,7 @@ use crate::api::messages::{MetricValue, MetricView};
 use crate::api::node;
 use crate::api::types::{AppView, Health, HealthView, RuntimeView, Status};
 use crate::metrics::totals::Totals;
-use crate::metrics::usage::{Clients, Memory, MemoryKind, TreeUsage};
+use crate::metrics::usage::{Clients, Memory, MemoryKind, Switches, TreeUsage};
 
 pub(crate) fn runtime() -> RuntimeView {
     serde_json::from_value(serde_json::json!({
@@ -59,6 +59,7 @@ pub(crate) fn with_figures<T>(apps: &[AppView], show: impl FnOnce(&Figures<'_>) 
     totals.note((0, 0), 41, Duration::from_secs(2));
     totals.note((0, 0), 42, usage().cpu_time);
     totals.add((0, 0), &node::sample());
+    totals.note_switches((0, 0), 42, Switches { voluntary: 900, involuntary: 30 });
     show(&Figures { runtime: &runtime(), apps, usages: &usages, totals: &totals })
 }
 
