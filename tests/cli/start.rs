@@ -39,6 +39,8 @@ fn a_web_server_comes_with_the_first_app_that_asks_for_one() {
     let line = format!("web server at http://{address}\n");
     let asked = || http::get(port, "/readyz").unwrap();
     assert_eq!(asked(), "ok\n");
+    let history = || http::get(port, "/v1/history").ok().filter(|body| body.contains("\"series\""));
+    wait::until("figures that are kept", || history().map(drop));
     for words in [["list"].as_slice(), &["show", "web"]] {
         assert!(home.pmr(0, words).ends_with(&line), "{words:?}");
     }
