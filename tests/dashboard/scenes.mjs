@@ -40,7 +40,7 @@ export async function rows({ page, url }) {
   await seen(status(page, 'server.0'), 'online');
   await seen(status(page, 'server.1'), 'online');
   const pids = await Promise.all(['server.0', 'server.1'].map((name) => number(page, name, 'PID')));
-  for (const name of ['Memory', 'Loop', 'Busy'])
+  for (const name of ['Memory', 'Loop', 'Busy', 'Conns'])
     await until(name, async () => (await (await cell(page, 'server.0', name)).textContent()) !== '–');
   await page.getByRole('figure').filter({ hasText: 'Memory' }).locator('path.line').first().waitFor();
   return pids;
@@ -221,20 +221,13 @@ export async function crashed({ page, port }) {
   await page.getByRole('link', { name: 'Apps' }).click();
 }
 
-// What was seen before the page was opened.
+// The first thing that is drawn goes back to before the page was opened.
 export async function history({ page, url }) {
   await page.goto(url);
-  const memory = page.getByRole('slider', { name: 'Memory over time' });
-  await memory.focus();
-  await until('figures of more than a look', async () => {
-    const path = await page
-      .getByRole('figure')
-      .filter({ hasText: 'Memory' })
-      .locator('path.line')
-      .first()
-      .getAttribute('d');
-    return path.split('L').length > 3;
-  });
+  const line = page.getByRole('figure').filter({ hasText: 'Memory' }).locator('path.line').first();
+  let drawn = null;
+  await until('a line', async () => (drawn = await line.getAttribute('d')));
+  assert.ok(drawn.split('L').length > 5, drawn);
 }
 
 export async function profile({ page }) {
@@ -248,4 +241,20 @@ export async function profile({ page }) {
   assert.match(file.suggestedFilename(), /\.cpuprofile$/);
   await done(page, 'CPU profile of server');
   await page.getByRole('link', { name: 'Apps' }).first().click();
+}
+
+// The switch goes before what the system says, and is remembered.
+export async function theme({ page }) {
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const bright = await background();
+  const button = page.getByRole('button', { name: /^Theme/ });
+  await button.click();
+  assert.equal(await background(), bright);
+  await button.click();
+  assert.equal(await button.getAttribute('aria-label'), 'Theme: dark');
+  assert.notEqual(await background(), bright);
+  await page.reload();
+  assert.notEqual(await background(), bright);
+  await button.click();
+  assert.equal(await background(), bright);
 }
