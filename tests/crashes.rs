@@ -400,3 +400,23 @@ fn a_server_that_wants_tls_is_refused_with_the_way_to_it() {
     let stderr = runtime.stderr.text();
     assert!(stderr.contains("--on-crash") && stderr.contains("curl -sS --json @- https://"), "{stderr}");
 }
+
+#[test]
+fn the_figures_of_the_minute_before_are_kept_where_somebody_is_told() {
+    let hook = Hook::open("200 OK");
+    let port = free_port();
+    let launch = node("node22", "node/crash.js", 1, port).env("PMR_ON_CRASH", &hook.url);
+    let mut runtime = serving(launch, 1, port);
+    let control = runtime.control();
+    let has_memory = |columns: &Value| {
+        columns["memory_bytes"].as_array().is_some_and(|values| values.iter().any(Value::is_number))
+    };
+    runtime.until("a figure", || has_memory(&control.get("/v1/history").json["series"][0]).then_some(()));
+    drop(http::get(port, "/reject"));
+    let report = hook.next(&runtime);
+    assert!(has_memory(&report["figures"]), "{report:#}");
+    assert_eq!(report["figures"]["step_ms"], 1000);
+    update(&runtime);
+    assert_eq!(control.get("/v1/crashes/1").json["figures"], report["figures"]);
+    runtime.stops();
+}

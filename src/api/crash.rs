@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::history::RecentView;
 use super::types::LogView;
 
 /// A worker that died abnormally, or could not be started: an element of `GET /v1/crashes`.
@@ -46,6 +47,9 @@ pub struct CrashDetail {
     pub directory: String,
     /// The worker's last lines, oldest first.
     pub logs: Vec<LogView>,
+    /// Its instance's figures in the minute before, second by second; `None` where none were kept.
+    #[serde(default)]
+    pub figures: Option<RecentView>,
 }
 
 /// An exception that nobody has caught.

@@ -65,7 +65,7 @@ impl Serialize for Column {
         #[serde(untagged)]
         enum Number {
             Whole(u32),
-            Any(f32),
+            Any(f64),
         }
         #[expect(
             clippy::cast_possible_truncation,
@@ -74,7 +74,8 @@ impl Serialize for Column {
         )]
         let number = |value: f32| match value {
             whole if whole.fract() == 0.0 && (0.0..EXACT).contains(&whole) => Number::Whole(whole as u32),
-            other => Number::Any(other),
+            // The same digits, whichever way it becomes JSON.
+            other => Number::Any(other.to_string().parse().unwrap_or(f64::from(other))),
         };
         to.collect_seq(self.0.iter().map(|value| value.map(number)))
     }

@@ -169,7 +169,7 @@ impl Settings {
     /// Whether figures are kept over time: where that is said, or a part is there that shows them.
     #[must_use]
     pub fn keeps_history(&self) -> bool {
-        self.history.unwrap_or(self.web.is_some())
+        self.history.unwrap_or(self.web.is_some() || self.app.on_crash.is_some())
     }
 
     /// Of those of the runtime as a whole.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::crash::{CrashCause, CrashDetail, CrashView, ExceptionView};
+use crate::api::history::{Column, ColumnsView, RecentView};
 use crate::api::types::{
     AppView, EventView, ExecMode, InstanceView, InterpreterView, ListenerView, LogFilesView, LogStream,
     LogView, Status,
@@ -47,6 +48,23 @@ pub(crate) fn app(app_id: u32, name: &str, instances: u32) -> AppView {
     }
 }
 
+fn recent() -> RecentView {
+    let column = |values: &[f32]| Column(values.iter().copied().map(Some).collect());
+    let unknown = Column(vec![None; 3]);
+    let columns = ColumnsView {
+        cpu_percent: column(&[0.1, 12.5, 100.0]),
+        memory_bytes: column(&[52e6, 104e6, 78e6]),
+        restarts: column(&[0.0; 3]),
+        loop_delay_ms: unknown.clone(),
+        loop_utilization: unknown.clone(),
+        requests_per_second: unknown.clone(),
+        in_flight: unknown.clone(),
+        latency_ms: unknown.clone(),
+        errors_per_second: unknown,
+    };
+    RecentView { step_ms: 1000, from_ms: 1_786_186_797_000, columns }
+}
+
 /// A crash of the app `web`, with all that can be known of one.
 pub(crate) fn crash(id: u64) -> CrashDetail {
     CrashDetail {
@@ -76,6 +94,7 @@ pub(crate) fn crash(id: u64) -> CrashDetail {
         command: vec!["node".to_owned(), "server.js".to_owned()],
         directory: "/app".to_owned(),
         logs: vec![line("web", "listening")],
+        figures: Some(recent()),
     }
 }
 

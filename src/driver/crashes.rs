@@ -31,9 +31,12 @@ use crate::facts::known::Facts;
 use crate::logs::{Filter, Origin, Outputs};
 use crate::spec::{AppId, WorkerId};
 use crate::supervisor::{Notice, Uptime};
+use crate::telemetry::Telemetry;
 
 /// How many lines of the app are searched for the worker's last ones: other instances may write more than it did.
 const SEARCHED: usize = 1000;
+/// How many seconds of figures are kept.
+const FIGURES: u64 = 60;
 /// How long the app's files may take to be read; a disk that is away keeps nobody from knowing of the crash.
 const FACTS_WITHIN: Duration = Duration::from_secs(1);
 /// A worker that ends later than so long after an exception was told of has gone on with it.
@@ -72,6 +75,8 @@ pub(super) struct CrashBook {
     events: Rc<Events>,
     pub(super) kept: RefCell<Crashes>,
     pub(super) hooks: Rc<Hooks>,
+    /// What workers used before.
+    pub(super) telemetry: RefCell<Telemetry>,
     /// Who makes records, and who delivers reports on them, until they are waited for.
     recorder: RefCell<Option<JoinHandle<()>>>,
     deliverer: RefCell<Option<JoinHandle<()>>>,
@@ -83,8 +88,8 @@ impl CrashBook {
         let (crashed, obituaries) = mpsc::unbounded_channel();
         let hooks = Rc::new(Hooks::new(clock));
         let deliverer = RefCell::new(Some(tokio::task::spawn_local(Rc::clone(&hooks).run())));
-        let kept = RefCell::default();
-        let book = Rc::new(Self { events, kept, hooks, recorder: RefCell::default(), deliverer });
+        let (kept, telemetry) = (RefCell::default(), RefCell::default());
+        let book = Rc::new(Self { events, kept, hooks, telemetry, recorder: RefCell::default(), deliverer });
         book.recorder.replace(Some(tokio::task::spawn_local(Rc::clone(&book).run(obituaries))));
         (book, crashed)
     }
@@ -108,7 +113,7 @@ impl CrashBook {
     async fn run(self: Rc<Self>, mut obituaries: UnboundedReceiver<Obituary>) {
         while let Some(obituary) = obituaries.recv().await {
             let facts = tokio::time::timeout(FACTS_WITHIN, obituary.facts()).await.unwrap_or_default();
-            let record = self.kept.borrow_mut().add(obituary.record(facts));
+            let record = self.kept.borrow_mut().add(obituary.record(facts, &self.telemetry.borrow()));
             self.tell(&obituary, &record);
             if let Some(recipient) = obituary.recipient {
                 self.hooks.offer(record, recipient);
@@ -163,7 +168,7 @@ impl Obituary {
         tokio::task::spawn_blocking(work).await.unwrap_or_default()
     }
 
-    fn record(&self, facts: Facts) -> CrashDetail {
+    fn record(&self, facts: Facts, telemetry: &Telemetry) -> CrashDetail {
         let Self { death, directory, command, .. } = self;
         let logs = lines::last(self.lines());
         let summary = self.summary(&logs);
@@ -195,7 +200,8 @@ impl Obituary {
             revision: facts.git.and_then(|git| git.revision).map(|revision| revision.full),
             version: facts.version.map(|version| version.version),
         };
-        CrashDetail { crash, command: command.clone(), directory: directory.clone(), logs }
+        let figures = telemetry.recent(self.app.0, death.instance.0, FIGURES);
+        CrashDetail { crash, command: command.clone(), directory: directory.clone(), logs, figures }
     }
 
     fn summary(&self, logs: &[LogView]) -> String {

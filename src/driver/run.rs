@@ -221,6 +221,7 @@ impl Driver {
 
     /// Figures over time, which go on over an update.
     pub fn keep_telemetry(&mut self, telemetry: Telemetry) {
+        self.shared.crashes.telemetry.replace(telemetry.clone());
         self.telemetry = telemetry;
     }
 

@@ -5,6 +5,7 @@ use super::human;
 use super::show::{command, pairs};
 use super::table::{Cell, Column, Side, Table, harmless};
 use crate::api::crash::{CrashDetail, CrashView};
+use crate::api::history::RecentView;
 use crate::api::types::{LogStream, LogView};
 
 /// What an empty list says.
@@ -56,6 +57,9 @@ pub(in crate::cli) fn detail(detail: &CrashDetail, colours: Colours) -> String {
     if let Some(stack) = stack {
         text += &("\n".to_owned() + &title("Exception") + &indented(stack.lines()));
     }
+    if let Some(figures) = &detail.figures {
+        text += &("\n".to_owned() + &title("The minute before") + &pairs(&before(figures)));
+    }
     if !detail.logs.is_empty() {
         let lines: Vec<String> = detail.logs.iter().map(line).collect();
         text += &("\n".to_owned() + &title("Last lines") + &indented(lines.iter().map(String::as_str)));
@@ -87,6 +91,23 @@ fn about(
         ("revision", crash.revision.clone()),
         ("command", Some(command(words))),
         ("directory", Some(directory.clone())),
+    ]
+}
+
+/// Each figure that was known, at the end and at its highest.
+fn before(figures: &RecentView) -> Vec<(&'static str, Option<String>)> {
+    let words = |column: &[Option<f32>], word: fn(f64) -> String| {
+        let known = || column.iter().flatten().copied().map(f64::from);
+        let most = known().reduce(f64::max)?;
+        Some(format!("{} at the end, {} at most", word(known().next_back()?), word(most)))
+    };
+    let columns = &figures.columns;
+    vec![
+        ("cpu", words(&columns.cpu_percent.0, human::percent)),
+        ("memory", words(&columns.memory_bytes.0, |bytes| human::bytes(bytes as u64))),
+        ("event loop delay", words(&columns.loop_delay_ms.0, |millis| format!("{millis:.1} ms"))),
+        ("requests", words(&columns.requests_per_second.0, |number| format!("{number:.1}/s"))),
+        ("in flight", words(&columns.in_flight.0, |number| number.to_string())),
     ]
 }
 
@@ -154,6 +175,10 @@ mod tests {
         Exception
           TypeError: x is not a function
               at load (/app/a.js:1:2)
+
+        The minute before
+          cpu     100% at the end, 100% at most
+          memory  74.4mb at the end, 99.2mb at most
 
         Last lines
           out | listening

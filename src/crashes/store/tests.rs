@@ -27,6 +27,7 @@ fn crash(app_id: u32, fingerprint: &str, at_ms: u64) -> CrashDetail {
         command: vec!["x".to_owned()],
         directory: "/".to_owned(),
         logs: Vec::new(),
+        figures: None,
     }
 }
 
@@ -71,6 +72,11 @@ fn there_is_an_end_to_what_is_kept() {
 fn all_of_it_survives_being_handed_over() {
     let mut crashes = Crashes::default();
     crashes.add(crash(0, "a", 10));
+    crashes.add(crate::control::sample_crash(0));
     let text = serde_json::to_string(&crashes).unwrap();
-    assert_eq!(serde_json::from_str::<Crashes>(&text).unwrap(), crashes);
+    let read: Crashes = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, crashes);
+    // The program that takes over compares what it has read with what it was given.
+    let given: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), given);
 }
