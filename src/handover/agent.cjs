@@ -132,10 +132,16 @@ function answerQuestion() {
   try {
     const order = newOrder();
     if (order !== null) heed(order);
-    else tell({ cmd: 'NODE_PMR', report: sibling('meter').report() });
+    else tell({ cmd: 'NODE_PMR', report: sibling('meter').report(owed) });
   } catch {
     // The other script was tidied away, or there is no room in the channel: then there is no answer.
   }
+}
+
+// How many HTTP/1 answers are owed to clients that are still there.
+function owed() {
+  const connections = [...open, ...closing].flatMap(connectionsOf);
+  return connections.filter(({ socket }) => socket._httpMessage && !socket.destroyed).length;
 }
 
 function sibling(name) {

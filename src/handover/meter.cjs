@@ -11,6 +11,10 @@ const PATIENCE_MS = 15_000;
 const TRIAL_MS = 20;
 // A question that comes so soon after another gets the same answer: they pile up while the event loop is blocked.
 const TOO_SOON_MS = 10;
+// Where there are more requests a second, about so many of them are timed. To time one takes as long as a fiftieth of the
+// shortest answer.
+const TIMED_PER_S = 1000;
+const MS_PER_S = 1000;
 const NS_PER_MS = 1e6;
 const US_PER_MS = 1e3;
 // The histogram's longest duration: an hour.
@@ -26,24 +30,32 @@ let measured = null;
 let last = null;
 let timer = null;
 
-// What was measured since the last question; at the first one only what needs no time.
-function report() {
+// What was measured since the last question; at the first one only what needs no time. `owed` counts the answers that are owed
+// to clients that are still there.
+function report(owed = () => 0) {
   const now = performance.now();
   if (measured !== null && now - measured.since < TOO_SOON_MS) return last;
   const answer = {
     window: null, loop: null, gc: null, http: null, heap: heap(), active: active(),
   };
-  if (measured === null) begin();
-  else Object.assign(answer, { window: now - measured.since, loop: loop(), gc: collections(), http: requests() });
+  if (measured === null) begin(owed());
+  else {
+    const window = now - measured.since;
+    Object.assign(answer, { window, loop: loop(), gc: collections(), http: requests(owed(), window) });
+  }
   open(now);
   last = answer;
   return answer;
 }
 
-function begin() {
+// `before` are being answered already.
+function begin(before) {
   const collector = new PerformanceObserver((list) => list.getEntries().forEach(collect));
   const delay = monitorEventLoopDelay({ resolution: TRIAL_MS });
-  measured = { collector, delay, latency: createHistogram({ highest: LONGEST_US, figures: 2 }), open: new Map() };
+  const latency = createHistogram({ highest: LONGEST_US, figures: 2 });
+  // Up to now: all that have been asked; of these, what was answered and what was given up. How many until the next is timed, and
+  // how many are not, on average.
+  measured = { collector, delay, latency, timed: new Map(), asked: before, answered: 0, givenUp: 0, skip: 1, every: 1 };
   collector.observe({ entryTypes: ['gc'] });
   delay.enable();
   started.subscribe(onStart);
@@ -67,7 +79,7 @@ function open(now) {
   measured.latency.reset();
   Object.assign(measured, {
     since: now, utilization: performance.eventLoopUtilization(), collections: { count: 0, ms: 0 },
-    requests: 0, errors: 0, aborted: 0,
+    requests: 0, errors: 0, taken: 0,
   });
 }
 
@@ -78,17 +90,27 @@ function collect({ duration }) {
 }
 
 function onStart({ response }) {
-  measured?.open.set(response, performance.now());
+  if (measured === null) return;
+  measured.asked += 1;
+  measured.skip -= 1;
+  if (measured.skip > 0) return;
+  // By chance, lest it be always the same one of requests that take turns.
+  measured.skip = measured.every === 1 ? 1 : Math.ceil(Math.random() * 2 * measured.every);
+  measured.timed.set(response, performance.now());
+  measured.taken += 1;
+  // More than there were in the window before.
+  if (measured.taken % (2 * TIMED_PER_S) === 0) measured.every *= 2;
 }
 
-// One that had begun before we measured is counted, but how long it took is not known.
+// Of one that had begun before we measured, how long it took is not known.
 function onFinish({ response }) {
   if (measured === null) return;
   measured.requests += 1;
   if (response.statusCode >= 500) measured.errors += 1;
-  const since = measured.open.get(response);
+  if (measured.timed.size === 0) return;
+  const since = measured.timed.get(response);
   if (since === undefined) return;
-  measured.open.delete(response);
+  measured.timed.delete(response);
   const us = Math.round((performance.now() - since) * US_PER_MS);
   measured.latency.record(Math.min(Math.max(us, 1), LONGEST_US));
 }
@@ -106,18 +128,19 @@ function collections() {
   return measured.collections;
 }
 
-// Whose client has gone, or who was cut off, does not finish.
-function requests() {
-  for (const response of measured.open.keys()) {
-    if (!response.destroyed && !response.req?.destroyed) continue;
-    if (response.writableFinished) continue;
-    measured.open.delete(response);
-    measured.aborted += 1;
+// What was asked and is neither answered nor owed was given up: its client has gone, or was cut off.
+function requests(owed, window) {
+  const { latency, errors, timed } = measured;
+  for (const response of timed.keys()) {
+    if ((response.destroyed || response.req?.destroyed) && !response.writableFinished) timed.delete(response);
   }
-  const { latency, errors, aborted } = measured;
+  measured.answered += measured.requests;
+  const aborted = Math.max(measured.asked - measured.answered - measured.givenUp - owed, 0);
+  measured.givenUp += aborted;
+  measured.every = Math.max(Math.round(measured.requests / window * MS_PER_S / TIMED_PER_S), 1);
   const seen = latency.max > 0 && Number.isFinite(latency.mean);
   const took = seen ? summary(latency, (us) => us / US_PER_MS) : null;
-  return { requests: measured.requests, errors, aborted, in_flight: measured.open.size, latency: took };
+  return { requests: measured.requests, errors, aborted, in_flight: owed, latency: took };
 }
 
 function summary(histogram, ms) {
