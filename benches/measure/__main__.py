@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import agent
 import blocked
 import crash
 import evenness
@@ -35,6 +36,7 @@ class Part:
 PARTS = {
     "idle": Part(idle.measure, 1.3, 0.5),
     "first-answer": Part(first_answer.measure, 2, 0.3),
+    "agent": Part(agent.measure, 8, 0.7),
     "logs": Part(logs.measure, 0.5, 0.2),
     "slow-reader": Part(slow_reader.measure, 0.2, 0.2),
     "peers": Part(peers.measure, 11, 2),
