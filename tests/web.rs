@@ -132,6 +132,22 @@ fn an_update_keeps_the_socket_and_the_token() {
 }
 
 #[test]
+fn looking_into_a_worker_takes_the_token() {
+    const TOKEN: &str = "0123456789abcdef";
+    let mut runtime = node("0").env("PMR_WEB_TOKEN", TOKEN).spawn();
+    let port = port(&runtime);
+    runtime.until_ready(2);
+    assert_eq!(ask(port, "POST", "/v1/apps/server/report", "").status, 401);
+    let bearer = format!("Authorization: Bearer {TOKEN}\r\n");
+    let answer = ask(port, "POST", "/v1/apps/server/report", &bearer);
+    let report: Value = serde_json::from_str(&answer.body).unwrap();
+    assert!(answer.status == 200 && report["header"].is_object(), "{answer:?}");
+    let disposition = answer.header("content-disposition").unwrap();
+    assert!(disposition.starts_with("attachment; filename=\"server-0-"), "{disposition}");
+    runtime.stops();
+}
+
+#[test]
 fn for_others_a_token_is_made_up_and_told() {
     let mut runtime = node("0.0.0.0:0").spawn();
     let port = port(&runtime);

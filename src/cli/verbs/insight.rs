@@ -38,19 +38,36 @@ pub(super) async fn report(session: &Session, target: &str, output: Output) -> R
     fetch(session, Call::to(routes::REPORT).target(target), output, Duration::ZERO).await
 }
 
+/// Where a file goes.
+enum To {
+    Stdout,
+    Named(PathBuf),
+    /// Where we were called, by the name that the runtime suggests.
+    Suggested,
+}
+
 /// Asks for the file and keeps it; prints where it is.
 async fn fetch(session: &Session, call: Call, output: Output, lasts: Duration) -> Result<u8, VerbError> {
-    let named = output.output.map(|path| session.directory.join(path));
+    let to = match output.output {
+        Some(path) if path == Path::new(STDOUT) => To::Stdout,
+        Some(path) => To::Named(session.directory.join(path)),
+        None => To::Suggested,
+    };
     // Before the worker is troubled.
-    if let Some(path) = named.as_ref().filter(|path| !is_stdout(path) && fs::symlink_metadata(path).is_ok()) {
+    if let To::Named(path) = &to
+        && fs::symlink_metadata(path).is_ok()
+    {
         return Err(unwritable(path, io::ErrorKind::AlreadyExists.into()));
     }
     let client = session.client().await?.patient(BEGINS_WITHIN + lasts + DONE_WITHIN + MARGIN);
+    if session.output.told_on_terminal && !lasts.is_zero() {
+        session.output.tell(&format!("watching for {} s …\n", lasts.as_secs()));
+    }
     let mut download = client.download(&call).await?;
-    let path = match named {
-        Some(path) if is_stdout(&path) => return to_stdout(download).await,
-        Some(path) => path,
-        None => session.directory.join(download.name().unwrap_or("insight")),
+    let path = match to {
+        To::Stdout => return to_stdout(download).await,
+        To::Named(path) => path,
+        To::Suggested => session.directory.join(download.name().unwrap_or("insight")),
     };
     let file = new_file(&path).map_err(|source| unwritable(&path, source))?;
     let copied = copy(&mut download, |bytes| (&file).write_all(bytes)).await;
@@ -96,10 +113,6 @@ async fn copy(
 /// What is on a heap may be secret.
 fn new_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-fn is_stdout(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == STDOUT)
 }
 
 fn unwritable(path: &Path, source: io::Error) -> VerbError {
