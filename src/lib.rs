@@ -19,6 +19,7 @@ pub mod health;
 pub mod listener;
 pub mod logs;
 pub mod metrics;
+pub mod otlp;
 pub mod process;
 pub mod spec;
 pub mod supervisor;

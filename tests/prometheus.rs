@@ -1,4 +1,5 @@
-//! The figures of real runtimes, as the real `promtool` and the real Prometheus take them.
+//! The figures of real runtimes, as the real `promtool` and the real Prometheus take them, and as a real VictoriaMetrics gets them
+//! by OTLP.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
@@ -6,16 +7,19 @@
 mod server;
 mod support;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use server::{Prometheus, Series};
+use serde_json::Value;
+
+use server::{Series, Server};
 use support::fixtures::{fixture, tool};
 use support::http::Connection;
 use support::launch::Launch;
 use support::ports::free_port;
 use support::runtime::Runtime;
-use support::{processes, signals};
+use support::{processes, signals, updates};
 
 /// A server of two workers in Node.
 fn node() -> Launch {
@@ -70,7 +74,7 @@ fn promtool_finds_nothing_to_complain_of() {
 fn prometheus_scrapes_all_workers_as_one_target_and_counters_survive_a_crash() {
     let mut runtime = node().spawn();
     runtime.until_ready(2);
-    let prometheus = Prometheus::scraping(&[port(&runtime)]);
+    let prometheus = Server::scraping(&[port(&runtime)]);
     for job in ["text", "open"] {
         let series = |name: &str| {
             let mut found = prometheus.series(name);
@@ -94,5 +98,78 @@ fn prometheus_scrapes_all_workers_as_one_target_and_counters_survive_a_crash() {
         let after = cpu("pmr_instance_cpu_seconds_total").unwrap();
         assert!(after.iter().zip(&before).all(|(after, before)| after >= before), "{before:?} {after:?}");
     }
+    runtime.stops();
+}
+
+/// A server of two workers that pushes every 200 ms.
+fn pushing(receiver: &Server) -> Launch {
+    let launch = node()
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://127.0.0.1:{}/opentelemetry", receiver.port));
+    launch.env("OTEL_METRIC_EXPORT_INTERVAL", "200").env("OTEL_SERVICE_NAME", "shop")
+}
+
+#[test]
+fn what_is_pushed_by_otlp_has_the_names_of_metrics() {
+    let receiver = Server::receiving();
+    let mut runtime = pushing(&receiver).spawn();
+    runtime.stderr_line(&["figures are pushed to http://127.0.0.1", "every 200ms"]);
+    runtime.until_ready(2);
+    receiver.until("both instances", || {
+        let found = of_instances(&receiver.series("pmr_instance_up"), "pmr_instance", &["0", "1"])?;
+        found.iter().all(|value| *value > 0.5).then_some(())
+    });
+    let cpu = receiver.series("pmr_instance_cpu_seconds_total");
+    let labels = ["service_name", "pmr_app"].map(|label| cpu[0].labels.get(label).map(String::as_str));
+    assert_eq!(labels, [Some("shop"), Some("server")], "{cpu:?}");
+    let page = Connection::open(port(&runtime)).unwrap().get("/metrics").unwrap().body;
+    let scraped: BTreeSet<_> =
+        page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let pushed = receiver.names();
+    let missing: Vec<_> = scraped.iter().filter(|name| !pushed.iter().any(|it| it == *name)).collect();
+    assert!(missing.is_empty(), "{missing:?} of {pushed:?}");
+    runtime.stops();
+}
+
+#[test]
+fn pushes_go_on_over_an_update() {
+    let receiver = Server::receiving();
+    let mut runtime = pushing(&receiver).spawn();
+    runtime.until_ready(2);
+    let updates = || receiver.series("pmr_updates_total").pop().map(|it| it.value);
+    receiver.until("a push", updates);
+    updates::update(&runtime);
+    receiver.until("a push of the next program", || updates().filter(|updates| *updates > 0.5));
+    let shown = updates::asked(&runtime, "/v1/runtime");
+    assert!(shown["otlp"].as_str().is_some_and(|it| it.ends_with("/opentelemetry/v1/metrics")), "{shown}");
+    assert_eq!(runtime.stderr.text().matches("figures are pushed to").count(), 1, "{}", runtime.tails());
+    runtime.stops();
+}
+
+/// All expressions of the board for Grafana, for everything it can show.
+fn expressions() -> Vec<String> {
+    const BOARD: &str = include_str!("../deploy/grafana/pmr-runtime.json");
+    let board: Value = serde_json::from_str(BOARD).unwrap();
+    let panels = board["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().cloned().unwrap_or_default());
+    let variables =
+        [("$__rate_interval", "1m"), ("$job", ".*"), ("$runtime", ".*"), ("$app", ".*"), ("$instance", ".*")];
+    let filled =
+        |text: &str| variables.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+    targets.map(|target| filled(target["expr"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn the_board_for_grafana_asks_what_prometheus_can_answer() {
+    let mut runtime = node().spawn();
+    runtime.until_ready(2);
+    let prometheus = Server::scraping(&[port(&runtime)]);
+    prometheus.until("a scrape", || (prometheus.series("pmr_instance_up").len() == 4).then_some(()));
+    let unknown: Vec<_> = expressions().into_iter().filter(|it| prometheus.answers(it).is_none()).collect();
+    assert!(unknown.is_empty(), "{unknown:#?}");
+    // Two scrapes make a rate.
+    let cpu = expressions().into_iter().find(|it| it.starts_with("rate(pmr_instance_cpu")).unwrap();
+    prometheus.until("CPU of both instances", || {
+        prometheus.answers(&cpu).filter(|series| series.len() == 4).map(drop)
+    });
     runtime.stops();
 }

@@ -293,6 +293,7 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::DISABLE_LOGS, flags.disable_logs),
         (setting::TIME, flags.time),
         (setting::LOG_LEVEL, flags.log_level.is_some()),
+        (setting::OTLP, flags.no_otlp),
         (setting::AUTO_EXIT, flags.no_auto_exit),
         (setting::DELAY, flags.delay.is_some()),
         (setting::WEB, flags.web.is_some()),

@@ -35,6 +35,9 @@ pub struct RuntimeView {
     /// Where it answers over TCP, if it does: `127.0.0.1:9615`.
     #[serde(default)]
     pub web: Option<String>,
+    /// Where figures are pushed to by OTLP, if they are.
+    #[serde(default)]
+    pub otlp: Option<String>,
     /// Whose process it is.
     pub user: String,
     /// Its own command line.

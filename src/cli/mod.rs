@@ -8,6 +8,7 @@ mod delay;
 mod history;
 #[cfg(test)]
 mod migration;
+mod otlp;
 mod outputs;
 mod plan;
 mod render;

@@ -11,6 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::control::{self, Wiring};
 use super::history::History;
+use super::otlp;
 use super::plan::Interception;
 use super::run::{in_event_loop, run_to_its_end, system};
 use super::surroundings;
@@ -87,6 +88,9 @@ async fn go_on(
     let wanted = inherited.take_web().map(web::Wanted::Inherited);
     let history = History::resume(inherited.take_history().as_ref(), wanted.is_some());
     let telemetry = history.telemetry.clone();
+    let of_pushes =
+        otlp::Surroundings { events: handle.events(), handle: handle.clone(), telemetry: telemetry.clone() };
+    let pushes = inherited.take_pushes();
     let of_web = web::Wiring {
         events: handle.events(),
         handle: handle.clone(),
@@ -99,5 +103,6 @@ async fn go_on(
     let server = control::open(wiring, &mut driver);
     let _collector = history.begin(handle, &mut driver);
     let web = web::open(wanted, of_web, &mut driver);
-    run_to_its_end(driver, server, web).await
+    let pusher = pushes.and_then(|starts| otlp::go_on(starts, of_pushes, &mut driver));
+    run_to_its_end(driver, server, web, pusher).await
 }

@@ -14,6 +14,7 @@ use super::beginning::Beginning;
 use super::control::{self, Wiring};
 use super::delay::{Waited, delay};
 use super::history::History;
+use super::otlp;
 use super::outputs;
 use super::plan::Interception;
 use super::resume;
@@ -26,6 +27,7 @@ use crate::driver::Driver;
 use crate::driver::handle::handle;
 use crate::exit::{self, Error};
 use crate::logs::{Closed, Outputs};
+use crate::otlp::Pusher;
 use crate::sys::filter::Filter;
 use crate::sys::signals::{self, Held};
 use crate::sys::{descriptors, guard, low_fds, replace, subreaper};
@@ -35,6 +37,9 @@ pub const DAEMON: &str = "daemon";
 
 /// How long the last answers on the control socket may take to be taken.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// How long the last push of figures may take.
+const LAST_PUSH: Duration = Duration::from_secs(2);
 
 /// The whole program. Returns the status to exit with.
 #[must_use]
@@ -159,6 +164,8 @@ async fn supervise(
     let (wanted, history) = shown(&job);
     let (handle, end) = handle();
     let telemetry = history.telemetry.clone();
+    let of_pushes =
+        otlp::Surroundings { events: handle.events(), handle: handle.clone(), telemetry: telemetry.clone() };
     let of_web = web::Wiring {
         events: handle.events(),
         handle: handle.clone(),
@@ -186,7 +193,12 @@ async fn supervise(
     let server = if is_open { control::open(wiring, &mut driver) } else { None };
     let _collector = history.begin(handle, &mut driver);
     let web = web::open(wanted, of_web, &mut driver);
-    run_to_its_end(driver, server, web).await
+    let is_wanted = match &job {
+        Job::Apps(beginning) => is_open && beginning.settings().otlp,
+        Job::Daemon(_) => otlp::is_wanted_by_environment(),
+    };
+    let pusher = if is_wanted { otlp::open(of_pushes, &mut driver) } else { None };
+    run_to_its_end(driver, server, web, pusher).await
 }
 
 /// The web server that is wanted, and the figures that are kept for those who look.
@@ -206,6 +218,7 @@ pub(super) async fn run_to_its_end(
     driver: Driver,
     server: Option<Server>,
     web: web::Opened,
+    pusher: Option<Pusher>,
 ) -> Result<u8, Error> {
     let status = driver.run().await.map_err(system("run the event loop"));
     let finish_control = async {
@@ -218,7 +231,12 @@ pub(super) async fn run_to_its_end(
             web.finish(LAST_ANSWERS).await;
         }
     };
-    tokio::join!(finish_control, finish_web);
+    let finish_pushes = async {
+        if let Some(pusher) = pusher {
+            pusher.finish(LAST_PUSH).await;
+        }
+    };
+    tokio::join!(finish_control, finish_web, finish_pushes);
     status
 }
 

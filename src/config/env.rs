@@ -82,6 +82,7 @@ pub struct Environment {
     pub pmr_standby: Option<String>,
     pub pmr_reload_strategy: Option<String>,
     pub pmr_log_level: Option<String>,
+    pub pmr_otlp: Option<String>,
     pub pmr_auto_exit: Option<String>,
     pub pmr_delay: Option<String>,
     pub pmr_web: Option<String>,
@@ -91,7 +92,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 69] = [
+const KNOWN: [&str; 70] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -156,6 +157,7 @@ const KNOWN: [&str; 69] = [
     "PMR_STANDBY",
     "PMR_RELOAD_STRATEGY",
     "PMR_LOG_LEVEL",
+    "PMR_OTLP",
     "PMR_AUTO_EXIT",
     "PMR_DELAY",
     "PMR_WEB",

@@ -64,6 +64,7 @@ pub struct Flags {
     pub standby: Option<OsString>,
     pub reload_strategy: Option<OsString>,
     pub log_level: Option<OsString>,
+    pub no_otlp: bool,
     pub no_auto_exit: bool,
     pub delay: Option<OsString>,
     pub web: Option<OsString>,

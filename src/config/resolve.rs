@@ -134,6 +134,7 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         cpus,
         log_format: runtime.log_format.unwrap_or(default_format),
         log_level: runtime.log_level,
+        otlp: runtime.otlp,
         auto_exit: runtime.auto_exit,
         delay: runtime.delay,
         web: runtime.web,
@@ -156,6 +157,7 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
 struct OfRuntime {
     log_format: Option<LogFormat>,
     log_level: LogLevel,
+    otlp: bool,
     auto_exit: bool,
     delay: Duration,
     web: Option<SocketAddr>,
@@ -173,6 +175,8 @@ impl OfRuntime {
         );
         let log_level =
             reader.text(setting::LOG_LEVEL, &flags.log_level, &environment.pmr_log_level, values::log_level);
+        let no_otlp = flags.no_otlp.then(|| "false".into());
+        let otlp = reader.text(setting::OTLP, &no_otlp, &environment.pmr_otlp, values::yes_or_no);
         let no_auto_exit = flags.no_auto_exit.then(|| "false".into());
         let auto_exit =
             reader.text(setting::AUTO_EXIT, &no_auto_exit, &environment.pmr_auto_exit, values::yes_or_no);
@@ -190,6 +194,7 @@ impl OfRuntime {
         Self {
             log_format,
             log_level: log_level.unwrap_or(LogLevel::Info),
+            otlp: otlp.unwrap_or(true),
             auto_exit: auto_exit.unwrap_or(true),
             delay: delay.unwrap_or_default(),
             web: web.flatten(),

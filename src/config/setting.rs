@@ -79,6 +79,7 @@ pub const ON_HUP: Setting = setting("on-hup", "--on-hup", "PMR_ON_HUP");
 pub const STANDBY: Setting = setting("standby", "--standby", "PMR_STANDBY");
 pub const RELOAD_STRATEGY: Setting = setting("reload-strategy", "--reload-strategy", "PMR_RELOAD_STRATEGY");
 pub const LOG_LEVEL: Setting = setting("log-level", "--log-level", "PMR_LOG_LEVEL");
+pub const OTLP: Setting = setting("otlp", "--no-otlp", "PMR_OTLP");
 pub const AUTO_EXIT: Setting = setting("auto-exit", "--no-auto-exit", "PMR_AUTO_EXIT");
 pub const DELAY: Setting = setting("delay", "--delay", "PMR_DELAY");
 pub const WEB: Setting = setting("web", "--web", "PMR_WEB");
@@ -105,7 +106,7 @@ pub const LOG_SETTINGS: [Setting; 9] =
 pub const WATCH_SETTINGS: [Setting; 4] = [WATCH, IGNORE_WATCH, WATCH_DELAY, WATCH_POLL];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 62] = [
+pub const ALL: [Setting; 63] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
@@ -163,6 +164,7 @@ pub const ALL: [Setting; 62] = [
     STANDBY,
     RELOAD_STRATEGY,
     LOG_LEVEL,
+    OTLP,
     AUTO_EXIT,
     DELAY,
     WEB,

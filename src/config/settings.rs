@@ -61,6 +61,8 @@ pub struct Settings {
     pub cpus: NonZeroU32,
     pub log_format: LogFormat,
     pub log_level: LogLevel,
+    /// Whether figures are pushed by OTLP where OpenTelemetry's variables ask for it.
+    pub otlp: bool,
     /// Whether the runtime ends once all apps are over, where it runs in the foreground.
     pub auto_exit: bool,
     /// How long to wait before the first start.
@@ -176,6 +178,7 @@ impl Settings {
     fn of_runtime(&self, name: &str) -> String {
         match name {
             _ if name == setting::LOG_LEVEL.name => self.log_level.as_str().to_owned(),
+            _ if name == setting::OTLP.name => self.otlp.to_string(),
             _ if name == setting::AUTO_EXIT.name => self.auto_exit.to_string(),
             _ if name == setting::DELAY.name => duration::render(self.delay),
             _ if name == setting::WEB.name => {

@@ -33,6 +33,7 @@ mod measure;
 mod messages;
 mod oom;
 mod order;
+pub mod otlp;
 mod park;
 mod perform;
 pub mod plan;

@@ -17,6 +17,7 @@ use super::handle::DriverEnd;
 use super::inboxes::{Happened, Inboxes, Times};
 use super::oom::OomWatch;
 use super::order::in_one_line;
+use super::otlp::Pushes;
 use super::plan::{Plan, Surroundings};
 use super::question::problem;
 use super::shared::{Senders, Shared};
@@ -66,6 +67,8 @@ pub struct Driver {
     pub(super) tries: mpsc::Sender<Tried>,
     /// The control socket itself, for the program after us.
     pub(super) control: Option<OwnedFd>,
+    /// What is known of pushes by OTLP, likewise.
+    pub(super) pushes: Option<Pushes>,
     /// The web server's socket, likewise.
     pub(super) web: Option<WebSocket>,
     pub(super) web_opener: Option<WebOpener>,
@@ -137,6 +140,7 @@ impl Driver {
             update: None,
             tries,
             control: None,
+            pushes: None,
             web: None,
             web_opener: None,
             telemetry: Telemetry::default(),
@@ -212,6 +216,11 @@ impl Driver {
     /// The control socket, which goes on over an update.
     pub fn keep_control(&mut self, socket: OwnedFd) {
         self.control = Some(socket);
+    }
+
+    /// Pushes by OTLP, which go on over an update.
+    pub fn keep_pushes(&mut self, pushes: Pushes) {
+        self.pushes = Some(pushes);
     }
 
     /// The web server's socket, which goes on over an update, with what belongs to it.

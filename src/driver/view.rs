@@ -28,6 +28,7 @@ impl Driver {
             home: surroundings.home.as_ref().map(|home| home.display().to_string()),
             socket: self.socket.clone().unwrap_or_default(),
             web: self.web.as_ref().map(|web| web.address.to_string()),
+            otlp: self.pushes.as_ref().map(|pushes| pushes.endpoint.clone()),
             user: surroundings.user.clone(),
             command: surroundings.command.clone(),
             directory: surroundings.directory.clone(),

@@ -1,7 +1,8 @@
-//! A real Prometheus, with a directory of its own, on the loopback.
+//! A real Prometheus, or a real VictoriaMetrics, with a directory of its own, on the loopback. Both answer the same questions.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -13,7 +14,7 @@ use crate::support::ports::free_port;
 use crate::support::wait;
 
 /// It is ended when dropped.
-pub(crate) struct Prometheus {
+pub(crate) struct Server {
     process: Child,
     directory: TempDir,
     pub(crate) port: u16,
@@ -26,8 +27,8 @@ pub(crate) struct Series {
     pub(crate) value: f64,
 }
 
-impl Prometheus {
-    /// Scrapes these ports every second, in each of the formats that `/metrics` has.
+impl Server {
+    /// A Prometheus that scrapes these ports every second, in each of the formats that `/metrics` has.
     pub(crate) fn scraping(ports: &[u16]) -> Self {
         let targets: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         let job = |name: &str, protocol: &str| {
@@ -36,39 +37,63 @@ impl Prometheus {
             )
         };
         let (text, open) = (job("text", "PrometheusText0.0.4"), job("open", "OpenMetricsText1.0.0"));
-        Self::start(&format!("global: {{ scrape_interval: 1s }}\nscrape_configs:\n{text}{open}"))
+        let configuration = format!("global: {{ scrape_interval: 1s }}\nscrape_configs:\n{text}{open}");
+        Self::start("prometheus", "/-/ready", |directory, address| {
+            let file = directory.join("prometheus.yml");
+            fs::write(&file, configuration).unwrap();
+            vec![
+                format!("--config.file={}", file.display()),
+                format!("--storage.tsdb.path={}", directory.join("data").display()),
+                format!("--web.listen-address={address}"),
+            ]
+        })
     }
 
-    fn start(configuration: &str) -> Self {
+    /// A VictoriaMetrics that takes what is pushed by OTLP, and keeps it under Prometheus' names.
+    pub(crate) fn receiving() -> Self {
+        Self::start("victoria-metrics", "/health", |directory, address| {
+            vec![
+                format!("-storageDataPath={}", directory.join("data").display()),
+                format!("-httpListenAddr={address}"),
+                "-opentelemetry.usePrometheusNaming".to_owned(),
+                // So that what has just come is found.
+                "-search.latencyOffset=0s".to_owned(),
+            ]
+        })
+    }
+
+    fn start(name: &str, ready: &str, arguments: impl FnOnce(&Path, &str) -> Vec<String>) -> Self {
         let directory = tempfile::Builder::new().prefix("pmr-prometheus-").tempdir().unwrap();
         let port = free_port();
-        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
-        fs::write(path("prometheus.yml"), configuration).unwrap();
-        let log = fs::File::create(path("log")).unwrap();
-        let process = Command::new(tool("prometheus"))
-            .arg(format!("--config.file={}", path("prometheus.yml")))
-            .arg(format!("--storage.tsdb.path={}", path("data")))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        let log = fs::File::create(directory.path().join("log")).unwrap();
+        let process = Command::new(tool(name))
+            .args(arguments(directory.path(), &format!("127.0.0.1:{port}")))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .unwrap();
         let it = Self { process, directory, port };
-        it.until("readiness", || (it.get("/-/ready")?.0 == 200).then_some(()));
+        it.until("readiness", || (it.get(ready)?.0 == 200).then_some(()));
         it
     }
 
     /// All series of this name.
     pub(crate) fn series(&self, name: &str) -> Vec<Series> {
-        let Some((200, answer)) = self.get(&format!("/api/v1/query?query={name}")) else { return Vec::new() };
+        self.answers(name).unwrap_or_default()
+    }
+
+    /// What it answers to this expression; `None` where it does not understand it.
+    pub(crate) fn answers(&self, expression: &str) -> Option<Vec<Series>> {
+        let encoded: String = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let (status, answer) = self.get(&format!("/api/v1/query?query={encoded}"))?;
         let answer: Value = serde_json::from_str(&answer).unwrap();
-        let found = answer["data"]["result"].as_array().unwrap();
+        let found = answer["data"]["result"].as_array().filter(|_| status == 200)?;
         let series = |it: &Value| Series {
             labels: serde_json::from_value(it["metric"].clone()).unwrap(),
             value: it["value"][1].as_str().unwrap().parse().unwrap(),
         };
-        found.iter().map(series).collect()
+        Some(found.iter().map(series).collect())
     }
 
     /// The names of all series that it has, and may have had.
@@ -83,7 +108,7 @@ impl Prometheus {
     pub(crate) fn until<T>(&self, what: &str, probe: impl FnMut() -> Option<T>) -> T {
         wait::within(wait::DEADLINE, probe).unwrap_or_else(|| {
             let log = fs::read_to_string(self.directory.path().join("log")).unwrap();
-            panic!("waited in vain for {what}; {:?}\nthe log of Prometheus:\n{log}", self.names())
+            panic!("waited in vain for {what}; {:?}\nits log:\n{log}", self.names())
         })
     }
 
@@ -93,7 +118,7 @@ impl Prometheus {
     }
 }
 
-impl Drop for Prometheus {
+impl Drop for Server {
     #[expect(clippy::disallowed_methods, reason = "a test collects its own children")]
     fn drop(&mut self) {
         // It may have ended of itself; its directory goes in either case.

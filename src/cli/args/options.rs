@@ -256,6 +256,10 @@ pub struct Options {
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<OsString>,
 
+    /// Push no figures, whatever OTEL_... say [env: PMR_OTLP=false]
+    #[arg(long, hide = true)]
+    no_otlp: bool,
+
     /// Stay when all apps are over [env: PMR_AUTO_EXIT=false]
     #[arg(long, hide = true)]
     no_auto_exit: bool,
@@ -337,6 +341,7 @@ impl From<Options> for Flags {
 fn of_runtime(options: &mut Options) -> Flags {
     Flags {
         log_level: options.log_level.take(),
+        no_otlp: options.no_otlp,
         no_auto_exit: options.no_auto_exit,
         delay: options.delay.take(),
         web: options.web.web.take(),

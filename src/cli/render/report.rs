@@ -21,6 +21,7 @@ pub(in crate::cli) fn facts(it: &RuntimeView, version: &str) -> String {
         ("home", it.home.clone()),
         ("socket", Some(it.socket.clone())),
         ("web", it.web.as_ref().map(|address| format!("http://{address}"))),
+        ("figures pushed to", it.otlp.clone()),
         ("user", Some(it.user.clone())),
         ("command", Some(command(&it.command))),
         ("directory", Some(it.directory.clone())),

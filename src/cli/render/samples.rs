@@ -20,6 +20,7 @@ pub(in crate::cli) fn runtime() -> RuntimeView {
         home: None,
         socket: "/run/pmr/control.sock".to_owned(),
         web: None,
+        otlp: None,
         user: "node".to_owned(),
         command: vec!["pmr-runtime".to_owned(), "node".to_owned(), "server.js".to_owned()],
         directory: "/app".to_owned(),

@@ -211,6 +211,7 @@ fn runtime() -> RuntimeView {
         home: None,
         socket: String::new(),
         web: None,
+        otlp: None,
         user: "root".to_owned(),
         command: vec!["pmr-runtime".to_owned()],
         directory: "/".to_owned(),

@@ -56,6 +56,7 @@ impl Driver {
             history: has_history.then(|| self.telemetry.state()),
             crashes: shared.crashes.kept.borrow().clone(),
             crashes_to_report: shared.crashes.hooks.outstanding(),
+            pushes: self.pushes.as_ref().map(|pushes| pushes.starts.borrow().clone()),
             apps: apps.collect::<io::Result<_>>()?,
         })
     }

@@ -40,6 +40,7 @@ use crate::handover::intercept::{Interception, InterceptionState};
 use crate::handover::notify::NotifyListener;
 use crate::listener::Listeners;
 use crate::logs::{Closed, Destination, Outputs, Resumed, ResumedWorker, WorkerLogs};
+use crate::otlp::starts::Starts;
 use crate::spec::{AppId, Generation, InstanceId, WorkerId};
 use crate::supervisor::Event;
 use crate::sys::guard::Guard;
@@ -108,6 +109,12 @@ impl Inherited {
     #[must_use]
     pub fn take_history(&mut self) -> Option<TelemetryState> {
         self.state.history.take()
+    }
+
+    /// What is known of the counters that are pushed by OTLP, if they are.
+    #[must_use]
+    pub fn take_pushes(&mut self) -> Option<Starts> {
+        self.state.pushes.take()
     }
 
     /// Lets the outputs go on. To be called within a `LocalSet`, before anything else is taken over.

@@ -24,6 +24,7 @@ use crate::handover::messages::Reported;
 use crate::handover::notify::NotifyState;
 use crate::listener::ListenersState;
 use crate::logs::{OutputsState, Settings};
+use crate::otlp::starts::Starts;
 use crate::process::Pid;
 use crate::spec::bytes;
 use crate::spec::{AppId, Generation, InstanceId, WorkerId};
@@ -74,6 +75,9 @@ pub(super) struct RuntimeState {
     /// The numbers of those whose reports are still to be delivered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) crashes_to_report: Vec<u64>,
+    /// Likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pushes: Option<Starts>,
     pub(super) apps: Vec<AppState>,
 }
 

@@ -325,8 +325,15 @@ mod tests {
         };
         // As in pm2, no file has these.
         let of_the_command_line = |wanted: &&Setting| {
-            [setting::AUTO_EXIT, setting::DELAY, setting::WEB, setting::WEB_READ_ONLY, setting::HISTORY]
-                .contains(wanted)
+            [
+                setting::OTLP,
+                setting::AUTO_EXIT,
+                setting::DELAY,
+                setting::WEB,
+                setting::WEB_READ_ONLY,
+                setting::HISTORY,
+            ]
+            .contains(wanted)
         };
         // These make up the command.
         let of_the_command =

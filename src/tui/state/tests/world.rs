@@ -82,6 +82,7 @@ pub(crate) fn runtime() -> RuntimeView {
         home: None,
         socket: "/run/pmr/pmr.sock".to_owned(),
         web: None,
+        otlp: None,
         user: "root".to_owned(),
         command: vec!["pmr-runtime".to_owned()],
         directory: "/app".to_owned(),
