@@ -138,12 +138,14 @@ fn nonsense_that_was_handed_over_begins_anew() {
 fn a_last_look_fills_in_whom_it_knows_and_says_whether_it_knew_all() {
     let mut known = app();
     known.instances[0].node = Some(node::sample());
+    (known.instances[0].connections, known.instances[0].requests_in_flight) = (Some(9), Some(2));
     let latest = Store::default().count(look(0, vec![known]));
     let mut apps = vec![sample(3, "web", 3)];
     apps[0].instances[0].pid = Some(70);
     assert!(latest.fill(&mut apps));
     let first = &apps[0].instances[0];
     assert_eq!((first.cpu_percent, first.processes, first.node), (Some(70.0), Some(1), Some(node::sample())));
+    assert_eq!((first.connections, first.requests_in_flight), (Some(9), Some(2)));
     apps[0].instances[2].pid = Some(99);
     assert!(!latest.fill(&mut apps));
 }
