@@ -25,6 +25,12 @@ pub(super) struct Surroundings {
     pub(super) telemetry: Telemetry,
 }
 
+impl Surroundings {
+    pub(super) fn new(handle: &Handle, telemetry: &Telemetry) -> Self {
+        Self { handle: handle.clone(), events: handle.events(), telemetry: telemetry.clone() }
+    }
+}
+
 /// Whether they are wanted, where no settings say it.
 pub(super) fn is_wanted_by_environment() -> bool {
     text(setting::OTLP.variable).is_none_or(|text| values::yes_or_no(&text) != Ok(false))

@@ -88,15 +88,9 @@ async fn go_on(
     let wanted = inherited.take_web().map(web::Wanted::Inherited);
     let history = History::resume(inherited.take_history().as_ref(), wanted.is_some());
     let telemetry = history.telemetry.clone();
-    let of_pushes =
-        otlp::Surroundings { events: handle.events(), handle: handle.clone(), telemetry: telemetry.clone() };
+    let of_pushes = otlp::Surroundings::new(&handle, &telemetry);
     let pushes = inherited.take_pushes();
-    let of_web = web::Wiring {
-        events: handle.events(),
-        handle: handle.clone(),
-        home: home.clone(),
-        telemetry: telemetry.clone(),
-    };
+    let of_web = web::Wiring::new(&handle, home.clone(), &telemetry);
     let wiring =
         Wiring { events: handle.events(), handle: handle.clone(), home, inherited: control, telemetry };
     let mut driver = Driver::resume(surroundings, signals, outputs, reserved, end, inherited);

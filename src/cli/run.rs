@@ -164,14 +164,8 @@ async fn supervise(
     let (wanted, history) = shown(&job);
     let (handle, end) = handle();
     let telemetry = history.telemetry.clone();
-    let of_pushes =
-        otlp::Surroundings { events: handle.events(), handle: handle.clone(), telemetry: telemetry.clone() };
-    let of_web = web::Wiring {
-        events: handle.events(),
-        handle: handle.clone(),
-        home: home.clone(),
-        telemetry: telemetry.clone(),
-    };
+    let of_pushes = otlp::Surroundings::new(&handle, &telemetry);
+    let of_web = web::Wiring::new(&handle, home.clone(), &telemetry);
     let wiring = Wiring {
         events: handle.events(),
         handle: handle.clone(),

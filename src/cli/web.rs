@@ -46,6 +46,12 @@ pub(super) struct Wiring {
     pub(super) telemetry: Telemetry,
 }
 
+impl Wiring {
+    pub(super) fn new(handle: &Handle, home: Option<PathBuf>, telemetry: &Telemetry) -> Self {
+        Self { handle: handle.clone(), events: handle.events(), home, telemetry: telemetry.clone() }
+    }
+}
+
 /// Why there is no web server.
 #[derive(Debug, thiserror::Error)]
 enum OpenError {
