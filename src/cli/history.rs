@@ -13,9 +13,10 @@ pub(super) struct History {
 }
 
 impl History {
-    /// As the settings say.
-    pub(super) fn of(settings: &Settings) -> Self {
-        Self { telemetry: Telemetry::default(), is_wanted: settings.keeps_history() }
+    /// As the settings say; where they do not, whether somebody shows or pushes them.
+    pub(super) fn of(settings: &Settings, is_pushed: bool) -> Self {
+        let is_wanted = settings.keeps_history() || is_pushed && settings.history.is_none();
+        Self { telemetry: Telemetry::default(), is_wanted }
     }
 
     /// As the environment says, where there are no settings yet; where it does not, whether somebody is there who shows them.

@@ -36,15 +36,20 @@ pub(super) fn is_wanted_by_environment() -> bool {
     text(setting::OTLP.variable).is_none_or(|text| values::yes_or_no(&text) != Ok(false))
 }
 
-/// Begins to push, and says so, and what stands in the way.
-pub(super) fn open(surroundings: Surroundings, driver: &mut Driver) -> Option<Pusher> {
+/// What the variables ask for. Says so, and what stands in the way.
+pub(super) fn wanted() -> Option<Config> {
     let reading = Config::read(text, &identity());
     for complaint in &reading.complaints {
         tracing::warn!("{complaint}");
     }
     let config = reading.config?;
     tracing::info!("figures are pushed to {} every {:?}", config.endpoint, config.interval);
-    Some(start(config, Starts::default(), surroundings, driver))
+    Some(config)
+}
+
+/// Begins to push.
+pub(super) fn open(config: Config, surroundings: Surroundings, driver: &mut Driver) -> Pusher {
+    start(config, Starts::default(), surroundings, driver)
 }
 
 /// Goes on where the program before us has left off.

@@ -86,11 +86,12 @@ async fn go_on(
     let (handle, end) = handle();
     let control = inherited.take_control();
     let wanted = inherited.take_web().map(web::Wanted::Inherited);
-    let history = History::resume(inherited.take_history().as_ref(), wanted.is_some());
-    let telemetry = history.telemetry.clone();
-    let of_pushes = otlp::Surroundings::new(&handle, &telemetry);
     let pushes = inherited.take_pushes();
+    let is_shown = wanted.is_some() || pushes.is_some();
+    let history = History::resume(inherited.take_history().as_ref(), is_shown);
+    let telemetry = history.telemetry.clone();
     let of_web = web::Wiring::new(&handle, home.clone(), &telemetry);
+    let of_pushes = otlp::Surroundings::new(&handle, &telemetry);
     let wiring =
         Wiring { events: handle.events(), handle: handle.clone(), home, inherited: control, telemetry };
     let mut driver = Driver::resume(surroundings, signals, outputs, reserved, end, inherited);

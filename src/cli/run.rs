@@ -28,6 +28,7 @@ use crate::driver::handle::handle;
 use crate::exit::{self, Error};
 use crate::logs::{Closed, Outputs};
 use crate::otlp::Pusher;
+use crate::otlp::config::Config;
 use crate::sys::filter::Filter;
 use crate::sys::signals::{self, Held};
 use crate::sys::{descriptors, guard, low_fds, replace, subreaper};
@@ -161,11 +162,14 @@ async fn supervise(
         Job::Apps(_) => None,
         Job::Daemon(home) => Some(home.clone()),
     };
-    let (wanted, history) = shown(&job);
+    // A mere init is for its program alone.
+    let is_open = !apps.iter().any(|(_, plan)| plan.app.is_init());
+    let pushes = pushes(&job, is_open);
+    let (wanted, history) = shown(&job, pushes.is_some());
     let (handle, end) = handle();
     let telemetry = history.telemetry.clone();
-    let of_pushes = otlp::Surroundings::new(&handle, &telemetry);
     let of_web = web::Wiring::new(&handle, home.clone(), &telemetry);
+    let of_pushes = otlp::Surroundings::new(&handle, &telemetry);
     let wiring = Wiring {
         events: handle.events(),
         handle: handle.clone(),
@@ -179,29 +183,35 @@ async fn supervise(
     };
     let surroundings = surroundings::of(sources, interception, home, level(&job).to_string(), auto_exit);
     let mut driver = Driver::new(surroundings, signals, outputs, reserved, end);
-    // A mere init is for its program alone.
-    let is_open = !apps.iter().any(|(_, plan)| plan.app.is_init());
     for (definition, plan) in apps {
         driver.add(definition, plan, None).map_err(system("open log files"))?;
     }
     let server = if is_open { control::open(wiring, &mut driver) } else { None };
     let _collector = history.begin(handle, &mut driver);
     let web = web::open(wanted, of_web, &mut driver);
-    let is_wanted = match &job {
-        Job::Apps(beginning) => is_open && beginning.settings().otlp,
-        Job::Daemon(_) => otlp::is_wanted_by_environment(),
-    };
-    let pusher = if is_wanted { otlp::open(of_pushes, &mut driver) } else { None };
+    let pusher = pushes.map(|config| otlp::open(config, of_pushes, &mut driver));
     run_to_its_end(driver, server, web, pusher).await
 }
 
+/// Where figures are to be pushed.
+fn pushes(job: &Job, is_open: bool) -> Option<Config> {
+    let is_wanted = match job {
+        Job::Apps(beginning) => is_open && beginning.settings().otlp,
+        Job::Daemon(_) => otlp::is_wanted_by_environment(),
+    };
+    is_wanted.then(otlp::wanted).flatten()
+}
+
 /// The web server that is wanted, and the figures that are kept for those who look.
-fn shown(job: &Job) -> (Option<web::Wanted>, History) {
+fn shown(job: &Job, is_pushed: bool) -> (Option<web::Wanted>, History) {
     match job {
-        Job::Apps(beginning) => (web::Wanted::of(beginning.settings()), History::of(beginning.settings())),
+        Job::Apps(beginning) => {
+            let settings = beginning.settings();
+            (web::Wanted::of(settings), History::of(settings, is_pushed))
+        }
         Job::Daemon(_) => {
             let wanted = web::Wanted::of_environment();
-            let history = History::of_environment(wanted.is_some());
+            let history = History::of_environment(wanted.is_some() || is_pushed);
             (wanted, history)
         }
     }

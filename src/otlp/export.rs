@@ -61,22 +61,32 @@ fn metric<'a>(family: Family<'a>, starts: &mut Starts, times: (u64, u64)) -> Met
         value,
     };
     let points = samples.into_iter().map(&mut point).collect();
-    let (stem, unit) = unit_of(name);
-    Metric { name: dotted(stem), unit, description: help, kind, points }
+    let (name, unit) = renamed(name);
+    Metric { name, unit, description: help, kind, points }
 }
 
-/// The name without its unit, and that.
-fn unit_of(name: &str) -> (&str, &'static str) {
+/// The name as OpenTelemetry has it, and the unit. `_sum` and `_count` of a summary are counters of their own.
+fn renamed(name: &str) -> (String, &'static str) {
+    let (of_what, part) = if let Some(of_what) = name.strip_suffix("_sum") {
+        (of_what, ".sum")
+    } else if let Some(of_what) = name.strip_suffix("_count") {
+        (of_what, ".count")
+    } else {
+        (name, "")
+    };
     let units = [("_seconds", "s"), ("_bytes", "By"), ("_ratio", "1")];
-    let found = units.iter().find_map(|(ending, unit)| Some((name.strip_suffix(ending)?, *unit)));
-    found.unwrap_or((name, ""))
+    let found = units.iter().find_map(|(ending, unit)| Some((of_what.strip_suffix(ending)?, *unit)));
+    let (stem, unit) = found.unwrap_or((of_what, ""));
+    (dotted(stem) + part, if part == ".count" { "" } else { unit })
 }
 
 /// `pmr_instance_memory_pss` as `pmr.instance.memory_pss`, `pmr_start_time` as `pmr.start_time`.
 fn dotted(name: &str) -> String {
     let (namespace, rest) = name.split_once('_').unwrap_or((name, ""));
     match rest.split_once('_') {
-        Some((subject @ ("app" | "instance" | "listener"), rest)) => format!("{namespace}.{subject}.{rest}"),
+        Some((subject @ ("app" | "http" | "instance" | "listener"), rest)) => {
+            format!("{namespace}.{subject}.{rest}")
+        }
         _ if rest.is_empty() => namespace.to_owned(),
         _ => format!("{namespace}.{rest}"),
     }

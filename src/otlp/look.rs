@@ -8,39 +8,46 @@ use crate::driver::handle::{Ended, Handle, Question};
 use crate::metrics::families::Figures;
 use crate::telemetry::{Latest, Looker, Telemetry};
 
-/// Who looks, where nobody does so each second.
+/// Who looks.
 pub(super) struct Look {
     handle: Handle,
-    sampling: Sampling,
-    looker: Looker,
     telemetry: Telemetry,
+    /// For where no collector looks.
+    looker: Looker,
+    sampling: Sampling,
+    /// As it was at the last look.
+    runtime: Option<RuntimeView>,
 }
 
 impl Look {
     pub(super) fn new(handle: Handle, telemetry: Telemetry) -> Self {
         let looker = Looker::new(handle.clone());
-        Self { handle, sampling: Sampling::default(), looker, telemetry }
+        Self { handle, telemetry, looker, sampling: Sampling::default(), runtime: None }
     }
 
     /// Calls `show` with all that there is to tell now.
     pub(super) async fn take<T>(&mut self, show: impl FnOnce(&Figures<'_>) -> T) -> Result<T, Ended> {
-        let mut apps = self.handle.ask(|reply| Question::Apps { reply }).await?;
-        let mut runtime: RuntimeView = self.handle.ask(|reply| Question::Runtime { reply }).await?;
-        let latest = self.latest().await?;
-        // The runtime may have ended before the rest is known, which is then told all the same.
-        let mut usages = latest.usages.clone();
-        if !latest.fill(&mut apps) {
-            // Somebody is new since.
-            usages.extend(self.sampling.usages(&apps).await);
-        }
+        let mut runtime = self.handle.ask(|reply| Question::Runtime { reply }).await?;
+        let latest = match self.telemetry.latest() {
+            Some(latest) => latest,
+            None => Rc::new(self.telemetry.count(self.looker.look().await?)),
+        };
         self.sampling.fill_runtime(&mut runtime).await;
-        Ok(show(&Figures { runtime: &runtime, apps: &apps, usages: &usages, totals: &latest.totals }))
+        let shown = with(&latest, &mut runtime, show);
+        self.runtime = Some(runtime);
+        Ok(shown)
     }
 
-    async fn latest(&mut self) -> Result<Rc<Latest>, Ended> {
-        match self.telemetry.latest() {
-            Some(latest) => Ok(latest),
-            None => Ok(Rc::new(self.telemetry.count(self.looker.look().await?))),
-        }
+    /// The same of the collector's last look, for when the runtime has ended. `None` where there was none.
+    pub(super) fn last<T>(&mut self, show: impl FnOnce(&Figures<'_>) -> T) -> Option<T> {
+        let latest = self.telemetry.latest()?;
+        Some(with(&latest, self.runtime.as_mut()?, show))
     }
+}
+
+fn with<T>(latest: &Latest, runtime: &mut RuntimeView, show: impl FnOnce(&Figures<'_>) -> T) -> T {
+    // The time of what is told.
+    runtime.uptime_ms = latest.at_ms.saturating_sub(runtime.started_at_ms);
+    let Latest { apps, usages, totals, .. } = latest;
+    show(&Figures { runtime, apps, usages, totals })
 }

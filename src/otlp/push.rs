@@ -34,6 +34,7 @@ pub struct Wiring {
     pub handle: Handle,
     /// Events from the first on.
     pub events: broadcast::Receiver<Arc<EventView>>,
+    /// Figures over time, where they are kept.
     pub telemetry: Telemetry,
     /// Shared with who hands it over in an update.
     pub starts: Rc<RefCell<Starts>>,
@@ -93,7 +94,7 @@ impl Push {
         loop {
             // Every branch is cancel-safe.
             tokio::select! {
-                () = closed(&mut closing) => return,
+                () = closed(&mut closing) => break,
                 _due = ticks.tick() => {}
                 // Most of what there is to tell will soon be gone.
                 () = stopping(&mut events) => {}
@@ -102,19 +103,16 @@ impl Push {
                 self.deliver(body).await;
             }
         }
+        // All workers have ended, so this is what they have done in all.
+        if let Some(body) = self.look.last(|figures| written(&self.config, &self.starts, figures)) {
+            self.deliver(body.into()).await;
+        }
     }
 
     /// What there is to tell; `None` where the runtime has ended.
     async fn take(&mut self) -> Option<Bytes> {
         let (config, starts) = (&self.config, &self.starts);
-        let show = |figures: &Figures<'_>| {
-            let export = Export::of(&config.resource, figures, &mut starts.borrow_mut());
-            match config.encoding {
-                Encoding::Protobuf => protobuf::encode(&export),
-                Encoding::Json => json::encode(&export),
-            }
-        };
-        self.look.take(show).await.ok().map(Bytes::from)
+        self.look.take(|figures| written(config, starts, figures)).await.ok().map(Bytes::from)
     }
 
     async fn deliver(&mut self, body: Bytes) {
@@ -141,6 +139,14 @@ impl Push {
                 return;
             }
         }
+    }
+}
+
+fn written(config: &Config, starts: &RefCell<Starts>, figures: &Figures<'_>) -> Vec<u8> {
+    let export = Export::of(&config.resource, figures, &mut starts.borrow_mut());
+    match config.encoding {
+        Encoding::Protobuf => protobuf::encode(&export),
+        Encoding::Json => json::encode(&export),
     }
 }
 
