@@ -11,11 +11,9 @@ const PATIENCE_MS = 15_000;
 const TRIAL_MS = 20;
 // A question that comes so soon after another gets the same answer: they pile up while the event loop is blocked.
 const TOO_SOON_MS = 10;
-// Up to so many requests a second each one is looked at. To look at one takes as long as a fortieth of the shortest answer, so where
-// there are more, about so many are: those of a short while out of every period.
-const SEEN_PER_S = 1000;
-const PERIOD_MS = 50;
-const SHORTEST_WHILE_MS = 1;
+// Where there are more requests a second, about so many of them are timed. To time one takes as long as a fiftieth of the
+// shortest answer.
+const TIMED_PER_S = 1000;
 const MS_PER_S = 1000;
 const NS_PER_MS = 1e6;
 const US_PER_MS = 1e3;
@@ -25,6 +23,7 @@ const LONGEST_US = 3_600_000_000;
 const REQUEST = /Req|ConnectWrap$|WriteWrap$|ShutdownWrap$/;
 
 const started = channel('http.server.request.start');
+const finished = channel('http.server.response.finish');
 
 // What the window that is open has seen; `null` while nobody asks.
 let measured = null;
@@ -39,24 +38,28 @@ function report(owed = () => 0) {
   const answer = {
     window: null, loop: null, gc: null, http: null, heap: heap(), active: active(),
   };
-  if (measured === null) begin();
+  if (measured === null) begin(owed());
   else {
     const window = now - measured.since;
-    Object.assign(answer, { window, loop: loop(), gc: collections(), http: requests(owed(), now) });
+    Object.assign(answer, { window, loop: loop(), gc: collections(), http: requests(owed(), window) });
   }
   open(now);
   last = answer;
   return answer;
 }
 
-function begin() {
+// `before` are being answered already.
+function begin(before) {
   const collector = new PerformanceObserver((list) => list.getEntries().forEach(collect));
   const delay = monitorEventLoopDelay({ resolution: TRIAL_MS });
   const latency = createHistogram({ highest: LONGEST_US, figures: 2 });
-  // Since when requests are looked at, if they are; and what takes turns in that.
-  measured = { collector, delay, latency, share: 1, seeing: null, turns: null };
+  // Up to now: all that have been asked; of these, what was answered and what was given up. How many until the next is timed, and
+  // how many are not, on average.
+  measured = { collector, delay, latency, timed: new Map(), asked: before, answered: 0, givenUp: 0, skip: 1, every: 1 };
   collector.observe({ entryTypes: ['gc'] });
   delay.enable();
+  started.subscribe(onStart);
+  finished.subscribe(onFinish);
   timer = setTimeout(end, PATIENCE_MS);
   timer.unref();
 }
@@ -64,8 +67,8 @@ function begin() {
 function end() {
   measured.collector.disconnect();
   measured.delay.disable();
-  look(false, performance.now());
-  clearTimeout(measured.turns);
+  started.unsubscribe(onStart);
+  finished.unsubscribe(onFinish);
   measured = null;
   last = null;
 }
@@ -76,11 +79,8 @@ function open(now) {
   measured.latency.reset();
   Object.assign(measured, {
     since: now, utilization: performance.eventLoopUtilization(), collections: { count: 0, ms: 0 },
-    answered: 0, errors: 0, aborted: 0, seen: 0,
+    requests: 0, errors: 0, taken: 0,
   });
-  clearTimeout(measured.turns);
-  look(true, now);
-  if (measured.share < 1) takeTurns();
 }
 
 function collect({ duration }) {
@@ -89,43 +89,28 @@ function collect({ duration }) {
   measured.collections.ms += duration;
 }
 
-// Begins or ends to look at requests, and notes for how long that was done.
-function look(wanted, now) {
-  if (measured.seeing !== null) {
-    measured.seen += now - Math.max(measured.seeing, measured.since);
-    started.unsubscribe(onStart);
-    measured.seeing = null;
-  }
-  if (wanted) {
-    started.subscribe(onStart);
-    measured.seeing = now;
-  }
-}
-
-function takeTurns() {
-  const { share, seeing } = measured;
-  const ms = seeing === null ? PERIOD_MS * (1 - share) : Math.max(PERIOD_MS * share, SHORTEST_WHILE_MS);
-  measured.turns = setTimeout(() => {
-    look(seeing === null, performance.now());
-    takeTurns();
-  }, ms);
-  measured.turns.unref();
-}
-
 function onStart({ response }) {
-  const since = performance.now();
-  response.once('close', function () { onEnd(this, since); });
+  if (measured === null) return;
+  measured.asked += 1;
+  measured.skip -= 1;
+  if (measured.skip > 0) return;
+  // By chance, lest it be always the same one of requests that take turns.
+  measured.skip = measured.every === 1 ? 1 : Math.ceil(Math.random() * 2 * measured.every);
+  measured.timed.set(response, performance.now());
+  measured.taken += 1;
+  // More than there were in the window before.
+  if (measured.taken % (2 * TIMED_PER_S) === 0) measured.every *= 2;
 }
 
-// Of an answer, or of a client that has gone.
-function onEnd(response, since) {
+// Of one that had begun before we measured, how long it took is not known.
+function onFinish({ response }) {
   if (measured === null) return;
-  if (!response.writableFinished) {
-    measured.aborted += 1;
-    return;
-  }
-  measured.answered += 1;
+  measured.requests += 1;
   if (response.statusCode >= 500) measured.errors += 1;
+  if (measured.timed.size === 0) return;
+  const since = measured.timed.get(response);
+  if (since === undefined) return;
+  measured.timed.delete(response);
   const us = Math.round((performance.now() - since) * US_PER_MS);
   measured.latency.record(Math.min(Math.max(us, 1), LONGEST_US));
 }
@@ -143,16 +128,19 @@ function collections() {
   return measured.collections;
 }
 
-// Where a part of the requests was looked at, there were as many more as the time was longer.
-function requests(owed, now) {
-  look(false, now);
-  const { latency, since, seen, answered, errors, aborted } = measured;
-  const window = now - since;
-  const whole = (number) => Math.round(number * window / Math.max(seen, SHORTEST_WHILE_MS));
-  measured.share = Math.min(SEEN_PER_S / (whole(answered) / window * MS_PER_S), 1);
-  const known = latency.max > 0 && Number.isFinite(latency.mean);
-  const took = known ? summary(latency, (us) => us / US_PER_MS) : null;
-  return { requests: whole(answered), errors: whole(errors), aborted: whole(aborted), in_flight: owed, latency: took };
+// What was asked and is neither answered nor owed was given up: its client has gone, or was cut off.
+function requests(owed, window) {
+  const { latency, errors, timed } = measured;
+  for (const response of timed.keys()) {
+    if ((response.destroyed || response.req?.destroyed) && !response.writableFinished) timed.delete(response);
+  }
+  measured.answered += measured.requests;
+  const aborted = Math.max(measured.asked - measured.answered - measured.givenUp - owed, 0);
+  measured.givenUp += aborted;
+  measured.every = Math.max(Math.round(measured.requests / window * MS_PER_S / TIMED_PER_S), 1);
+  const seen = latency.max > 0 && Number.isFinite(latency.mean);
+  const took = seen ? summary(latency, (us) => us / US_PER_MS) : null;
+  return { requests: measured.requests, errors, aborted, in_flight: owed, latency: took };
 }
 
 function summary(histogram, ms) {

@@ -47,10 +47,11 @@ pub(super) fn judge(earlier: Option<&Account>, now: &Connection) -> (Account, St
         return (account, if busy { Standing::Busy } else { Standing::Idle });
     };
     let Reading { traffic, received, written, unread, farewell, .. } = reading;
-    let order = match reading.order {
-        Order::Unknown => order_within_a_tick(earlier, received, written),
-        known => known,
-    };
+    // An acknowledgement may also be that of a client which has asked already and only makes room for more: it is a hint for
+    // those who count, and not enough to end a worker by.
+    let is_within_a_tick = traffic.since_received == traffic.since_sent && (received == 0 || written > 0);
+    let order =
+        if is_within_a_tick { order_within_a_tick(earlier, received, written) } else { reading.order };
     let waits = match order {
         _ if unread > 0 || now.unacknowledged > 0 => true,
         _ if received == 0 => written == 0 && !farewell && traffic.since_received < FRESH,
@@ -156,6 +157,16 @@ mod tests {
         assert_eq!(standing(&left((0, 10), (0, 10))), Standing::Idle);
         assert_eq!(standing(&left((20, 900), (90, 800))), Standing::Idle);
         assert_eq!(standing(&left((20, 900), (0, 1000))), Standing::Busy);
+    }
+
+    /// A client that has asked again within the tick in which it was answered may acknowledge more of the answer after that.
+    #[test]
+    fn a_later_acknowledgement_does_not_make_a_request_answered() {
+        let mut asked = connection((40, 100), (90, 100));
+        if let Some(traffic) = &mut asked.traffic {
+            traffic.since_acknowledged = Duration::from_millis(90);
+        }
+        assert_eq!(standing(&asked), Standing::Busy);
     }
 
     #[test]
