@@ -108,6 +108,10 @@ fn the_board_asks_for_nothing_that_is_not_there() {
     let board: serde_json::Value = serde_json::from_str(BOARD).unwrap();
     let asked: BTreeSet<String> = board["panels"].as_array().unwrap().iter().flat_map(asked_for).collect();
     let known = names();
-    let missing: Vec<_> = asked.difference(&known).collect();
+    // A summary has its sum and its count.
+    let of_summary = |name: &str, part| name.strip_suffix(part).is_some_and(|it| known.contains(it));
+    let is_known =
+        |name: &str| known.contains(name) || of_summary(name, "_sum") || of_summary(name, "_count");
+    let missing: Vec<_> = asked.iter().filter(|name| !is_known(name)).collect();
     assert!(missing.is_empty() && asked.len() > 20, "{missing:?}");
 }
