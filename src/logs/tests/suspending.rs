@@ -151,8 +151,9 @@ fn with_a_blocked_output_everything_goes_on_as_before() {
         let line = [vec![b'x'; 99], vec![b'\n']].concat();
         let written = Arc::new(AtomicUsize::new(0));
         let writer = counting(worker.stdout, vec![line.repeat(10); 1000], Arc::clone(&written));
-        // 300 kB: more than the two pipes hold, so that some is with us and cannot be written.
-        until(|| written.load(Ordering::Relaxed) >= 300).await;
+        // 200 kB: more than the two pipes hold, so that some is with us and cannot be written; and less than they and our queue hold
+        // together, so that it comes to that.
+        until(|| written.load(Ordering::Relaxed) >= 200).await;
         assert!(relay.outputs.suspend(Duration::from_millis(20)).await.is_none());
         quiet.stderr.write_all(b"still here\n").unwrap();
         let Relay { outputs, ends, stdout, stderr, .. } = relay;
