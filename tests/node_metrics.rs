@@ -6,12 +6,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use support::cluster::http_pids;
 use support::fixtures::{fixture, tool};
 use support::http::{self, Connection};
 use support::launch::Launch;
 use support::ports::free_port;
-use support::runtime::Runtime;
+use support::reports::{reports, serving};
 use support::updates::update;
 
 const VERSIONS: [&str; 4] = ["node18", "node20", "node22", "node24"];
@@ -19,26 +18,6 @@ const VERSIONS: [&str; 4] = ["node18", "node20", "node22", "node24"];
 fn launch(version: &str, script: &str, workers: usize, port: u16) -> Launch {
     let words = [tool(version), fixture(script)];
     Launch::new(words).port(port).workers(workers)
-}
-
-#[track_caller]
-fn serving(launch: Launch, workers: usize, port: u16) -> Runtime {
-    let runtime = launch.spawn();
-    http_pids(&runtime, workers, port);
-    runtime
-}
-
-/// What each instance reports, once all do and `wanted` is so.
-#[track_caller]
-fn reports(runtime: &Runtime, what: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-    let control = runtime.control();
-    runtime.until(what, || {
-        let app = control.app("all");
-        let instances = app["instances"].as_array().expect("instances");
-        let nodes: Vec<Value> = instances.iter().map(|one| one["node"].clone()).collect();
-        let measured = nodes.iter().all(|node| node["window_ms"].is_number());
-        (measured && wanted(&nodes)).then_some(nodes)
-    })
 }
 
 /// Each look: whether anything is measured before it, whether it has a window, whether anything is measured after it.

@@ -15,6 +15,7 @@ use support::fixtures::{fixture, tool};
 use support::http::{self, Connection};
 use support::launch::{Launch, binary};
 use support::ports::free_port;
+use support::reports::serving;
 use support::runtime::Runtime;
 use support::updates::update;
 use support::{processes, signals};
@@ -27,13 +28,6 @@ const FUNCTION: &str = "spendTheTestsTime";
 fn launch(version: &str, workers: usize, port: u16) -> Launch {
     let words = ["--name".into(), "web".into(), tool(version), fixture("node/inside.js")];
     Launch::new(words).port(port).workers(workers)
-}
-
-#[track_caller]
-fn serving(launch: Launch, workers: usize, port: u16) -> Runtime {
-    let runtime = launch.spawn();
-    http_pids(&runtime, workers, port);
-    runtime
 }
 
 /// What the answer to `POST /v1/apps/{path}` has in it, which is JSON whatever it is.

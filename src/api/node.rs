@@ -2,24 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a Node worker does.
+/// How a worker of Node or Bun does. What Bun does not know is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct NodeView {
     /// Over how long event loop, garbage collection and requests were measured; `None` where that has only begun.
     pub window_ms: Option<f64>,
     pub event_loop: Option<EventLoopView>,
     pub gc: Option<GcView>,
-    /// Requests to HTTP/1 servers.
+    /// Requests to HTTP/1 servers; with Bun, to those of `node:http` once there was one.
     pub http: Option<HttpView>,
     pub heap: HeapView,
-    pub active: ActiveView,
+    pub active: Option<ActiveView>,
 }
 
 /// The event loop.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EventLoopView {
     /// The part of the time in which it was busy, from 0 to 1.
-    pub utilization: f64,
+    pub utilization: Option<f64>,
     /// By how much timers were late; `None` where none was due.
     pub delay_ms: Option<SpreadView>,
 }
@@ -52,12 +52,12 @@ pub struct HttpView {
     /// Whose connection was gone before they were answered.
     pub aborted: u64,
     /// Being answered at the end of the window.
-    pub in_flight: u64,
+    pub in_flight: Option<u64>,
     /// From a request's headers to its answer's end; `None` where none was answered.
     pub latency_ms: Option<SpreadView>,
 }
 
-/// V8's heap, and what lies beside it.
+/// The engine's heap, and what lies beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeapView {
     pub used_bytes: u64,
@@ -79,33 +79,35 @@ impl NodeView {
     #[must_use]
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let HeapView { used_bytes, total_bytes, external_bytes } = self.heap;
-        let ActiveView { handles, requests } = self.active;
-        let event_loop = self.event_loop.map(|it| ("event loop", it.to_string()));
+        let told = |it: &EventLoopView| it.utilization.is_some() || it.delay_ms.is_some();
+        let event_loop = self.event_loop.filter(told).map(|it| ("event loop", it.to_string()));
         let http = self.http.map(|it| ("http", it.to_string()));
         let gc = self.gc.zip(self.window_ms).map(|(it, window)| {
             let share = if window > 0.0 { (it.took_ms / window * 100.0).min(100.0) } else { 0.0 };
             ("gc", format!("{share:.1}% of the time, {} collections", it.collections))
         });
         let heap = format!("{} of {}, {} outside", mebi(used_bytes), mebi(total_bytes), mebi(external_bytes));
-        let active = format!("{handles} handles, {requests} requests");
-        let always = [("heap", heap), ("active", active)];
-        event_loop.into_iter().chain(http).chain(gc).chain(always).collect()
+        let active = self.active.map(|ActiveView { handles, requests }| {
+            ("active", format!("{handles} handles, {requests} requests"))
+        });
+        event_loop.into_iter().chain(http).chain(gc).chain([("heap", heap)]).chain(active).collect()
     }
 }
 
 impl std::fmt::Display for EventLoopView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.0}% busy", self.utilization * 100.0)?;
-        match &self.delay_ms {
-            Some(delay) => write!(f, ", delay {delay}"),
-            None => Ok(()),
-        }
+        let busy = self.utilization.map(|part| format!("{:.0}% busy", part * 100.0));
+        let delay = self.delay_ms.as_ref().map(|delay| format!("delay {delay}"));
+        f.write_str(&busy.into_iter().chain(delay).collect::<Vec<_>>().join(", "))
     }
 }
 
 impl std::fmt::Display for HttpView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.1} requests/s, {} in flight", self.requests_per_second, self.in_flight)?;
+        write!(f, "{:.1} requests/s", self.requests_per_second)?;
+        if let Some(in_flight) = self.in_flight {
+            write!(f, ", {in_flight} in flight")?;
+        }
         if let Some(latency) = &self.latency_ms {
             write!(f, ", {latency}")?;
         }
@@ -137,18 +139,18 @@ pub(crate) fn sample() -> NodeView {
     let spread = SpreadView { mean: 1.2, p50: 1.0, p95: 3.0, p99: 4.5, max: 9.0 };
     NodeView {
         window_ms: Some(1000.0),
-        event_loop: Some(EventLoopView { utilization: 0.031, delay_ms: Some(spread) }),
+        event_loop: Some(EventLoopView { utilization: Some(0.031), delay_ms: Some(spread) }),
         gc: Some(GcView { collections: 3, took_ms: 12.0 }),
         http: Some(HttpView {
             requests: 420,
             requests_per_second: 420.0,
             errors: 2,
             aborted: 1,
-            in_flight: 7,
+            in_flight: Some(7),
             latency_ms: Some(spread),
         }),
         heap: HeapView { used_bytes: 12 << 20, total_bytes: 20 << 20, external_bytes: 3 << 20 },
-        active: ActiveView { handles: 9, requests: 1 },
+        active: Some(ActiveView { handles: 9, requests: 1 }),
     }
 }
 
@@ -169,6 +171,28 @@ mod tests {
                 ("active", "9 handles, 1 requests".to_owned()),
             ]
         );
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let whole = sample();
+        let delay_ms = whole.event_loop.unwrap().delay_ms;
+        let http =
+            HttpView { in_flight: None, errors: 0, aborted: 0, latency_ms: None, ..whole.http.unwrap() };
+        let event_loop = EventLoopView { utilization: None, delay_ms };
+        let bun =
+            NodeView { event_loop: Some(event_loop), gc: None, http: Some(http), active: None, ..whole };
+        assert_eq!(
+            bun.facts(),
+            [
+                ("event loop", "delay 1.2 ms (p95 3.0, p99 4.5, max 9.0)".to_owned()),
+                ("http", "420.0 requests/s".to_owned()),
+                ("heap", "12.0mb of 20.0mb, 3.0mb outside".to_owned()),
+            ]
+        );
+        let idle = EventLoopView { utilization: None, delay_ms: None };
+        let idle = NodeView { event_loop: Some(idle), http: None, ..bun };
+        assert_eq!(idle.facts().len(), 1);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::config::sources::Sources;
 use crate::driver::Plan;
 use crate::driver::web::WebWish;
 use crate::exit::{self, Error};
-use crate::handover::agent::{self, Agent};
+use crate::handover::agent::{self, Agent, Loader};
 use crate::handover::choose::{self, Choice, Situation, Way};
 use crate::handover::cluster::recognise::{Recognised, recognise};
 use crate::handover::cluster::spawn::VARIABLES;
@@ -187,7 +187,9 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
     warnings.extend(health_warning(&app).map(str::to_owned));
     warnings.extend(unparkable);
     warnings.extend(message_warning(&app, has_channel).map(str::to_owned));
-    if !is_init && agent.as_ref().is_some_and(|agent| agent.node_options().is_none()) {
+    // Bun loses no more without it than it does with it.
+    let matters = |agent: &Agent| agent.loader == Loader::Node && agent.options().is_none();
+    if !is_init && agent.as_ref().is_some_and(matters) {
         warnings.push(NO_AGENT.to_owned());
     }
     Plan {
@@ -320,12 +322,22 @@ fn setting_views(settings: &Settings) -> Vec<SettingView> {
 
 fn agent_for(command: &CommandSpec, goes_without: bool) -> Option<Agent> {
     let variable = |name: &str| command.environment.get(OsStr::new(name)).map(OsString::as_os_str);
-    let given = variable("NODE_OPTIONS");
-    let wanted = !goes_without
-        && environment::may_become_node(&command.program, first_line(command).as_deref())
-        && !environment::restricts_node(&command.arguments, given);
-    wanted.then(|| Agent {
+    if goes_without {
+        return None;
+    }
+    let first_line = first_line(command);
+    let loader = if environment::is_bun(&command.program, first_line.as_deref()) {
+        Loader::Bun
+    } else if environment::may_become_node(&command.program, first_line.as_deref()) {
+        Loader::Node
+    } else {
+        return None;
+    };
+    let given = variable(loader.variable());
+    let refuses = loader == Loader::Node && environment::restricts_node(&command.arguments, given);
+    (!refuses).then(|| Agent {
         directories: agent::directories(variable("TMPDIR")),
+        loader,
         given: given.map(OsStr::to_owned),
     })
 }

@@ -18,7 +18,7 @@ use super::plan::Plan;
 use super::rescue::Given;
 use super::said::OfItself;
 use super::workers::{Parking, Stop, Worker};
-use crate::handover::agent::Agent;
+use crate::handover::agent::Loader;
 use crate::handover::choose::Way;
 use crate::handover::cluster::ClusterLink;
 use crate::handover::cluster::spawn::{self as channel_variables, Membership};
@@ -150,8 +150,8 @@ impl App {
         let mut gifts = Gifts::default();
         let (health, command) = (&plan.app.health, &plan.app.command);
         let waits = plan.app.readiness.sign != ReadySign::Listening;
-        let agent = plan.agent.as_ref().and_then(Agent::node_options);
-        match (plan.way, membership(plan, agent.is_some())) {
+        let agent = plan.agent.as_ref().and_then(|agent| Some((agent.loader, agent.options()?)));
+        match (plan.way, membership(plan, agent.as_ref().map(|(loader, _)| *loader))) {
             (Way::Activation, _) => self.add_socket(plan, &mut gifts, instance)?,
             (_, Some(membership)) => add_channel(&mut gifts, id, membership)?,
             (_, None) => {}
@@ -166,8 +166,8 @@ impl App {
             gifts.set("WATCHDOG_USEC", period.as_micros().to_string());
             gifts.own_pid.push("WATCHDOG_PID");
         }
-        if let Some(options) = agent {
-            gifts.set("NODE_OPTIONS", options);
+        if let Some((loader, options)) = agent {
+            gifts.set(loader.variable(), options);
             if gifts.channel.is_some() {
                 gifts.own_pid.push(channel_variables::REPORTS);
                 if !matches!(plan.way, Way::Cluster(_)) {
@@ -266,16 +266,19 @@ pub(super) fn identity(of: &spec::Identity) -> Identity<'_> {
 }
 
 /// How much of Node's protocol a worker speaks; `None` where it cannot, or, a mere init, need not. What Node itself must
-/// answer needs a channel that is open from the start.
-fn membership(plan: &Plan, has_agent: bool) -> Option<Membership> {
+/// answer needs a channel that is open from the start. Bun's is only ever written to.
+fn membership(plan: &Plan, agent: Option<Loader>) -> Option<Membership> {
     if let Way::Cluster(_) = plan.way {
         return Some(Membership::Cluster);
+    }
+    if agent == Some(Loader::Bun) {
+        return Some(Membership::Offered);
     }
     let (app, is_init) = (&plan.app, plan.app.is_init());
     let waits = app.readiness.sign != ReadySign::Listening;
     let listens = app.health.event_loop == EventLoop::Answers || app.stop.asking == Asking::Message;
     match plan.node_script {
-        true if waits || listens || !(has_agent || is_init) => Some(Membership::MessagesOnly),
+        true if waits || listens || !(agent.is_some() || is_init) => Some(Membership::MessagesOnly),
         true if !is_init => Some(Membership::Offered),
         true | false => None,
     }

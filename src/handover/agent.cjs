@@ -3,7 +3,8 @@
 // off the requests being answered: the process takes no new connections, finishes its answers, and ends. And a server that
 // is closed because of such a signal, by the app or by us, parts with its clients so that none loses a request. To a process
 // that is no cluster worker it also offers a channel to the runtime, as to a child of `fork`. A worker with a channel tells
-// the runtime how it does, when asked, and of what it dies.
+// the runtime how it does, when asked, and of what it dies. Bun loads it as well (BUN_OPTIONS --preload), for the channel and these
+// reports alone: how Bun stops is left as it is.
 'use strict';
 
 // A connection that a stop finds open, or that has had its answer since, is closed once nothing has come over it for so
@@ -24,6 +25,8 @@ const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'];
 
 // Where the channel is, and by what an app shows that it knows of such a thing.
 const CHANNEL_FD = 3;
+// Where an app of Bun says what others say by `process.send`.
+const MESSAGES = 'pmr:message';
 const OFFERED = ['send', 'connected', 'channel', 'disconnect'];
 
 // By this the runtime asks for a report. The kernel ignores it for whoever does not handle it, so that it does no harm. It is
@@ -60,14 +63,19 @@ let exceptions = { second: 0, told: 0 };
 // By its number, what we were told to do last.
 let heeded = null;
 
+const isBun = process.versions.bun !== undefined;
 // Node marks what it forbids in worker threads, which get no signals. Asking `worker_threads` itself would load it, which
 // takes longer than all the rest of this file.
-const isMainThread = process.chdir.disabled !== true;
+const isMainThread = isBun ? Bun.isMainThread : process.chdir.disabled !== true;
 
 if (isMainThread) {
-  watchSignals();
-  trackServers(require('net').Server.prototype);
-  if (process.connected) watchMessages();
+  if (isBun) {
+    leaveNoTrace();
+  } else {
+    watchSignals();
+    trackServers(require('net').Server.prototype);
+    if (process.connected) watchMessages();
+  }
   takeChannel();
   takeQuestions();
 }
@@ -78,8 +86,27 @@ function takeChannel() {
   if (owner === undefined) return;
   delete process.env.PMR_CHANNEL;
   if (owner !== String(process.pid)) return;
-  if (process.connected) channel = process.channel;
+  if (isBun) passMessagesOn();
+  else if (process.connected) channel = process.channel;
   else offerChannel();
+}
+
+// In Bun the script has nothing to do in processes that the app starts.
+function leaveNoTrace() {
+  const given = process.env.BUN_OPTIONS?.replace(`--preload=${__filename}`, '').trim();
+  if (given) process.env.BUN_OPTIONS = given;
+  else delete process.env.BUN_OPTIONS;
+}
+
+// With Bun the app has no `process.send`, which would tell it that it is somebody's child. What it publishes here is passed on.
+function passMessagesOn() {
+  require('diagnostics_channel').channel(MESSAGES).subscribe((message) => {
+    try {
+      tell(message);
+    } catch {
+      // It cannot be put into JSON, or there is no room in the channel.
+    }
+  });
 }
 
 // To open it takes Node a third of a millisecond, so it is opened when the app first looks for it.
@@ -125,7 +152,8 @@ function takeQuestions() {
   if (owner !== String(process.pid)) return;
   channelFile = fileAt(CHANNEL_FD);
   process.on('uncaughtExceptionMonitor', tellOfException);
-  setTimeout(hold, HEAR_AFTER_MS, QUESTION).unref();
+  const listen = isBun ? () => process.on(QUESTION, answerQuestion) : () => hold(QUESTION);
+  setTimeout(listen, HEAR_AFTER_MS).unref();
 }
 
 function answerQuestion() {

@@ -1,4 +1,5 @@
-//! The agent: a small script that node workers load before the app, so that a stop signal does not cut off requests.
+//! The agent: a small script that node workers load before the app, so that a stop signal does not cut off requests. Bun loads it to
+//! report how it does.
 //!
 //! Node can only be handed a file, so it is written where we may write, readable for all: a worker that gives up its
 //! rights must still be able to start other node processes. What lies there already is used only if it is ours, and
@@ -22,24 +23,50 @@ const INSIGHT: &str = include_str!("insight.cjs");
 /// A file system in memory, on whatever machine.
 const MEMORY: &str = "/dev/shm";
 
+/// What loads the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Loader {
+    #[default]
+    Node,
+    /// It has no use for it but to report how it does.
+    Bun,
+}
+
+impl Loader {
+    /// The variable from which it takes options beside those of its command line.
+    #[must_use]
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Node => "NODE_OPTIONS",
+            Self::Bun => "BUN_OPTIONS",
+        }
+    }
+}
+
 /// What is needed to load the agent into each new worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Agent {
     /// Where the script may be put, best first.
     #[serde(with = "bytes::list")]
     pub directories: Vec<PathBuf>,
-    /// NODE_OPTIONS as the user has set it.
+    #[serde(default)]
+    pub loader: Loader,
+    /// The loader's variable as the user has set it.
     #[serde(with = "bytes::option")]
     pub given: Option<OsString>,
 }
 
 impl Agent {
-    /// The value of NODE_OPTIONS for a worker that starts now; `None` where there is no place for the script. Looks each
+    /// The value of the loader's variable for a worker that starts now; `None` where there is no place for the script. Looks each
     /// time, since such directories are tidied by others, and a script that is missing would end every worker at its start.
     #[must_use]
-    pub fn node_options(&self) -> Option<OsString> {
+    pub fn options(&self) -> Option<OsString> {
         let script = install(&self.directories)?;
-        Some(node_options(self.given.as_deref(), &script))
+        let given = self.given.as_deref();
+        match self.loader {
+            Loader::Node => Some(node_options(given, &script)),
+            Loader::Bun => bun_options(given, &script),
+        }
     }
 
     /// Where the script is; `None` where there is no place for it.
@@ -81,6 +108,19 @@ fn node_options(given: Option<&OsStr>, script: &Path) -> OsString {
     options.push(script.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\""));
     options.push("\"");
     options
+}
+
+/// The same for BUN_OPTIONS. Bun knows no quotes there, so a script whose path would need them cannot be loaded.
+fn bun_options(given: Option<&OsStr>, script: &Path) -> Option<OsString> {
+    let path =
+        script.to_str().filter(|path| !path.contains(|c: char| c.is_whitespace() || "\"'\\".contains(c)))?;
+    let mut options = given.map(OsStr::to_owned).unwrap_or_default();
+    if !options.is_empty() {
+        options.push(" ");
+    }
+    options.push("--preload=");
+    options.push(path);
+    Some(options)
 }
 
 fn install_in(directory: &Path) -> io::Result<PathBuf> {
@@ -161,19 +201,29 @@ mod tests {
     #[test]
     fn a_script_that_was_tidied_away_is_written_again() {
         let directory = tempfile::tempdir().unwrap();
-        let agent = Agent { directories: vec![directory.path().to_owned()], given: None };
-        let options = agent.node_options().unwrap();
+        let agent =
+            Agent { directories: vec![directory.path().to_owned()], loader: Loader::Node, given: None };
+        let options = agent.options().unwrap();
         let scripts = || fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
         scripts().for_each(|script| fs::remove_file(script).unwrap());
-        assert_eq!(agent.node_options(), Some(options));
+        assert_eq!(agent.options(), Some(options));
         assert_eq!(scripts().count(), 3);
     }
 
     #[test]
     fn what_is_large_is_put_on_a_disk_where_there_is_one() {
-        let agent = Agent { directories: directories(Some(OsStr::new("/scratch"))), given: None };
+        let directories = directories(Some(OsStr::new("/scratch")));
+        let agent = Agent { directories, loader: Loader::Node, given: None };
         let expected = ["/scratch", "/tmp", "/run", "/var/tmp", "/dev/shm"].map(PathBuf::from);
         assert_eq!(agent.spacious(), expected);
+    }
+
+    #[test]
+    fn the_users_options_for_bun_come_first_and_what_bun_cannot_read_is_not_said() {
+        let options = bun_options(Some(OsStr::new("--smol")), Path::new("/x.cjs"));
+        assert_eq!(options, Some("--smol --preload=/x.cjs".into()));
+        assert_eq!(bun_options(None, Path::new("/x.cjs")), Some("--preload=/x.cjs".into()));
+        assert_eq!(bun_options(None, Path::new("/a b/x.cjs")), None);
     }
 
     #[test]

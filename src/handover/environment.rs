@@ -73,6 +73,17 @@ pub fn may_become_node(program: &OsStr, first_line: Option<&str>) -> bool {
         })
 }
 
+/// Whether what is started is Bun: by its name, or that in a script's first line. What a shell starts is not looked for, since Bun's
+/// variable is for the worker alone.
+#[must_use]
+pub fn is_bun(program: &OsStr, first_line: Option<&str>) -> bool {
+    let base = program.to_str().and_then(|path| path.rsplit('/').next());
+    base == Some("bun")
+        || first_line.is_some_and(|line| {
+            line.starts_with("#!") && line.split(['/', ' ', '\t', '\n']).any(|word| word == "bun")
+        })
+}
+
 /// Whether node is told to keep programs from files, by the flag of Node 20, where such a node cannot be given a script
 /// from elsewhere: it ends at once. (Later versions let it read what it is told to load.)
 #[must_use]
@@ -152,6 +163,15 @@ mod tests {
         let given = BTreeMap::from([("PMR_WEB_TOKEN".into(), "secret".into()), ("A".into(), "b".into())]);
         let names: Vec<_> = of_worker(&given, &place(false), []).into_iter().map(|(name, _)| name).collect();
         assert!(names.contains(&"A".into()) && !names.contains(&"PMR_WEB_TOKEN".into()), "{names:?}");
+    }
+
+    #[test]
+    fn bun_is_known_by_its_name_and_by_a_scripts_first_line() {
+        assert!(is_bun(OsStr::new("/usr/local/bin/bun"), None));
+        assert!(is_bun(OsStr::new("./server.ts"), Some("#!/usr/bin/env bun\n")));
+        assert!(!is_bun(OsStr::new("bunny"), None));
+        assert!(!is_bun(OsStr::new("node"), None));
+        assert!(!is_bun(OsStr::new("sh"), Some("\u{7f}ELF bun")));
     }
 
     #[test]

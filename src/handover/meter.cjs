@@ -1,5 +1,6 @@
 // Measures a Node worker while somebody asks for it. Our script beside this one loads it at the first question: until then
-// none of it costs anything. Each question opens a new window; when none has come for a while, all is put away again.
+// none of it costs anything. Each question opens a new window; when none has come for a while, all is put away again. Of what Bun does not
+// know, or tells wrongly, nothing is said.
 'use strict';
 
 const { PerformanceObserver, createHistogram, monitorEventLoopDelay, performance } = require('perf_hooks');
@@ -17,6 +18,10 @@ const TIMED_PER_S = 1000;
 const MS_PER_S = 1000;
 const NS_PER_MS = 1e6;
 const US_PER_MS = 1e3;
+
+const isBun = process.versions.bun !== undefined;
+// A delay that Node tells has the time between two trials in it, one that Bun tells has not.
+const WITHIN_MS = isBun ? 0 : TRIAL_MS;
 // The histogram's longest duration: an hour.
 const LONGEST_US = 3_600_000_000;
 
@@ -38,10 +43,11 @@ function report(owed = () => 0) {
   const answer = {
     window: null, loop: null, gc: null, http: null, heap: heap(), active: active(),
   };
-  if (measured === null) begin(owed());
+  if (measured === null) begin(isBun ? 0 : owed());
   else {
     const window = now - measured.since;
-    Object.assign(answer, { window, loop: loop(), gc: collections(), http: requests(owed(), window) });
+    const http = isBun ? requestsOfBun(window) : requests(owed(), window);
+    Object.assign(answer, { window, loop: loop(), gc: collections(), http });
   }
   open(now);
   last = answer;
@@ -50,23 +56,27 @@ function report(owed = () => 0) {
 
 // `before` are being answered already.
 function begin(before) {
-  const collector = new PerformanceObserver((list) => list.getEntries().forEach(collect));
+  const collector = isBun ? null : new PerformanceObserver((list) => list.getEntries().forEach(collect));
   const delay = monitorEventLoopDelay({ resolution: TRIAL_MS });
   const latency = createHistogram({ highest: LONGEST_US, figures: 2 });
   // Up to now: all that have been asked; of these, what was answered and what was given up. How many until the next is timed, and
   // how many are not, on average.
-  measured = { collector, delay, latency, timed: new Map(), asked: before, answered: 0, givenUp: 0, skip: 1, every: 1 };
-  collector.observe({ entryTypes: ['gc'] });
+  measured = { collector, delay, latency, timed: new Map(), asked: before, answered: 0, givenUp: 0, skip: 1, every: 1, pending: 0, put: null };
+  collector?.observe({ entryTypes: ['gc'] });
   delay.enable();
-  started.subscribe(onStart);
-  finished.subscribe(onFinish);
+  if (isBun) watchServers(require('http').Server.prototype);
+  else {
+    started.subscribe(onStart);
+    finished.subscribe(onFinish);
+  }
   timer = setTimeout(end, PATIENCE_MS);
   timer.unref();
 }
 
 function end() {
-  measured.collector.disconnect();
+  measured.collector?.disconnect();
   measured.delay.disable();
+  measured.put?.();
   started.unsubscribe(onStart);
   finished.unsubscribe(onFinish);
   measured = null;
@@ -78,7 +88,7 @@ function open(now) {
   measured.delay.reset();
   measured.latency.reset();
   Object.assign(measured, {
-    since: now, utilization: performance.eventLoopUtilization(), collections: { count: 0, ms: 0 },
+    since: now, utilization: isBun ? null : performance.eventLoopUtilization(), collections: { count: 0, ms: 0 },
     requests: 0, errors: 0, taken: 0,
   });
 }
@@ -115,17 +125,53 @@ function onFinish({ response }) {
   measured.latency.record(Math.min(Math.max(us, 1), LONGEST_US));
 }
 
-// The delays have the time between two trials in them.
+// Bun publishes no channels of requests: for as long as somebody asks, we stand before what all servers of `node:http` have in common.
+function watchServers(prototype) {
+  const own = Object.getOwnPropertyDescriptor(prototype, 'emit');
+  const { emit } = prototype;
+  const window = measured;
+  function watched(event, ...rest) {
+    if (event === 'request' && measured === window) follow(rest[1]);
+    return Reflect.apply(emit, this, [event, ...rest]);
+  }
+  Object.defineProperty(prototype, 'emit', { value: watched, configurable: true, writable: true });
+  measured.put = () => {
+    // Somebody else may stand before us by now.
+    if (prototype.emit !== watched) return;
+    if (own) Object.defineProperty(prototype, 'emit', own);
+    else delete prototype.emit;
+  };
+}
+
+function follow(response) {
+  const window = measured;
+  onStart({ response });
+  window.pending += 1;
+  response.once('finish', () => {
+    if (measured === window) onFinish({ response });
+  });
+  response.once('close', () => {
+    window.pending -= 1;
+  });
+}
+
+// Who has asked before we looked is not known, so neither is how many are being answered. Before the first request it is not even known
+// whether the app has a server of this kind.
+function requestsOfBun(window) {
+  if (measured.asked === 0) return null;
+  return { ...requests(measured.pending, window), in_flight: null };
+}
+
 function loop() {
   const { delay } = measured;
-  const ms = (ns) => Math.max(ns / NS_PER_MS - TRIAL_MS, 0);
-  const { utilization } = performance.eventLoopUtilization(measured.utilization);
+  const ms = (ns) => Math.max(ns / NS_PER_MS - WITHIN_MS, 0);
+  const utilization = isBun ? null : performance.eventLoopUtilization(measured.utilization).utilization;
   const seen = delay.max > 0 && Number.isFinite(delay.mean);
   return { utilization, delay: seen ? summary(delay, ms) : null };
 }
 
 function collections() {
-  return measured.collections;
+  return isBun ? null : measured.collections;
 }
 
 // What was asked and is neither answered nor owed was given up: its client has gone, or was cut off.
@@ -154,6 +200,7 @@ function heap() {
 }
 
 function active() {
+  if (isBun) return null;
   const all = process.getActiveResourcesInfo();
   const requests = all.filter((name) => REQUEST.test(name)).length;
   return { handles: all.length - requests, requests };

@@ -22,12 +22,12 @@ struct Report {
     gc: Option<Gc>,
     http: Option<Http>,
     heap: Heap,
-    active: Active,
+    active: Option<Active>,
 }
 
 #[derive(Deserialize)]
 struct Loop {
-    utilization: f64,
+    utilization: Option<f64>,
     delay: Option<Spread>,
 }
 
@@ -42,7 +42,7 @@ struct Http {
     requests: f64,
     errors: f64,
     aborted: f64,
-    in_flight: f64,
+    in_flight: Option<f64>,
     latency: Option<Spread>,
 }
 
@@ -81,7 +81,7 @@ pub fn read(message: &RawValue) -> Option<NodeView> {
     Some(NodeView {
         window_ms: window.map(amount),
         event_loop: window.and(event_loop).map(|it| EventLoopView {
-            utilization: amount(it.utilization).min(1.0),
+            utilization: it.utilization.map(|part| amount(part).min(1.0)),
             delay_ms: it.delay.as_ref().map(spread),
         }),
         gc: window.and(gc).map(|it| GcView { collections: count(it.count), took_ms: amount(it.ms) }),
@@ -91,7 +91,7 @@ pub fn read(message: &RawValue) -> Option<NodeView> {
             total_bytes: count(heap.total),
             external_bytes: count(heap.external),
         },
-        active: ActiveView { handles: count(active.handles), requests: count(active.requests) },
+        active: active.map(|it| ActiveView { handles: count(it.handles), requests: count(it.requests) }),
     })
 }
 
@@ -101,7 +101,7 @@ fn requests(window: f64, it: &Http) -> HttpView {
         requests_per_second: amount(it.requests) / window * 1000.0,
         errors: count(it.errors),
         aborted: count(it.aborted),
-        in_flight: count(it.in_flight),
+        in_flight: it.in_flight.map(count),
         latency_ms: it.latency.as_ref().map(spread),
     }
 }
@@ -160,11 +160,14 @@ mod tests {
         let view = of(whole()).unwrap();
         let spread = SpreadView { mean: 1.5, p50: 1.0, p95: 2.0, p99: 3.0, max: 4.0 };
         assert_eq!(view.window_ms, Some(2000.0));
-        assert_eq!(view.event_loop, Some(EventLoopView { utilization: 0.25, delay_ms: Some(spread) }));
+        assert_eq!(view.event_loop, Some(EventLoopView { utilization: Some(0.25), delay_ms: Some(spread) }));
         assert_eq!(view.gc, Some(GcView { collections: 2, took_ms: 1.5 }));
         let http = view.http.unwrap();
         assert!((http.requests_per_second - 50.0).abs() < 1e-9);
-        assert_eq!((http.requests, http.errors, http.in_flight, http.latency_ms), (100, 1, 3, Some(spread)));
+        assert_eq!(
+            (http.requests, http.errors, http.in_flight, http.latency_ms),
+            (100, 1, Some(3), Some(spread))
+        );
         assert_eq!(view.heap, HeapView { used_bytes: 10, total_bytes: 20, external_bytes: 5 });
     }
 
@@ -173,7 +176,7 @@ mod tests {
         for window in [json!(null), json!(0), json!(-5)] {
             let view = of(with("window", window)).unwrap();
             assert_eq!((view.window_ms, view.event_loop, view.gc, view.http), (None, None, None, None));
-            assert_eq!(view.active, ActiveView { handles: 4, requests: 1 });
+            assert_eq!(view.active, Some(ActiveView { handles: 4, requests: 1 }));
         }
     }
 
@@ -182,7 +185,17 @@ mod tests {
         let view = of(with("heap", json!({ "used": -1, "total": 1e300, "external": 0.5 }))).unwrap();
         assert_eq!(view.heap, HeapView { used_bytes: 0, total_bytes: 1 << 53, external_bytes: 0 });
         let busy = of(with("loop", json!({ "utilization": 7, "delay": null }))).unwrap();
-        assert_eq!(busy.event_loop, Some(EventLoopView { utilization: 1.0, delay_ms: None }));
+        assert_eq!(busy.event_loop, Some(EventLoopView { utilization: Some(1.0), delay_ms: None }));
+    }
+
+    #[test]
+    fn what_a_worker_does_not_know_is_not_known() {
+        let of_bun = with("active", json!(null));
+        assert_eq!(of(of_bun).unwrap().active, None);
+        let view = of(with("loop", json!({ "utilization": null, "delay": null }))).unwrap();
+        assert_eq!(view.event_loop, Some(EventLoopView { utilization: None, delay_ms: None }));
+        let http = json!({ "requests": 1, "errors": 0, "aborted": 0, "in_flight": null, "latency": null });
+        assert_eq!(of(with("http", http)).unwrap().http.unwrap().in_flight, None);
     }
 
     #[test]

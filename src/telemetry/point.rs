@@ -53,7 +53,7 @@ pub(super) fn of(view: &InstanceView, restarts: u32) -> Point {
             Field::CpuPercent => view.cpu_percent,
             Field::MemoryBytes => view.memory_bytes.map(|bytes| bytes as f64),
             Field::LoopDelayMs => event_loop.and_then(|it| it.delay_ms).map(|delay| delay.p99),
-            Field::LoopUtilization => event_loop.map(|it| it.utilization),
+            Field::LoopUtilization => event_loop.and_then(|it| it.utilization),
             Field::RequestsPerSecond => http.map(|http| http.requests_per_second),
             Field::InFlight => view.in_flight().map(|number| number as f64),
             Field::LatencyMs => http.and_then(|http| http.latency_ms).map(|latency| latency.p95),

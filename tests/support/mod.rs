@@ -18,6 +18,7 @@ pub(crate) mod launch;
 pub(crate) mod load;
 pub(crate) mod ports;
 pub(crate) mod processes;
+pub(crate) mod reports;
 pub(crate) mod runtime;
 pub(crate) mod signals;
 pub(crate) mod terminal;

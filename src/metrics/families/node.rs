@@ -46,24 +46,24 @@ impl<'a> List<'a> {
         });
         let busy =
             gauge("nodejs_eventloop_utilization", "The part of the time in which it was busy, 0 to 1.");
-        self.of_reports(apps, busy, |node| Some(node.event_loop?.utilization));
+        self.of_reports(apps, busy, |node| node.event_loop?.utilization);
     }
 
     fn heap(&mut self, apps: &'a [AppView]) {
-        let mut each = |head: Head, value: fn(&NodeView) -> u64| {
-            self.of_reports(apps, head, |node| Some(bytes(value(node))));
+        let mut each = |head: Head, value: fn(&NodeView) -> Option<u64>| {
+            self.of_reports(apps, head, |node| value(node).map(bytes));
         };
-        each(gauge("nodejs_heap_size_total_bytes", "Size of V8's heap."), |node| node.heap.total_bytes);
-        each(gauge("nodejs_heap_size_used_bytes", "What of it is used."), |node| node.heap.used_bytes);
+        each(gauge("nodejs_heap_size_total_bytes", "Size of V8's heap."), |node| Some(node.heap.total_bytes));
+        each(gauge("nodejs_heap_size_used_bytes", "What of it is used."), |node| Some(node.heap.used_bytes));
         each(gauge("nodejs_external_memory_bytes", "Memory of buffers and the like beside it."), |node| {
-            node.heap.external_bytes
+            Some(node.heap.external_bytes)
         });
         each(
             gauge("nodejs_active_handles_total", "Sockets, servers, timers and the like that are open."),
-            |node| node.active.handles,
+            |node| Some(node.active?.handles),
         );
         each(gauge("nodejs_active_requests_total", "Reads, look-ups and the like under way."), |node| {
-            node.active.requests
+            Some(node.active?.requests)
         });
     }
 
@@ -77,7 +77,7 @@ impl<'a> List<'a> {
             total.aborted
         });
         let in_flight = gauge("pmr_http_requests_in_flight", "HTTP requests that are being answered.");
-        self.of_reports(apps, in_flight, |node| Some(bytes(node.http?.in_flight)));
+        self.of_reports(apps, in_flight, |node| node.http?.in_flight.map(bytes));
         let help = "How long it took to answer them.";
         let quantiles = instances(apps).flat_map(|(labels, _, it)| {
             let latency = it.node.and_then(|node| node.http?.latency_ms);

@@ -62,8 +62,8 @@ function nodePanel(node) {
   return panel(
     'Node',
     facts([
-      ['Event loop', loop && `${write.share(loop.utilization)} busy`],
-      ['Requests', http && `${write.number(http.requests_per_second)} a second, ${http.in_flight} in flight`],
+      ['Event loop', loop && loop.utilization !== null && `${write.share(loop.utilization)} busy`],
+      ['Requests', http && `${write.number(http.requests_per_second)} a second${http.in_flight === null ? '' : `, ${http.in_flight} in flight`}`],
       ['Errors', http && `${http.errors} with status 500 or more, ${http.aborted} aborted`],
       [
         'Garbage collection',
@@ -73,7 +73,7 @@ function nodePanel(node) {
         'Heap',
         `${write.bytes(heap.used_bytes)} of ${write.bytes(heap.total_bytes)}, ${write.bytes(heap.external_bytes)} outside`,
       ],
-      ['Active', `${active.handles} handles, ${active.requests} requests`],
+      ['Active', active && `${active.handles} handles, ${active.requests} requests`],
     ]),
     spreads.length > 0 ? table : null,
   );
