@@ -129,7 +129,10 @@ impl Hooks {
     async fn deliver(self: Rc<Self>, fingerprint: String, report: Report) {
         let sent = tokio::time::timeout(WITHIN, self.send(&report)).await;
         let outcome = sent.unwrap_or(Err(DeliveryError::TimedOut));
-        self.deliveries.borrow_mut().ended(&fingerprint);
+        match outcome.is_err() && is_posted(&report) {
+            true => self.deliveries.borrow_mut().failed(&fingerprint, self.clock.now()),
+            false => self.deliveries.borrow_mut().ended(&fingerprint),
+        }
         let Recipient { app, name, .. } = &*report.to;
         match outcome {
             Ok(()) => drop(self.failing.borrow_mut().remove(app)),
@@ -231,6 +234,11 @@ impl Hooks {
         let _in_time = tokio::time::timeout(limit, done).await;
         drop(self.deliveries.take());
     }
+}
+
+/// Whether it goes to a server, which may be there again soon. What a command has done by half is not done twice.
+fn is_posted(report: &Report) -> bool {
+    matches!(report.to.plan.app.on_crash, Some(OnCrash::Post { .. }))
 }
 
 /// A command that runs. Dropping it ends the command.
