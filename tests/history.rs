@@ -2,7 +2,7 @@
 
 mod support;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use support::cluster::http_pids;
 use support::fixtures::{fixture, tool};
@@ -10,7 +10,7 @@ use support::http;
 use support::launch::Launch;
 use support::ports::free_port;
 use support::runtime::Runtime;
-use support::updates::update;
+use support::updates::{order, update};
 use support::{processes, signals};
 
 fn node(option: &str, port: u16) -> Launch {
@@ -120,6 +120,19 @@ fn where_nobody_wants_it_nothing_is_kept() {
     runtime.until_ready(2);
     update(&runtime);
     assert!(runtime.control().get("/v1/history").error(404).starts_with("no_history: "));
+    runtime.stops();
+}
+
+#[test]
+fn an_app_that_is_added_with_a_recipient_of_crashes_has_figures_kept_from_then_on() {
+    let mut runtime = node("--no-auto-exit", free_port()).spawn();
+    runtime.until_ready(2);
+    assert!(runtime.control().get("/v1/history").error(404).starts_with("no_history: "));
+    let directory = runtime.home().to_str().expect("a path").to_owned();
+    let words = ["--on-crash", "cat", "-n", "late", "sleep", "--", "1000"];
+    let body = json!({ "words": words, "directory": directory, "environment": [["PATH", "/usr/local/bin:/usr/bin:/bin"]] });
+    order(&runtime, "/v1/apps", &body.to_string());
+    history(&runtime, "?target=late", "figures", |history| has_numbers(history, 0, "memory_bytes"));
     runtime.stops();
 }
 

@@ -209,14 +209,14 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
         warnings,
         sizing: settings.sizing.to_string(),
         web: web_wish(settings),
+        keeps_history: settings.keeps_history(),
         numbered: Numbered::default(),
         app,
     }
 }
 
 fn web_wish(settings: &Settings) -> Option<WebWish> {
-    let (read_only, keeps_history) = (settings.web_read_only, settings.keeps_history());
-    settings.web.map(|address| WebWish { address, read_only, keeps_history })
+    settings.web.map(|address| WebWish { address, read_only: settings.web_read_only })
 }
 
 /// What of the health settings depends on the program and the way in which it gets its sockets.

@@ -88,7 +88,7 @@ impl Wanted {
 #[derive(Clone, Default)]
 pub(super) struct Opened {
     server: Rc<RefCell<Option<Server>>>,
-    /// What keeps figures for it, where nobody did before.
+    /// What keeps figures for an app that was added, where nobody did before.
     collector: Rc<RefCell<Option<Collector>>>,
 }
 
@@ -103,23 +103,20 @@ impl Opened {
 pub(super) fn open(wanted: Option<Wanted>, wiring: Wiring, driver: &mut Driver) -> Opened {
     let opened = Opened::default();
     let Wiring { handle, events, home, telemetry } = wiring;
-    let work = Work { handle, home, telemetry, opened: opened.clone() };
+    let work = Rc::new(Work { handle, home, telemetry, opened: opened.clone() });
     if let Some(wanted) = wanted {
         let place = driver.socket().unwrap_or_default().to_owned();
         if let Some(socket) = work.open(wanted, events, given_to_us(), place) {
             driver.keep_web(socket);
         }
     }
-    driver.open_web_by(Box::new(move |wish, token, place| {
-        let WebWish { address, read_only, keeps_history } = *wish;
-        let events = work.handle.events();
+    let keeper = Rc::clone(&work);
+    let open = move |wish: &WebWish, token: Option<OsString>, place: &str| {
+        let WebWish { address, read_only } = *wish;
         let token = token.or_else(given_to_us);
-        let socket = work.open(Wanted::New { address, read_only }, events, token, place.to_owned())?;
-        if keeps_history {
-            work.keep_figures();
-        }
-        Some(socket)
-    }));
+        work.open(Wanted::New { address, read_only }, work.handle.events(), token, place.to_owned())
+    };
+    driver.open_web_by(Box::new(open), Box::new(move || keeper.keep_figures()));
     opened
 }
 

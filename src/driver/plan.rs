@@ -45,6 +45,9 @@ pub struct Plan {
     /// The web server that is asked for with the app. It is opened once, when the app is added.
     #[serde(skip)]
     pub web: Option<WebWish>,
+    /// Whether figures are kept over time from when the app is added.
+    #[serde(skip)]
+    pub keeps_history: bool,
 }
 
 impl Plan {

@@ -82,6 +82,9 @@ impl Driver {
         if let Some(wish) = &plan.web {
             self.grant_web(wish, &request);
         }
+        if plan.keeps_history {
+            self.grant_history();
+        }
         if let Err(error) = self.add(request, plan, Some(reply)) {
             tracing::error!(%error, "the app was not added: cannot open its log files");
         }

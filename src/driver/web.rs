@@ -1,5 +1,5 @@
 //! What the driver keeps of the web server, for the program that takes over from us, and the way to one that an app asks for
-//! while the runtime runs. It opens none itself.
+//! while the runtime runs, and to what keeps figures over time. It opens and keeps nothing itself.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -17,16 +17,20 @@ const TOKEN: &str = "PMR_WEB_TOKEN";
 pub struct WebWish {
     pub address: SocketAddr,
     pub read_only: bool,
-    /// Whether figures are kept over time for those who look.
-    pub keeps_history: bool,
 }
 
 /// Opens what is wished for, with the token that comes along, if there is one; says where the control socket is. `None` where
 /// that cannot be: then it was told why.
 pub type OpenWeb = dyn FnMut(&WebWish, Option<OsString>, &str) -> Option<WebSocket>;
 
-/// See [`OpenWeb`].
-pub(super) struct WebOpener(Box<OpenWeb>);
+/// Begins to keep figures over time, unless that is done already.
+pub type KeepFigures = dyn FnMut();
+
+/// See [`OpenWeb`] and [`KeepFigures`].
+pub(super) struct WebOpener {
+    open: Box<OpenWeb>,
+    keep_figures: Box<KeepFigures>,
+}
 
 impl fmt::Debug for WebOpener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,9 +55,17 @@ impl fmt::Debug for WebSocket {
 }
 
 impl Driver {
-    /// From now on `opener` opens the web server for the first app that asks for one.
-    pub fn open_web_by(&mut self, opener: Box<OpenWeb>) {
-        self.web_opener = Some(WebOpener(opener));
+    /// From now on `open` opens the web server for the first app that asks for one, and `keep_figures` serves the first that asks
+    /// for that.
+    pub fn open_web_by(&mut self, open: Box<OpenWeb>, keep_figures: Box<KeepFigures>) {
+        self.web_opener = Some(WebOpener { open, keep_figures });
+    }
+
+    /// Has figures kept over time, as an app asks for.
+    pub(super) fn grant_history(&mut self) {
+        if let Some(WebOpener { keep_figures, .. }) = &mut self.web_opener {
+            keep_figures();
+        }
     }
 
     /// Opens the web server that an app asks for. There is one for all; who comes later has to take that.
@@ -69,7 +81,7 @@ impl Driver {
             (OsString::from(name) == TOKEN && !OsString::from(value.clone()).is_empty()).then(|| value.into())
         });
         let place = self.socket.clone().unwrap_or_default();
-        self.web = self.web_opener.as_mut().and_then(|WebOpener(open)| open(wish, token, &place));
+        self.web = self.web_opener.as_mut().and_then(|WebOpener { open, .. }| open(wish, token, &place));
     }
 }
 
