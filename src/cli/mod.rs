@@ -1,5 +1,6 @@
 //! The command line: what people type, and what they are answered.
 
+mod alias;
 pub mod args;
 mod beginning;
 mod control;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tracing_subscriber::filter::LevelFilter;
 
+use super::alias;
 use super::args::{self, Request};
 use super::beginning::Beginning;
 use super::control::{self, Wiring};
@@ -51,6 +52,13 @@ pub fn main() -> ExitCode {
     }
     if resume::is_check() {
         return resume::check();
+    }
+    if let Some(error) = alias::become_pmr() {
+        return exit::report(
+            &Error::System { what: "start anew as `pmr`", source: error },
+            &mut io::stderr(),
+        )
+        .into();
     }
     let state = replace::take_state();
     // Before any signal is held back: Ctrl-C ends a client as it ends any program.
