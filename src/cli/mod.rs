@@ -9,6 +9,8 @@ mod delay;
 mod history;
 #[cfg(test)]
 mod migration;
+#[cfg(test)]
+mod npm;
 mod otlp;
 mod outputs;
 mod plan;

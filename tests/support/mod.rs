@@ -18,6 +18,8 @@ pub(crate) mod launch;
 pub(crate) mod load;
 pub(crate) mod ports;
 pub(crate) mod processes;
+pub(crate) mod registry;
+pub(crate) mod release;
 pub(crate) mod reports;
 pub(crate) mod runtime;
 pub(crate) mod signals;

@@ -1,0 +1,31 @@
+// Runs a program in our place, as far as a parent can: it gets our signals, and we end as it does.
+'use strict';
+
+const { spawn } = require('node:child_process');
+const os = require('node:os');
+
+const NOT_EXECUTABLE = 126;
+const NOT_FOUND = 127;
+const SIGNAL_BASE = 128;
+
+function run(program, words) {
+  const child = start(program, words);
+  // A terminal sends it to the program as well.
+  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGQUIT']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    process.stderr.write(`error: cannot run \`${program}\`: ${error.message}\n`);
+    process.exitCode = error.code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
+  });
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? SIGNAL_BASE + os.constants.signals[signal];
+  });
+}
+
+function start(program, words) {
+  if (process.platform !== 'win32') return spawn(program, words, { stdio: 'inherit' });
+  // Most of npm's programs are scripts there, which only a shell can start.
+  return spawn([program, ...words].map((word) => `"${word}"`).join(' '), { stdio: 'inherit', shell: true });
+}
+
+module.exports = { run };
