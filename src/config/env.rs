@@ -165,8 +165,15 @@ const KNOWN: [&str; 70] = [
     "PMR_HISTORY",
 ];
 
-/// Ours too, but not read here.
-const ELSEWHERE: [&str; 3] = ["PMR_HOME", "PMR_FORMATION", "PMR_WEB_TOKEN"];
+/// Ours too, but not read here. The last three are for Heroku's buildpack, which a dyno is given all the same.
+const ELSEWHERE: [&str; 6] = [
+    "PMR_HOME",
+    "PMR_FORMATION",
+    "PMR_WEB_TOKEN",
+    "PMR_RUNTIME_VERSION",
+    "PMR_RUNTIME_URL",
+    "PMR_RUNTIME_SHA256",
+];
 
 /// What a worker is given, and so a runtime that a worker starts, always together. One of them alone is a mistake: somebody
 /// who writes PMR_INSTANCE means PMR_INSTANCES.
@@ -293,6 +300,7 @@ mod tests {
             ("PMR_INSTANCE", "4"),
             ("PMR_HOME", "/run/pmr"),
             ("PMR_FORMATION", "web=2"),
+            ("PMR_RUNTIME_URL", "file:///"),
             ("PM2_HOMES", "/"),
         ]));
         let shown: Vec<String> = reading.warnings.iter().map(ToString::to_string).collect();
