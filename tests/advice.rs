@@ -2,13 +2,15 @@
 
 mod support;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use support::fixtures::{compiled, fixture, tool};
 use support::launch::Launch;
 use support::ports::free_port;
 use support::runtime::Runtime;
-use support::{processes, words};
+use support::{processes, signals, words};
 
 /// Node by the cluster protocol and Python by interception, each listening as the variables say.
 fn servers() -> [Vec<PathBuf>; 2] {
@@ -64,6 +66,26 @@ fn listening_nowhere_for_ten_seconds_is_told() {
     let mut runtime = Launch::new([compiled("worker"), "sleep".into()]).port(port).workers(1).spawn();
     told(&runtime, &["listen", &port.to_string()]);
     runtime.stops();
+}
+
+/// A dyno has 60 s; the runtime looks after 50.
+#[test]
+fn a_dyno_whose_port_nobody_has_bound_is_told_of_before_the_platform_ends_it() {
+    const SOON: Duration = Duration::from_secs(90);
+    let port = free_port();
+    let dyno = |words: &[&OsStr]| Launch::new(words).env("DYNO", "web.1").port(port).workers(1);
+    let (worker, sleep) = (compiled("worker"), "sleep".as_ref());
+    let silent = dyno(&["--wait-ready".as_ref(), worker.as_ref(), sleep]).spawn();
+    let busy = dyno(&["--pre-start".as_ref(), "sleep 1000".as_ref(), worker.as_ref(), sleep]).spawn();
+    for (mut runtime, lack) in
+        [(silent, "does not listen there"), (busy, "waits for its command before the first start")]
+    {
+        let parts = ["R10", &port.to_string(), lack];
+        let told = runtime.stderr.wait(SOON, |text| words::line_with(text, &parts));
+        assert!(told.is_some(), "{}", runtime.tails());
+        runtime.signal(signals::TERM);
+        runtime.wait();
+    }
 }
 
 /// Plain servers that all bind the port by themselves.

@@ -1,5 +1,7 @@
 //! What surrounds the apps: the machine, our own command line, and how further apps are planned.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -21,6 +23,7 @@ pub(super) fn of(
 ) -> Surroundings {
     let given = std::env::var_os("PMR_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     Surroundings {
+        boot_port: port_of_dyno(sources.environment()).filter(|_| home.is_none()),
         mode: if home.is_some() { Mode::Background } else { Mode::Foreground },
         home: home.or(given),
         oom_file: sources.limits().oom_file.clone(),
@@ -34,6 +37,14 @@ pub(super) fn of(
         log_level,
         auto_exit,
     }
+}
+
+/// The port that this dyno has to bind in time, if it is one that serves.
+fn port_of_dyno(environment: &BTreeMap<OsString, OsString>) -> Option<u16> {
+    let text = |name: &str| environment.get(OsStr::new(name))?.to_str();
+    // `web.1`, and `web-` with letters on Fir.
+    let is_web = text("DYNO").is_some_and(|dyno| dyno.starts_with("web.") || dyno.starts_with("web-"));
+    text("PORT").filter(|_| is_web)?.parse().ok()
 }
 
 /// The app that our own command line asks for.
@@ -59,4 +70,22 @@ fn user_name() -> String {
     let mut entries = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let entry = entries.find(|fields| fields.get(2) == Some(&uid.as_str()));
     entry.and_then(|fields| fields.first().map(|name| (*name).to_owned())).unwrap_or(uid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_dyno_that_serves_has_to_bind_its_port_in_time() {
+        let of = |pairs: &[(&str, &str)]| {
+            port_of_dyno(&pairs.iter().map(|(name, value)| (name.into(), value.into())).collect())
+        };
+        assert_eq!(of(&[("DYNO", "web.1"), ("PORT", "5000")]), Some(5000));
+        assert_eq!(of(&[("DYNO", "web-12a34b56d-e78f9"), ("PORT", "5000")]), Some(5000));
+        assert_eq!(of(&[("DYNO", "worker.1"), ("PORT", "5000")]), None);
+        assert_eq!(of(&[("DYNO", "webhooks.1"), ("PORT", "5000")]), None);
+        assert_eq!(of(&[("DYNO", "web.1")]), None);
+        assert_eq!(of(&[("PORT", "5000")]), None);
+    }
 }

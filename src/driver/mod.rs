@@ -14,6 +14,7 @@
 mod advice;
 mod app;
 mod balance;
+mod boot;
 pub(crate) mod clock;
 mod collision;
 mod crash_hooks;

@@ -80,6 +80,8 @@ pub struct Surroundings {
     pub mode: Mode,
     /// The directory of state and log files.
     pub home: Option<PathBuf>,
+    /// The port that the platform ends us for, if nobody has bound it in time.
+    pub boot_port: Option<u16>,
     /// Where the cgroup counts OOM kills.
     pub oom_file: Option<PathBuf>,
     /// Whether a line carries the app's name even with a single instance.

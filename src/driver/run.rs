@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::app::App;
+use super::boot::Boot;
 use super::clock::Clock;
 use super::gate::Gate;
 use super::halt::{Halt, How};
@@ -74,6 +75,8 @@ pub struct Driver {
     pub(super) web_opener: Option<WebOpener>,
     /// Figures over time, likewise.
     pub(super) telemetry: Telemetry,
+    /// Whether the platform still waits for a port.
+    pub(super) boot: Option<Boot>,
     /// Whether something is to be done at a time to come.
     is_busy: bool,
     /// Descriptor numbers kept free for workers.
@@ -121,6 +124,7 @@ impl Driver {
         let events = Rc::new(Events::new(end.events, past.last_event));
         let (tellings, teller, crashes) = Teller::start(&events, past.clock);
         let senders = Senders { questions, channel, said, arrived, tellings };
+        let boot = Boot::new(surroundings.boot_port, past.clock.now());
         let (since, books) = ((past.clock, past.oom), (events, crashes));
         let shared = Rc::new(Shared::new(surroundings, since, outputs, senders, books));
         Self {
@@ -144,6 +148,7 @@ impl Driver {
             web: None,
             web_opener: None,
             telemetry: Telemetry::default(),
+            boot,
             is_busy: true,
             _reserved: reserved,
             inboxes: Inboxes {
@@ -244,12 +249,14 @@ impl Driver {
             if let Some(status) = self.settle() {
                 return Ok(self.finish(status).await);
             }
+            let deadline =
+                self.apps.values().filter_map(App::next_deadline).chain(self.halt_deadline()).min();
+            self.rest(deadline.is_some());
             let times = Times {
-                deadline: self.apps.values().filter_map(App::next_deadline).chain(self.halt_deadline()).min(),
+                deadline: deadline.into_iter().chain(self.boot.map(Boot::deadline)).min(),
                 look_at: self.apps.values().filter_map(App::next_look).min(),
                 leave_at: self.update.as_ref().and_then(Update::next_try),
             };
-            self.rest(times.deadline.is_some());
             match self.inboxes.next(times, self.shared.clock).await? {
                 Some(happened) => self.on_happened(happened).await,
                 None => self.hand_over().await,
@@ -282,7 +289,10 @@ impl Driver {
             Happened::Tried(tried) => self.on_tried(tried),
             Happened::Arrived(app) => self.apps.get_mut(&app).map_or((), App::on_arrival),
             Happened::LookDue => self.apps.values_mut().for_each(App::look_if_due),
-            Happened::Deadline => self.apps.values_mut().for_each(App::on_deadline),
+            Happened::Deadline => {
+                self.apps.values_mut().for_each(App::on_deadline);
+                self.look_at_port();
+            }
         }
     }
 
