@@ -12,6 +12,7 @@ import crash
 import evenness
 import first_answer
 import growth
+import history
 import idle
 import kills
 import logs
@@ -36,7 +37,8 @@ class Part:
 PARTS = {
     "idle": Part(idle.measure, 1.3, 0.5),
     "first-answer": Part(first_answer.measure, 2, 0.3),
-    "agent": Part(agent.measure, 8, 0.7),
+    "agent": Part(agent.measure, 8, 2),
+    "history": Part(history.measure, 11, 1.5),
     "logs": Part(logs.measure, 0.5, 0.2),
     "slow-reader": Part(slow_reader.measure, 0.2, 0.2),
     "peers": Part(peers.measure, 11, 2),
@@ -72,7 +74,7 @@ def words():
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--full", action="store_true", help="slow-reader: a million lines of each worker")
-    parser.add_argument("--minutes", type=float, help="soak: so long (default: 10)")
+    parser.add_argument("--minutes", type=float, help="soak, history: so long (default: 10)")
     parser.add_argument("--seed", type=int, help="soak: do what was done with this seed")
     options = parser.parse_intermixed_args()
     unknown = [part for part in options.parts if part not in PARTS]
@@ -84,8 +86,8 @@ def words():
 def announce(chosen, options):
     """How long it will take."""
     minutes = sum(part.quick if options.quick else part.minutes for part in chosen.values())
-    if "soak" in chosen and options.minutes:
-        minutes += options.minutes - (chosen["soak"].quick if options.quick else chosen["soak"].minutes)
+    for name in chosen.keys() & {"soak", "history"} if options.minutes else ():
+        minutes += options.minutes - (chosen[name].quick if options.quick else chosen[name].minutes)
     print(f"This takes about {minutes:.0f} minutes: {', '.join(chosen)}.", file=sys.stderr, flush=True)
 
 
