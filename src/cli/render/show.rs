@@ -20,12 +20,12 @@ pub(in crate::cli) fn render(app: &AppView, runtime: &RuntimeView, colours: Colo
     text += &section("Health", &rows(&health(app)), colours);
     text += &section("Listeners", &rows(&app.listeners.iter().map(listener).collect::<Vec<_>>()), colours);
     text += &section("Clients", &rows(&clients(app)), colours);
+    text += &section("Node", &rows(&node(app)), colours);
     let settings = app.settings.iter();
     let value = |value: &str| if value.is_empty() { "none".to_owned() } else { value.to_owned() };
     let settings = settings.map(|it| vec![it.name.clone(), value(&it.value), format!("({})", it.origin)]);
     text += &section("Settings", &rows(&settings.collect::<Vec<_>>()), colours);
     text += &section("Git", &pairs(&app.git.as_ref().map(git).unwrap_or_default()), colours);
-    text += &section("Node", &rows(&node(app)), colours);
     text += &section("Metrics", &rows(&metrics(app)), colours);
     let actions = app.actions.iter().map(|action| vec![action.clone()]);
     text + &section("Actions", &rows(&actions.collect::<Vec<_>>()), colours)
