@@ -37,6 +37,8 @@ pub(super) struct Times {
     pub(super) look_at: Option<Uptime>,
     /// Of an update.
     pub(super) leave_at: Option<Uptime>,
+    /// Of a rest, if nothing else happens before.
+    pub(super) rest_at: Option<Uptime>,
 }
 
 /// One thing that happened.
@@ -51,6 +53,7 @@ pub(super) enum Happened {
     Arrived(AppId),
     Deadline,
     LookDue,
+    Quiet,
 }
 
 impl Inboxes {
@@ -58,7 +61,7 @@ impl Inboxes {
     /// else cannot keep us from stopping.
     pub(super) async fn next(
         &mut self,
-        Times { deadline, look_at, leave_at }: Times,
+        Times { deadline, look_at, leave_at, rest_at }: Times,
         clock: Clock,
     ) -> io::Result<Option<Happened>> {
         let until = async |time: Option<Uptime>| match time {
@@ -81,6 +84,7 @@ impl Inboxes {
             Some(tried) = self.tried.recv() => Ok(Some(Happened::Tried(tried))),
             // Last, so that whoever asks without end never keeps a worker waiting.
             Some(question) = self.questions.recv() => Ok(Some(Happened::Question(question))),
+            () = until(rest_at) => Ok(Some(Happened::Quiet)),
         }
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -37,6 +38,9 @@ use crate::telemetry::Telemetry;
 
 /// How many messages of each kind may wait for the loop. While it is full, a worker that floods us waits.
 const MESSAGES_WAITING: usize = 256;
+/// Once nothing has happened for so long, what it took to come to this is given back. Tasks beside the loop, which tell of
+/// what it did, are done by then.
+const QUIET: Duration = Duration::from_secs(3);
 
 /// The driver.
 #[derive(Debug)]
@@ -77,8 +81,8 @@ pub struct Driver {
     pub(super) telemetry: Telemetry,
     /// Whether the platform still waits for a port.
     pub(super) boot: Option<Boot>,
-    /// Whether something is to be done at a time to come.
-    is_busy: bool,
+    /// When we rest, unless something happens before.
+    rest_at: Option<Uptime>,
     /// Descriptor numbers kept free for workers.
     _reserved: Vec<OwnedFd>,
     pub(super) inboxes: Inboxes,
@@ -149,7 +153,7 @@ impl Driver {
             web_opener: None,
             telemetry: Telemetry::default(),
             boot,
-            is_busy: true,
+            rest_at: None,
             _reserved: reserved,
             inboxes: Inboxes {
                 signals,
@@ -249,27 +253,24 @@ impl Driver {
             if let Some(status) = self.settle() {
                 return Ok(self.finish(status).await);
             }
-            let deadline =
-                self.apps.values().filter_map(App::next_deadline).chain(self.halt_deadline()).min();
-            self.rest(deadline.is_some());
-            let times = Times {
-                deadline: deadline.into_iter().chain(self.boot.map(Boot::deadline)).min(),
-                look_at: self.apps.values().filter_map(App::next_look).min(),
-                leave_at: self.update.as_ref().and_then(Update::next_try),
-            };
-            match self.inboxes.next(times, self.shared.clock).await? {
+            let happened = self.inboxes.next(self.times(), self.shared.clock).await?;
+            let is_quiet = matches!(happened, Some(Happened::Quiet));
+            match happened {
                 Some(happened) => self.on_happened(happened).await,
                 None => self.hand_over().await,
             }
+            self.rest_at = (!is_quiet).then(|| Uptime(self.shared.clock.now().0 + QUIET));
         }
     }
 
-    /// Once nothing is to be done at any time to come, what it took to come to this is given back.
-    fn rest(&mut self, is_busy: bool) {
-        if self.is_busy && !is_busy {
-            give_back_code();
+    fn times(&self) -> Times {
+        let deadlines = self.apps.values().filter_map(App::next_deadline);
+        Times {
+            deadline: deadlines.chain(self.halt_deadline()).chain(self.boot.map(Boot::deadline)).min(),
+            look_at: self.apps.values().filter_map(App::next_look).min(),
+            leave_at: self.update.as_ref().and_then(Update::next_try),
+            rest_at: self.rest_at,
         }
-        self.is_busy = is_busy;
     }
 
     /// Deals with one thing that happened.
@@ -293,6 +294,7 @@ impl Driver {
                 self.apps.values_mut().for_each(App::on_deadline);
                 self.look_at_port();
             }
+            Happened::Quiet => give_back_code(),
         }
     }
 
