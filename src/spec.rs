@@ -227,6 +227,9 @@ pub enum RestartDelay {
 /// How a worker is asked to end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopPolicy {
+    /// How long all goes on after SIGTERM to the runtime before that.
+    #[serde(default)]
+    pub delay: Duration,
     /// The signal to ask with; where `None`, the one that we were asked with, or SIGTERM.
     pub signal: Option<Signal>,
     /// How long it may take before SIGKILL.

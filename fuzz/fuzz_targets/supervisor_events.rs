@@ -54,6 +54,7 @@ enum What {
     Changed,
     Prepared { is_usable: bool },
     OutputClosed,
+    Ending,
     Deadline,
 }
 
@@ -116,6 +117,7 @@ fn event(worker: WorkerId, what: What) -> Event {
         What::Changed => Event::Changed { path: String::new(), files: 1 },
         What::Prepared { is_usable } => Event::Prepared { is_usable },
         What::OutputClosed => Event::OutputClosed,
+        What::Ending => Event::Ending,
         What::Deadline => Event::Deadline,
     }
 }

@@ -60,6 +60,7 @@ impl Shape {
                 stop_codes: if self.max_unstable & 1 << 7 == 0 { Vec::new() } else { vec![0, 42] },
             },
             stop: StopPolicy {
+                delay: seconds(4, [0, 0, 5, 20]),
                 signal: flag(1).then_some(Signal::INT),
                 timeout: seconds(2, [25, 0, 5, 25]),
                 drain: seconds(6, [10, 0, 3, 10]),

@@ -29,6 +29,7 @@ pub struct Environment {
     pub pmr_name: Option<String>,
     pub pmr_drain_timeout: Option<String>,
     pub pmr_kill_timeout: Option<String>,
+    pub pmr_shutdown_delay: Option<String>,
     pub pmr_kill_signal: Option<String>,
     pub pmr_treekill: Option<String>,
     pub pmr_shutdown_with_message: Option<String>,
@@ -92,7 +93,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 70] = [
+const KNOWN: [&str; 71] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",
@@ -104,6 +105,7 @@ const KNOWN: [&str; 70] = [
     "PMR_NAME",
     "PMR_DRAIN_TIMEOUT",
     "PMR_KILL_TIMEOUT",
+    "PMR_SHUTDOWN_DELAY",
     "PMR_KILL_SIGNAL",
     "PMR_TREEKILL",
     "PMR_SHUTDOWN_WITH_MESSAGE",

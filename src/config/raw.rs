@@ -11,6 +11,7 @@ pub struct Flags {
     pub name: Option<OsString>,
     pub drain_timeout: Option<OsString>,
     pub kill_timeout: Option<OsString>,
+    pub shutdown_delay: Option<OsString>,
     pub kill_signal: Option<OsString>,
     pub no_treekill: bool,
     pub shutdown_with_message: bool,

@@ -19,6 +19,7 @@ pub const INSTANCES: Setting = setting("instances", "--instances", "PMR_INSTANCE
 pub const NAME: Setting = setting("name", "--name", "PMR_NAME");
 pub const DRAIN_TIMEOUT: Setting = setting("drain-timeout", "--drain-timeout", "PMR_DRAIN_TIMEOUT");
 pub const KILL_TIMEOUT: Setting = setting("kill-timeout", "--kill-timeout", "PMR_KILL_TIMEOUT");
+pub const SHUTDOWN_DELAY: Setting = setting("shutdown-delay", "--shutdown-delay", "PMR_SHUTDOWN_DELAY");
 pub const KILL_SIGNAL: Setting = setting("kill-signal", "--kill-signal", "PMR_KILL_SIGNAL");
 pub const TREEKILL: Setting = setting("treekill", "--no-treekill", "PMR_TREEKILL");
 pub const SHUTDOWN_WITH_MESSAGE: Setting =
@@ -106,11 +107,12 @@ pub const LOG_SETTINGS: [Setting; 9] =
 pub const WATCH_SETTINGS: [Setting; 4] = [WATCH, IGNORE_WATCH, WATCH_DELAY, WATCH_POLL];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 63] = [
+pub const ALL: [Setting; 64] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,
     KILL_TIMEOUT,
+    SHUTDOWN_DELAY,
     KILL_SIGNAL,
     TREEKILL,
     SHUTDOWN_WITH_MESSAGE,

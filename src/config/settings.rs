@@ -122,6 +122,7 @@ impl Settings {
             _ if name == setting::NAME.name => app.name.clone(),
             _ if name == setting::DRAIN_TIMEOUT.name => duration::render(app.stop.drain),
             _ if name == setting::KILL_TIMEOUT.name => duration::render(app.stop.timeout),
+            _ if name == setting::SHUTDOWN_DELAY.name => duration::render(app.stop.delay),
             _ if name == setting::KILL_SIGNAL.name => {
                 app.stop.signal.map_or_else(|| "as received".to_owned(), |signal| signal.to_string())
             }

@@ -36,9 +36,11 @@ impl Driver {
     /// Asks all apps to end, each as soon as nobody depends on it any more.
     pub(super) fn begin_halt(&mut self, how: How) {
         self.ending = true;
-        let until = self.shared.clock.now().after(SPARED);
         match (&mut self.halt, how) {
-            (None, _) => self.halt = Some(Halt { how, until, asked: BTreeSet::new() }),
+            (None, _) => {
+                let until = self.begin_delays(how).after(SPARED);
+                self.halt = Some(Halt { how, until, asked: BTreeSet::new() });
+            }
             (Some(halt), How::Signal(signal)) => {
                 // They hear of it once more: a second one of some kinds ends all at once.
                 let asked = std::mem::take(&mut halt.asked);
@@ -50,9 +52,24 @@ impl Driver {
                 asked.into_iter().for_each(|id| self.ask(id, how));
                 self.apps.values_mut().filter(|_| in_a_hurry).for_each(App::hurry_before_start);
             }
-            (Some(halt), How::Removal) => halt.how = how,
+            (Some(halt), How::Removal) => {
+                // Those that serve on after a SIGTERM are to end now; of the others it is not news.
+                halt.how = how;
+                halt.asked.clear();
+            }
         }
         self.advance_halt();
+    }
+
+    /// On a SIGTERM, all apps serve on for as long as they are to, counted from now, whoever's turn it is. Says when the last of
+    /// these times is over.
+    fn begin_delays(&mut self, how: How) -> Uptime {
+        let now = self.shared.clock.now();
+        if how != How::Signal(Signal::TERM) {
+            return now;
+        }
+        self.apps.values_mut().for_each(|app| app.feed(Event::Ending));
+        self.apps.values().filter_map(|app| app.supervisor.serves_until()).fold(now, Uptime::max)
     }
 
     /// When to call [`Driver::advance_halt`] though nothing has happened.

@@ -64,7 +64,11 @@ impl App {
             name: self.name().to_owned(),
             namespace: self.namespace().to_owned(),
             version: None,
-            status: whole(summary(&instances), snapshot.health.as_ref()),
+            status: match whole(summary(&instances), snapshot.health.as_ref()) {
+                // It serves, but nobody shall count on it any more.
+                Status::Online | Status::Unhealthy if snapshot.is_ending => Status::Stopping,
+                status => status,
+            },
             before_start: self.before_start(),
             command: words.map(|word| word.to_string_lossy().into_owned()).collect(),
             resolved: plan.resolution.as_ref().map(ToString::to_string),

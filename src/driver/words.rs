@@ -7,6 +7,7 @@ use serde_json::Value;
 use tracing::Level;
 
 use super::size::Size;
+use crate::config::duration;
 use crate::handover::messages::Told;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{Generation, InstanceId};
@@ -203,7 +204,8 @@ pub(super) fn words(notice: &Notice) -> Option<Said> {
         | Notice::CheckBegun { .. }
         | Notice::CheckPassed { .. }
         | Notice::CheckFailed { .. } => of_reload(notice)?,
-        Notice::Stopping { .. }
+        Notice::StopDelayed { .. }
+        | Notice::Stopping { .. }
         | Notice::StoppingNow { .. }
         | Notice::Holding { .. }
         | Notice::Restarting { .. }
@@ -476,6 +478,11 @@ fn of_reload(notice: &Notice) -> Option<Said> {
 /// Notices on the app as a whole.
 fn of_app(notice: &Notice) -> Option<Said> {
     let said = match notice {
+        Notice::StopDelayed { span, workers } => {
+            let span = duration::render(*span);
+            let text = format!("SIGTERM received, serving on for {span} (`--shutdown-delay`)");
+            Said { workers: Some(*workers), ..Said::new(Level::INFO, "stop_delayed", text) }
+        }
         Notice::Stopping { reason, workers } => {
             let text = match reason {
                 StopReason::Signal(signal) => format!("{signal} received, stopping"),

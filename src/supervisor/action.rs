@@ -228,6 +228,11 @@ pub enum Notice {
     AwaitsChanges {
         instance: InstanceId,
     },
+    /// SIGTERM came; the workers serve on for so long, and are then asked to end.
+    StopDelayed {
+        span: Duration,
+        workers: usize,
+    },
     Stopping {
         reason: StopReason,
         workers: usize,
@@ -312,7 +317,8 @@ impl Notice {
             | Self::ReloadCalledOff { instance, .. }
             | Self::CheckFailed { instance, .. } => Some(*instance),
             Self::Unhealthy { whose, .. } | Self::Healthy { whose } => whose.map(|(instance, _)| instance),
-            Self::Stopping { .. }
+            Self::StopDelayed { .. }
+            | Self::Stopping { .. }
             | Self::StoppingNow { .. }
             | Self::TimeHasCome { .. }
             | Self::FilesChanged { .. }

@@ -64,6 +64,8 @@ pub enum Event {
     Drained { worker: WorkerId },
     /// The last process of the ended worker's group is gone.
     GroupGone { worker: WorkerId },
+    /// The runtime was asked to end by SIGTERM. The app is told by [`Event::Signalled`] once others have ended that need it.
+    Ending,
     /// The runtime received this signal.
     Signalled { signal: Signal },
     /// Somebody orders something; answered by [`super::Action::Answer`].

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{Action, Notice, Parking, Verdict};
 use super::backoff::Jitter;
 use super::cron::Timetable;
+use super::delay::Delay;
 use super::departure::Departures;
 use super::event::{Event, Uptime};
 use super::exit::Exit;
@@ -37,6 +38,9 @@ pub struct Supervisor {
     /// Exactly the instances that are [`State::Waiting`], first come, first served.
     pub(super) waiting: VecDeque<InstanceId>,
     pub(super) departures: Departures,
+    /// Since the runtime was asked to end, where the stop is to come later.
+    #[serde(default)]
+    pub(super) delay: Option<Delay>,
     pub(super) output: Output,
     pub(super) reload: Option<Reload>,
     #[serde(default)]
@@ -136,6 +140,7 @@ impl Supervisor {
             instances: ids.iter().map(|&id| Instance::new(now, id, first)).collect(),
             waiting: ids.iter().copied().collect(),
             departures: Departures::default(),
+            delay: None,
             output: Output::Open,
             reload: None,
             standbys: Standbys::default(),
@@ -192,6 +197,7 @@ impl Supervisor {
             }
             Event::Drained { worker } => self.handle_drained(now, worker),
             Event::GroupGone { worker } => self.handle_group_gone(worker),
+            Event::Ending => self.handle_ending(now),
             Event::Signalled { signal } => self.handle_signal(now, signal),
             Event::Commanded { ticket, command } => self.handle_command(now, ticket, command),
             Event::OutputClosed => self.handle_output_closed(now),

@@ -32,6 +32,7 @@ mod attend;
 mod backoff;
 mod command;
 mod cron;
+mod delay;
 mod departure;
 mod drain;
 mod event;

@@ -14,6 +14,7 @@ impl Supervisor {
     pub(super) fn handle_signal(&mut self, now: Uptime, signal: Signal) {
         match (self.policy.role, signal) {
             (_, Signal::CHLD) => {}
+            (_, Signal::TERM) if self.puts_off(now) => {}
             (Role::Init, Signal::TERM | Signal::INT | Signal::QUIT | Signal::HUP) => {
                 self.forward(signal, self.reached());
             }
@@ -51,7 +52,7 @@ impl Supervisor {
     }
 
     /// Whom of a worker a request to end is for.
-    fn reached(&self) -> Recipient {
+    pub(super) fn reached(&self) -> Recipient {
         match self.policy.stop.reach {
             Reach::All => Recipient::Group,
             Reach::First => Recipient::Leader,
@@ -59,7 +60,7 @@ impl Supervisor {
     }
 
     /// Passes a signal on to every worker that is not leaving.
-    fn forward(&mut self, signal: Signal, to: Recipient) {
+    pub(super) fn forward(&mut self, signal: Signal, to: Recipient) {
         let residents = self.instances.iter().filter_map(Instance::watched);
         // One that is held is not disturbed: few programs expect that a `listen` is interrupted.
         let newcomers = self.newcomers().filter_map(Newcomer::free);

@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub generation: Generation,
     /// The generation that is being brought in by a reload.
     pub reloading: Option<Generation>,
+    /// Whether the runtime was asked to end, and the app is to serve on for a while.
+    pub is_ending: bool,
     /// What the health checks of the app as a whole say, where there are any.
     pub health: Option<HealthView>,
     /// In order, without gaps.
@@ -137,6 +139,7 @@ impl Supervisor {
             at: now,
             generation: self.current,
             reloading: self.reload.as_ref().filter(|reload| !reload.is_replacement()).map(Reload::generation),
+            is_ending: self.delay.is_some(),
             health: self.app_checks.as_ref().map(Checks::view),
             instances: self.instances.iter().map(view).collect(),
             standbys: self.standbys.views(self.current),

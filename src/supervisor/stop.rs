@@ -26,8 +26,11 @@ enum Force {
 }
 
 impl Supervisor {
-    /// TERM, INT or QUIT: the first begins the stop, a second INT or QUIT hurries it.
+    /// TERM, INT or QUIT: the first begins the stop, a second INT or QUIT hurries it. A TERM that was put off is a first one.
     pub(super) fn handle_stop_signal(&mut self, now: Uptime, signal: Signal) {
+        if self.has_put_off() {
+            self.begin_stop(now, StopReason::Signal(Signal::TERM));
+        }
         let Phase::Stopping(stop) = &mut self.phase else {
             return self.begin_stop(now, StopReason::Signal(signal));
         };
@@ -49,6 +52,7 @@ impl Supervisor {
             return;
         }
         self.phase = Phase::Stopping(Stop { reason, force: Force::None });
+        self.delay = None;
         self.notice(Notice::Stopping { reason, workers: self.alive() });
         self.waiting.clear();
         for index in 0..self.instances.len() {

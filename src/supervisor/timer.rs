@@ -23,12 +23,17 @@ impl Supervisor {
             .chain(self.look_at())
             .chain(self.time_at())
             .chain(self.changes_at())
+            .chain(self.delay_over_at())
             .chain(self.departures.next_deadline())
             .min()
     }
 
-    /// Does what is due. Departures come last, so that one which begins here with no time at all ends here, too.
+    /// Does what is due. A stop that was put off is an event of its own: it finds all as a signal would, and what else is due comes
+    /// after it. Departures come last, so that one which begins here with no time at all ends here, too.
     pub(super) fn handle_deadline(&mut self, now: Uptime) {
+        if self.ends_delay(now) {
+            return;
+        }
         for index in 0..self.instances.len() {
             match self.instances[index].state() {
                 State::Backoff { until } if *until <= now => {

@@ -28,6 +28,10 @@ pub struct Options {
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     kill_timeout: Option<OsString>,
 
+    /// Time to serve on after SIGTERM [env: PMR_SHUTDOWN_DELAY] [default: none]
+    #[arg(long, hide = true, value_name = "T", allow_hyphen_values = true)]
+    shutdown_delay: Option<OsString>,
+
     /// Signal to stop with [env: PMR_KILL_SIGNAL] [default: as received]
     #[arg(long, value_name = "SIGNAL", allow_hyphen_values = true)]
     kill_signal: Option<OsString>,
@@ -288,6 +292,7 @@ impl From<Options> for Flags {
             name: options.name,
             drain_timeout: options.drain_timeout,
             kill_timeout: options.kill_timeout,
+            shutdown_delay: options.shutdown_delay,
             kill_signal: options.kill_signal,
             no_treekill: options.no_treekill,
             shutdown_with_message: options.shutdown_with_message,

@@ -175,7 +175,7 @@ fn a_number_that_looks_like_an_option_is_left_to_the_resolver() {
 
 #[test]
 fn every_option_arrives_in_its_own_field() {
-    let values = "-i 1 -n 2 --drain-timeout 0 --kill-timeout 3 --kill-signal 4 --no-autorestart --max-restarts 5 --min-uptime 6 \
+    let values = "-i 1 -n 2 --drain-timeout 0 --kill-timeout 3 --shutdown-delay 54 --kill-signal 4 --no-autorestart --max-restarts 5 --min-uptime 6 \
         --restart-delay 7 --exp-backoff-restart-delay 8 --wait-ready --listen-timeout 9 --cwd 10 --log-format 11 \
         --share 12 --balance 13 --stall-after 14 --on-hup 15 --log-level 16 --watchdog 17 --health 18 --health-interval 19 \
         --health-timeout 20 --health-retries 21 --health-start-period 22 --kill-stalled 23 --standby 24 \

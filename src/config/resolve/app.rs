@@ -236,6 +236,8 @@ fn stop(reader: &mut Reader, flags: &Flags, env: &Environment) -> StopPolicy {
         reader.text(setting::DRAIN_TIMEOUT, &flags.drain_timeout, &env.pmr_drain_timeout, duration::parse);
     let timeout =
         reader.text(setting::KILL_TIMEOUT, &flags.kill_timeout, &env.pmr_kill_timeout, duration::parse);
+    let delay =
+        reader.text(setting::SHUTDOWN_DELAY, &flags.shutdown_delay, &env.pmr_shutdown_delay, duration::parse);
     let no_treekill = flags.no_treekill.then(|| "false".into());
     let all = reader.text(setting::TREEKILL, &no_treekill, &env.pmr_treekill, values::yes_or_no);
     let message = flags.shutdown_with_message.then(|| "true".into());
@@ -246,6 +248,7 @@ fn stop(reader: &mut Reader, flags: &Flags, env: &Environment) -> StopPolicy {
         values::yes_or_no,
     );
     StopPolicy {
+        delay: delay.unwrap_or_default(),
         signal: reader.text(setting::KILL_SIGNAL, &flags.kill_signal, &env.pmr_kill_signal, values::signal),
         timeout: timeout.unwrap_or(KILL_TIMEOUT),
         drain: drain.unwrap_or(DRAIN_TIMEOUT),

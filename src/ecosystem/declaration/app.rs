@@ -65,6 +65,7 @@ pub struct AppDeclaration {
 
     pub drain_timeout: Option<Duration>,
     pub kill_timeout: Option<Duration>,
+    pub shutdown_delay: Option<Duration>,
     pub kill_signal: Option<String>,
     pub treekill: Option<bool>,
     pub resolve: Option<bool>,

@@ -151,6 +151,8 @@ pub static KEYS: &[Key] = &[
         "time to finish answers before the stop signal"),
     key("kill_timeout", &[], Slot::Time(Span::Any, |app| &mut app.kill_timeout), Fate::Option(setting::KILL_TIMEOUT), "25s",
         "time to stop before SIGKILL"),
+    key("shutdown_delay", &[], Slot::Time(Span::Any, |app| &mut app.shutdown_delay), Fate::Option(setting::SHUTDOWN_DELAY), "0s",
+        "time to serve on after SIGTERM to the runtime, before the stop"),
     key("kill_signal", &[], Slot::Signal(|app| &mut app.kill_signal), Fate::Option(setting::KILL_SIGNAL), "as received, else TERM",
         "signal to stop a worker with"),
     key("treekill", &[], Slot::YesNo(|app| &mut app.treekill), Fate::Option(setting::TREEKILL), "true",

@@ -1,6 +1,7 @@
 //! The supervisor against a fake kernel and made-up time: scenarios, one rule each, and properties of random histories.
 
 mod cron;
+mod delay;
 mod drain;
 mod fleet;
 mod happening;

@@ -147,7 +147,7 @@ prop_compose! {
         cron in prop::sample::select(vec![None, None, Some("* * * * *".to_owned())]),
         stop_codes in prop::sample::select(vec![vec![], vec![], vec![0, 42]]),
         stop_timeout in prop::sample::select(vec![0, 5, 25]),
-        drain in prop::sample::select(vec![0, 10]),
+        (drain, stop_delay) in (prop::sample::select(vec![0, 10]), prop::sample::select(vec![0, 0, 5])),
         reach in prop::sample::select(vec![Reach::All, Reach::All, Reach::First]),
         stop_signal in prop::sample::select(vec![None, Some(Signal::INT)]),
         health in watched(),
@@ -167,7 +167,7 @@ prop_compose! {
         spec.restart.max_unstable = max_unstable;
         (spec.restart.stop_codes, spec.restart.cron) = (stop_codes, cron);
         spec.stop.timeout = secs(stop_timeout);
-        spec.stop.drain = secs(drain);
+        (spec.stop.drain, spec.stop.delay) = (secs(drain), secs(stop_delay));
         (spec.stop.signal, spec.stop.reach) = (stop_signal, reach);
         spec.readiness.sign = match (said, &health.check) {
             (false, _) => ReadySign::Listening,
@@ -192,10 +192,14 @@ proptest! {
         history in prop::collection::vec(happenings(WITHOUT_STOPS), 0..60),
         late in prop::collection::vec(happenings(ALL), 0..6),
         failing in prop::collection::vec(prop::sample::select(vec![1_u8, 126, 127]), 0..2),
+        announced in prop::collection::vec(happenings(WITHOUT_STOPS), 0..6),
     ) {
         let mut world = World::silent(&spec, &failing);
         let init = spec.is_init();
         history.into_iter().for_each(|happening| world.happen(happening));
+        // Others may have to end first.
+        world.tell(Event::Ending);
+        announced.into_iter().for_each(|happening| world.happen(happening));
         world.signal(Signal::TERM);
         late.into_iter().for_each(|happening| world.happen(happening));
         for _ in 0..200 {
@@ -243,6 +247,43 @@ proptest! {
         prop_assert_eq!(snapshot.reloading, None);
         prop_assert!(world.all_answered(), "{:?}", world.supervisor);
         prop_assert!(world.supervisor.changes.is_none(), "a change that nobody takes up");
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_stop_that_is_put_off_asks_nobody_to_end_before_its_time_and_everybody_then(
+        mut spec in specs(),
+        history in prop::collection::vec(happenings(WITHOUT_STOPS), 0..40),
+        meanwhile in prop::collection::vec(happenings(WITHOUT_STOPS), 0..20),
+    ) {
+        spec.stop.delay = secs(20);
+        let mut world = World::silent(&spec, &[]);
+        history.into_iter().for_each(|happening| world.happen(happening));
+        let until = world.now.after(spec.stop.delay);
+        world.told();
+        world.tell(Event::Ending);
+        world.signal(Signal::TERM);
+        if !world.told().iter().any(|told| told.starts_with("stop delayed 20s")) {
+            return Ok(()); // Nobody served.
+        }
+        let asks = |told: &str| told.starts_with("stopping") || told.starts_with("forward") && told.ends_with("SIGTERM");
+        for happening in meanwhile {
+            world.signal(Signal::TERM);
+            let left = until.since(world.now).saturating_sub(Duration::from_millis(1));
+            let is_late = world.supervisor.next_deadline().is_none_or(|at| at >= until);
+            if let Happening::Pass(span) = happening {
+                world.pass(span.min(left));
+            } else if !(is_late && matches!(happening, Happening::Jump)) {
+                world.happen(happening);
+            }
+            prop_assert!(!world.told().iter().any(|told| asks(told)));
+            prop_assert!(!world.exits.is_empty() || world.supervisor.snapshot(world.now).is_ending);
+        }
+        world.pass(until.since(world.now));
+        prop_assert!(!world.exits.is_empty() || world.told().iter().any(|told| asks(told)));
     }
 }
 
@@ -312,6 +353,7 @@ fn events() -> impl Strategy<Value = Event> {
         3 => (1..65_i32).prop_map(|raw| Event::Signalled { signal: Signal::from_raw(raw).unwrap() }),
         2 => signals(ALL).prop_map(|signal| Event::Signalled { signal }),
         1 => Just(Event::OutputClosed),
+        1 => Just(Event::Ending),
         3 => Just(Event::Deadline),
     ]
 }

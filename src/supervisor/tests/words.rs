@@ -87,6 +87,7 @@ fn notice_words(notice: &Notice) -> String {
         }
         Notice::AwaitsChanges { instance } => format!("awaits changes #{instance}"),
         Notice::Failed { instance, starts } => format!("failed #{instance} {starts}"),
+        Notice::StopDelayed { span, workers } => format!("stop delayed {}s {workers}", span.as_secs()),
         Notice::Stopping { reason, workers } => stop_words(*reason, *workers),
         Notice::StoppingNow { signal } => format!("stopping now {signal}"),
         Notice::ReloadBegun { generation, instances } => format!("reload g{generation} of {instances}"),

@@ -48,6 +48,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
             cron: None,
         },
         stop: StopPolicy {
+            delay: Duration::ZERO,
             signal: None,
             timeout: secs(25),
             drain: Duration::ZERO,

@@ -49,6 +49,7 @@ const CASES: &[(&str, &str)] = &[
     ("watch_options", r#"[{"followSymlinks": false}, true, []]"#),
     ("drain_timeout", r#"["10s", "long"]"#),
     ("kill_timeout", r#"[1600, "25s", "1600ms", 0, -1, "25 seconds", null, {}]"#),
+    ("shutdown_delay", r#"["5s", 5000, "a while"]"#),
     ("kill_signal", r#"["SIGINT", "TERM", 15, "15", "SIGNONE", 0, true]"#),
     ("treekill", r#"[true, "off"]"#),
     ("resolve", r#"[false, "no"]"#),
