@@ -10,6 +10,7 @@ use support::http;
 use support::launch::Launch;
 use support::load::Load;
 use support::ports::free_port;
+use support::processes;
 use support::updates::update;
 
 #[test]
@@ -33,4 +34,32 @@ fn a_worker_that_grows_above_its_limit_is_replaced_and_no_request_is_lost() {
     let after = http_pids(&runtime, 2, port);
     assert_eq!(before.intersection(&after).count(), 1, "{before:?} {after:?}");
     runtime.stops();
+}
+
+/// What the kernel adds to what a process has, when it looks for one to end.
+fn adjustment(pid: i32) -> i32 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).expect("the process lives");
+    text.trim().parse().expect("it is a number")
+}
+
+#[test]
+fn the_kernel_would_end_a_worker_before_the_runtime() {
+    let mut kinds = vec![vec![]];
+    if processes::is_root() {
+        kinds.push(["--uid", "65432", "--gid", "65433"].map(PathBuf::from).to_vec());
+    }
+    for options in kinds {
+        let port = free_port();
+        let words = options.into_iter().chain([tool("node20"), fixture("node/heavy.js")]);
+        // As a platform does that has an opinion of its own.
+        let script = "echo 500 > /proc/self/oom_score_adj && exec \"$0\" \"$@\"";
+        let mut runtime =
+            Launch::new(words).through(["sh", "-c", script]).directory("/").port(port).workers(2).spawn();
+        runtime.until_ready(2);
+        assert_eq!(adjustment(runtime.pid()), 500);
+        for worker in http_pids(&runtime, 2, port) {
+            assert!((501..=1000).contains(&adjustment(worker)), "{}", adjustment(worker));
+        }
+        runtime.stops();
+    }
 }

@@ -180,6 +180,7 @@ impl Hooks {
             extra: None,
             own_pid: &[],
             filter: None,
+            oom_score_adj: None,
         })?;
         let (ended, end) = oneshot::channel();
         self.commands.borrow_mut().insert(child.pid, ended);

@@ -211,6 +211,7 @@ impl App {
             extra: None,
             own_pid: &[],
             filter: None,
+            oom_score_adj: None,
         })
         .map_err(|error| error.describe())?;
         let said = Rc::default();

@@ -201,6 +201,7 @@ impl App {
             extra: None,
             own_pid: &[],
             filter: None,
+            oom_score_adj: None,
         })?;
         self.shared.guard_group(child.pid);
         let name = format!("{}:pre_start", self.name());

@@ -33,6 +33,7 @@ use crate::supervisor::{self, Event, SpawnFailure};
 use crate::sys::channel;
 use crate::sys::filter::Filter;
 use crate::sys::notification::Listener;
+use crate::sys::oom;
 use crate::sys::spawn::{Child, Identity, Order, Output, SpawnError, Stdin, spawn};
 use crate::sys::terminal;
 
@@ -118,6 +119,7 @@ impl App {
             extra: gifts.extra.as_ref().map(|fd| fd.as_fd()),
             own_pid: &gifts.own_pid,
             filter: plan.way.intercepts().then_some(Filter),
+            oom_score_adj: oom::of_worker(self.shared.surroundings.memory_limit),
         })?;
         let pid = child.pid;
         let parking = Parking::of(parking, &plan);

@@ -17,6 +17,7 @@ pub mod mark;
 pub mod members;
 pub mod notification;
 pub mod notify;
+pub mod oom;
 pub mod pages;
 pub mod passing;
 pub mod probe;

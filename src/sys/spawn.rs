@@ -43,6 +43,8 @@ pub struct Order<'a> {
     /// Variables that join the environment with the new process's own pid as their value: `LISTEN_PID`, `WATCHDOG_PID`.
     pub own_pid: &'a [&'static str],
     pub filter: Option<Filter>,
+    /// What the kernel is to count besides its memory when memory is used up; ours where there is none. See `sys::oom`.
+    pub oom_score_adj: Option<i16>,
 }
 
 /// A user and groups, by their numbers.
@@ -304,6 +306,7 @@ mod tests {
             extra: None,
             own_pid,
             filter: None,
+            oom_score_adj: None,
         }
     }
 
@@ -316,6 +319,22 @@ mod tests {
         let mut said = String::new();
         File::from(child.stdout.unwrap()).read_to_string(&mut said).unwrap();
         assert_eq!(said, format!("{pid} {pid}\n"));
+    }
+
+    #[test]
+    fn the_child_has_the_oom_score_that_was_asked_for_and_we_keep_ours() {
+        let ours =
+            || std::fs::read_to_string("/proc/self/oom_score_adj").unwrap().trim().parse::<i16>().unwrap();
+        let before = ours();
+        let wanted = before.saturating_add(7).min(1000);
+        let arguments = ["/proc/self/oom_score_adj"].map(OsString::from);
+        let child = Order { oom_score_adj: Some(wanted), ..order("/bin/cat", &arguments, &[]) };
+        let child = spawn(child).unwrap();
+        let pid = nix::unistd::Pid::from_raw(child.pid.as_raw());
+        assert_eq!(nix::sys::wait::waitpid(pid, None), Ok(nix::sys::wait::WaitStatus::Exited(pid, 0)));
+        let mut said = String::new();
+        File::from(child.stdout.unwrap()).read_to_string(&mut said).unwrap();
+        assert_eq!((said.trim(), ours()), (wanted.to_string().as_str(), before));
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub(super) struct Steps {
     extra: Option<RawFd>,
     filter: Option<(Filter, RawFd)>,
     descriptors: Option<Limit>,
+    /// In digits.
+    oom_score_adj: Option<Vec<u8>>,
     parent: i32,
 }
 
@@ -79,6 +81,7 @@ impl Steps {
             extra: order.extra.map(|fd| fd.as_raw_fd()),
             filter: order.filter.zip(channel),
             descriptors: descriptors::given(),
+            oom_score_adj: order.oom_score_adj.map(|it| it.to_string().into_bytes()),
             parent: i32::try_from(std::process::id()).expect("a pid is a positive int"),
         }
     }
@@ -98,6 +101,7 @@ impl Steps {
         step(Stage::Directory, || self.change_directory())?;
         step(Stage::Descriptors, || self.place_descriptors())?;
         step(Stage::Filter, || self.install_filter())?;
+        self.adjust_oom_score();
         step(Stage::Limits, || self.limit_descriptors())?;
         step(Stage::Identity, || self.take_identity())?;
         // The kernel forgets it when the user changes.
@@ -169,6 +173,20 @@ impl Steps {
         let Some((filter, channel)) = self.filter else { return Ok(0) };
         passing::send(channel, filter.install())?;
         Ok(0)
+    }
+
+    /// Before the user changes, since the file would not be ours any more. The kernel knows that we share our memory with our parent
+    /// for the time being, and leaves the parent alone. Without it a worker is as good as with it, so a refusal is no failure.
+    fn adjust_oom_score(&self) {
+        let Some(digits) = &self.oom_score_adj else { return };
+        // SAFETY: open(2), write(2) and close(2): the name ends in NUL, and as many bytes are read as there are.
+        unsafe {
+            let file = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+            if file >= 0 {
+                libc::write(file, digits.as_ptr().cast(), digits.len());
+                libc::close(file);
+            }
+        }
     }
 
     /// After all that needs descriptors: until the exec the child has all of ours.
