@@ -182,6 +182,7 @@ impl Given {
             affinity: self.affinity,
             quota: self.quota,
             memory_limit: self.memory,
+            ends_together: self.container,
             container: self.container,
             on_terminal: self.terminal,
             in_path: &|name| !name.as_bytes().contains(&b'!'),

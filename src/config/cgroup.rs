@@ -29,6 +29,8 @@ pub struct Limits {
     pub memory: Option<u64>,
     /// The file that tells how many processes of our cgroup the OOM killer has ended; see [`oom_kills`].
     pub oom_file: Option<PathBuf>,
+    /// Whether the kernel ends all processes of the cgroup where it would end one for want of memory.
+    pub ends_together: bool,
 }
 
 /// Reads the limits of the process whose /proc/self `read` shows.
@@ -54,6 +56,9 @@ pub fn limits(read: &Read<'_>) -> Limits {
         cpu: quotas.min(),
         memory: smallest.filter(is_real),
         oom_file: oom_file(&unified, &memory, read),
+        ends_together: unified
+            .iter()
+            .any(|directory| read(&directory.join("memory.oom.group")).and_then(|it| number(&it)) == Some(1)),
     }
 }
 

@@ -59,6 +59,8 @@ pub enum Warning {
     ManyInstances { instances: u32, cpus: u32 },
     /// A variable of pm2's that does nothing here, and why.
     NoEffect { name: &'static str, why: &'static str },
+    /// All of a container ends when its memory is used up, and nothing is to be done before.
+    EndTogether,
     /// What is to be said of the command line.
     Said(String),
 }
@@ -78,6 +80,10 @@ impl fmt::Display for Warning {
                  `--instances auto` fits the number to the machine"
             ),
             Self::NoEffect { name, why } => write!(f, "the variable `{name}` has no effect: {why}"),
+            Self::EndTogether => f.write_str(
+                "when its memory is used up, the kernel ends this whole container, not only a worker (memory.oom.group); \
+                 `--max-memory-restart` replaces a worker before that",
+            ),
             Self::Said(text) => f.write_str(text),
         }
     }

@@ -41,7 +41,7 @@ use super::setting;
 use super::settings::{LogFormat, LogLevel, Settings};
 use super::sizing::{self, Cpus, DEFAULT_WEB_MEMORY, Memory, Request};
 use super::values;
-use crate::spec::PreStart;
+use crate::spec::{AppSpec, PreStart};
 
 /// Reads the beginning of a file, looked up from the given directory, or from our own.
 pub type ReadHead<'a> = dyn Fn(Option<&Path>, &Path) -> Option<Vec<u8>> + 'a;
@@ -55,6 +55,8 @@ pub struct World<'a> {
     pub quota: Option<CpuQuota>,
     /// The cgroups' memory limit in bytes.
     pub memory_limit: Option<u64>,
+    /// Whether all of our cgroup ends when that is used up.
+    pub ends_together: bool,
     /// Whether signs of a container were found on the machine.
     pub container: bool,
     /// Whether our standard output is a terminal.
@@ -98,6 +100,15 @@ fn summary(problems: &[Problem]) -> String {
 /// # Errors
 /// Either all problems of the settings, or, where these are right, why the command is none.
 pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, ResolveError> {
+    let ends_together = world.ends_together && world.memory_limit.is_some();
+    let mut settings = settings_of(invocation, world)?;
+    if ends_together && is_unprepared(&settings.app) {
+        settings.warnings.push(Warning::EndTogether);
+    }
+    Ok(settings)
+}
+
+fn settings_of(invocation: Invocation, world: World<'_>) -> Result<Settings, ResolveError> {
     let env::Reading { environment, problems, mut warnings, stand_ins } = env::read(&world.environment);
     let (flags, mut reader) = (&invocation.flags, Reader::new(problems, stand_ins));
     warnings.extend(flags.remarks.iter().cloned().map(Warning::Said));
@@ -151,6 +162,11 @@ pub fn resolve(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
         resolution,
         agent,
     })
+}
+
+/// Whether nothing is done before the memory is used up. A mere init has no opinion of its child.
+fn is_unprepared(app: &AppSpec) -> bool {
+    app.health.max_memory.is_none() && !app.is_init()
 }
 
 /// What the runtime does as a whole: see [`Settings`].

@@ -137,6 +137,7 @@ impl Sources {
                 affinity: self.affinity,
                 quota: self.limits.cpu,
                 memory_limit: self.limits.memory,
+                ends_together: self.limits.ends_together,
                 container: self.container,
                 on_terminal: self.on_terminal,
                 in_path: &|name| self.in_path(name),

@@ -112,6 +112,16 @@ fn a_quota_without_a_period_has_the_kernels_default() {
 }
 
 #[test]
+fn a_cgroup_whose_processes_end_together_is_told_from_others() {
+    for (content, expected) in [("1\n", true), ("0\n", false), ("", false)] {
+        let file = ("/sys/fs/cgroup/kubepods/pod1/memory.oom.group", content);
+        let limits = limits_of("0::/kubepods/pod1/web\n", V2, &[file]);
+        assert_eq!(limits.ends_together, expected, "{content:?}");
+    }
+    assert!(!limits_of("0::/kubepods/pod1/web\n", V2, &[]).ends_together);
+}
+
+#[test]
 fn the_count_of_oom_kills_is_found_by_its_exact_key() {
     assert_eq!(oom_kills(b"oom 9\noom_kill 4\n"), Some(4));
     assert_eq!(oom_kills(b"oom_kill_disable 1\nunder_oom 0\n"), None);

@@ -42,6 +42,7 @@ fn world(environment: BTreeMap<OsString, OsString>) -> World<'static> {
         affinity: NonZeroU32::new(4).unwrap(),
         quota: None,
         memory_limit: Some(1 << 30),
+        ends_together: false,
         container: false,
         on_terminal: false,
         in_path: &|name| ["node", "tool.sh"].iter().any(|known| OsStr::new(known) == name),
@@ -430,6 +431,21 @@ fn a_dyno_and_a_pod_are_containers_and_a_dyno_stamps_the_time_itself() {
     assert_eq!(of(&[]), (false, true));
     assert_eq!(of(&[("DYNO", "web.1")]), (true, false));
     assert_eq!(of(&[("KUBERNETES_SERVICE_HOST", "10.0.0.1")]), (true, true));
+}
+
+#[test]
+fn where_all_ends_when_memory_is_used_up_that_is_said_unless_something_is_done_before() {
+    let warnings = |variables: &[(&str, &str)], memory_limit: Option<u64>| {
+        let environment = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let world = World { ends_together: true, memory_limit, ..world(environment) };
+        resolve(node(), world).unwrap().warnings
+    };
+    let limit = Some(1 << 30);
+    assert_eq!(warnings(&[], limit), [Warning::EndTogether]);
+    assert_eq!(warnings(&[("PMR_MAX_MEMORY_RESTART", "300M")], limit), []);
+    assert_eq!(warnings(&[], None), []);
+    let init = [("PMR_AUTORESTART", "false"), ("PMR_INSTANCES", "1")];
+    assert_eq!(warnings(&init, limit), []);
 }
 
 #[test]
