@@ -4,6 +4,7 @@
 #   docker build --target example -t pmr-example .      examples/node on it
 #
 # In your own Dockerfile:  COPY --from=pmr-runtime / /usr/local/bin/
+# For several architectures, and what the arguments VERSION and REVISION are for: docs/docker.md
 
 ARG RUST_IMAGE=rust:1-slim-bookworm
 ARG NODE_IMAGE=node:22-slim
@@ -18,10 +19,16 @@ RUN cargo build --release --locked && mkdir /out && cp target/*-linux-*/release/
   ln -s pmr-runtime /out/pmr
 
 FROM scratch AS runtime
+ARG VERSION=0.1.0
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="pmr-runtime" \
       org.opencontainers.image.description="One small static binary that runs your server on every core, as PID 1" \
+      org.opencontainers.image.url="https://github.com/pmr-runtime/pmr-runtime" \
       org.opencontainers.image.source="https://github.com/pmr-runtime/pmr-runtime" \
-      org.opencontainers.image.licenses="MIT"
+      org.opencontainers.image.documentation="https://github.com/pmr-runtime/pmr-runtime/blob/main/docs/docker.md" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 # The file, and its other name, by which it talks to a running runtime.
 COPY --from=build /out/ /
 ENTRYPOINT ["/pmr-runtime"]
@@ -35,7 +42,6 @@ ENV NODE_ENV=production PORT=3000
 USER 1000
 EXPOSE 3000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["pmr", "ping"]
 ENTRYPOINT ["pmr-runtime"]
 CMD ["node", "server.js"]

@@ -121,6 +121,9 @@ fn the_runtime_image_holds_one_file_and_a_link_and_runs_there_as_runtime_and_as_
     let version = engine.docker(&["run", "--rm", "--network=none", RUNTIME_IMAGE, "--version"]);
     assert!(version.contains(env!("CARGO_PKG_VERSION")), "printed {version:?}");
 
+    let label = "{{index .Config.Labels \"org.opencontainers.image.version\"}}";
+    assert_eq!(engine.docker(&["inspect", "--format", label, RUNTIME_IMAGE]), env!("CARGO_PKG_VERSION"));
+
     // The only program in the image is the runtime, so it is its own worker here.
     let command = ["run", "--rm", "--network=none", "--user=1000", "--read-only", RUNTIME_IMAGE];
     let worker = [&command[..], &["--no-autorestart", "/pmr-runtime", "--version"]].concat();

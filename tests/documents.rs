@@ -74,15 +74,19 @@ fn process_types(procfile: &str) -> Vec<(String, String)> {
 
 #[test]
 fn every_procfile_runs_its_web_process_under_the_runtime() {
-    for path in
-        ["Procfile", "examples/node/Procfile", "examples/express/Procfile", "examples/python/Procfile"]
-    {
+    for path in [
+        "Procfile",
+        "examples/node/Procfile",
+        "examples/express/Procfile",
+        "examples/python/Procfile",
+        "examples/bun/Procfile",
+    ] {
         let types = process_types(&read(path));
         let [(name, command)] = types.as_slice() else { panic!("{path}: {types:?}") };
         assert_eq!(name, "web", "{path}");
         assert!(command.starts_with("pmr-runtime "), "{path}: {command}");
         let directory = repository().join(path).parent().expect("a file has a directory").to_owned();
-        let script = command.split(' ').find(|word| word.ends_with("js"));
+        let script = command.split(' ').find(|word| word.ends_with("js") || word.ends_with(".ts"));
         assert!(script.is_none_or(|script| directory.join(script).is_file()), "{path}: {command}");
     }
 }
@@ -148,8 +152,11 @@ fn heroku_yml_builds_a_stage_that_the_dockerfile_has() {
 
 #[test]
 fn every_dockerfile_of_an_app_leaves_no_shell_between_docker_and_the_app() {
-    for path in ["Dockerfile", "examples/express/Dockerfile", "examples/python/Dockerfile"] {
+    for path in
+        ["Dockerfile", "examples/express/Dockerfile", "examples/python/Dockerfile", "examples/bun/Dockerfile"]
+    {
         let text = read(path);
+        assert!(text.contains(" CMD [\"pmr\", \"ping\"]\n"), "{path} has no HEALTHCHECK");
         assert!(text.contains("\nENTRYPOINT [\"pmr-runtime\"]\n"), "{path}");
         assert!(text.contains("\nSTOPSIGNAL SIGTERM\n"), "{path}");
         let command =
@@ -158,6 +165,47 @@ fn every_dockerfile_of_an_app_leaves_no_shell_between_docker_and_the_app() {
             serde_json::from_str(command).unwrap_or_else(|error| panic!("{path}: {command}: {error}"));
         assert!(words[0] != "sh" || words[2].starts_with("exec "), "{path}: {command}");
     }
+}
+
+#[test]
+fn the_image_is_of_the_version_that_is_built() {
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(read("Dockerfile").contains(&format!("\nARG VERSION={version}\n")));
+}
+
+/// By the names of <https://github.com/opencontainers/image-spec/blob/main/annotations.md>.
+#[test]
+fn the_image_says_what_it_is_by_the_names_of_the_oci() {
+    let text = read("Dockerfile");
+    for name in ["title", "description", "url", "source", "documentation", "licenses", "version", "revision"]
+    {
+        assert_eq!(text.matches(&format!("org.opencontainers.image.{name}=\"")).count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn the_list_of_what_is_in_the_binary_has_every_crate_with_its_checksum_and_no_crate_of_tests() {
+    let list = || {
+        let output = std::process::Command::new(repository().join("scripts/sbom")).output();
+        let output = output.expect("python3 is installed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let text = list();
+    assert_eq!(text, list());
+    let bill: Value = serde_json::from_slice(&text).expect("it is JSON");
+    let components = bill["components"].as_array().expect("there are some");
+    let names: BTreeSet<String> =
+        components.iter().filter_map(|it| it["name"].as_str()).map(str::to_owned).collect();
+    assert!(names.is_superset(&crates_of("dependencies")), "{names:?}");
+    for name in ["proptest", "insta", "tempfile", "jsonschema"] {
+        assert!(!names.contains(name), "{name}");
+    }
+    for component in components {
+        assert_eq!(component["hashes"][0]["content"].as_str().map(str::len), Some(64), "{component}");
+        assert!(component["licenses"][0]["expression"].is_string(), "{component}");
+    }
+    assert_eq!(bill["dependencies"].as_array().map(Vec::len), Some(components.len() + 1));
 }
 
 #[test]
