@@ -168,9 +168,11 @@ fn every_dockerfile_of_an_app_leaves_no_shell_between_docker_and_the_app() {
 }
 
 #[test]
-fn the_image_is_of_the_version_that_is_built() {
+fn the_image_and_the_chart_are_of_the_version_that_is_built() {
     let version = env!("CARGO_PKG_VERSION");
     assert!(read("Dockerfile").contains(&format!("\nARG VERSION={version}\n")));
+    let chart = read("deploy/helm/pmr-runtime/Chart.yaml");
+    assert!(chart.contains(&format!("\nversion: {version}\nappVersion: {version}\n")), "{chart}");
 }
 
 /// By the names of <https://github.com/opencontainers/image-spec/blob/main/annotations.md>.

@@ -23,7 +23,8 @@ fn tools() -> PathBuf {
 }
 
 /// A program of the tests: `node18`, `node20`, `node22`, `node24`, `bun`, `deno`, `yarn`, `pnpm`, `python`, `uvicorn`,
-/// `gunicorn`, `pm2-runtime`, `prometheus`, `promtool`, `victoria-metrics`; or `frameworks`, a directory of packages and builds.
+/// `gunicorn`, `pm2-runtime`, `prometheus`, `promtool`, `victoria-metrics`; or `frameworks` or `charts`, directories of
+/// packages and builds.
 #[track_caller]
 pub(crate) fn tool(name: &str) -> PathBuf {
     let path = match name {
@@ -33,7 +34,7 @@ pub(crate) fn tool(name: &str) -> PathBuf {
         "pnpm" => "pnpm/bin/pnpm.cjs".to_owned(),
         "python" | "uvicorn" | "gunicorn" => format!("venv/bin/{name}"),
         "prometheus" | "promtool" | "victoria-metrics" => format!("prometheus/{name}"),
-        "frameworks" => name.to_owned(),
+        "frameworks" | "charts" => name.to_owned(),
         "pm2-runtime" => format!("pm2/node_modules/.bin/{name}"),
         node => format!("{node}/bin/node"),
     };
