@@ -4,6 +4,8 @@
 //! files of this machine, so nothing is fetched. Where no engine can be had, the tests say so and pass; under `CI=true`
 //! with root they fail instead.
 
+#[path = "docker/bases.rs"]
+mod bases;
 #[path = "docker/client.rs"]
 mod client;
 #[path = "docker/engine.rs"]
@@ -60,10 +62,11 @@ fn run_hardened(engine: &Engine, image: &str, command: &[&str]) -> (Container, u
     (engine.run(&options, image, command), port)
 }
 
-#[test]
-fn the_example_image_serves_from_two_workers_is_healthy_and_stops_with_status_0() {
-    let Some(engine) = engine::shared() else { return };
-    let (container, port) = run_hardened(&engine, EXAMPLE_IMAGE, &[]);
+/// An example's image, with nothing but what its Dockerfile says.
+#[track_caller]
+fn expect_good_manners(engine: &Engine, image: &str) {
+    assert_eq!(engine.docker(&["inspect", "--format", "{{.Config.User}}", image]), "1000");
+    let (container, port) = run_hardened(engine, image, &[]);
     expect_workers(&container, port, 2);
 
     let healthy = wait_until(START, || container.inspect("{{.State.Health.Status}}") == "healthy");
@@ -71,6 +74,24 @@ fn the_example_image_serves_from_two_workers_is_healthy_and_stops_with_status_0(
 
     container.stop(DRAIN);
     assert_eq!(container.inspect("{{.State.ExitCode}}"), "0", "log:\n{}", container.logs());
+}
+
+#[test]
+fn the_example_image_serves_from_two_workers_is_healthy_and_stops_with_status_0() {
+    let Some(engine) = engine::shared() else { return };
+    expect_good_manners(&engine, EXAMPLE_IMAGE);
+}
+
+#[test]
+fn so_does_that_of_bun() {
+    let Some(engine) = engine::shared() else { return };
+    expect_good_manners(&engine, &images::make_example(&engine, "bun", bases::make_bun));
+}
+
+#[test]
+fn so_does_that_of_python() {
+    let Some(engine) = engine::shared() else { return };
+    expect_good_manners(&engine, &images::make_example(&engine, "python", bases::make_python));
 }
 
 #[test]

@@ -21,6 +21,6 @@ pub(crate) fn get(port: u16, path: &str) -> io::Result<String> {
 pub(crate) fn answering_pid(port: u16) -> Option<u32> {
     let answer = get(port, "/").ok()?;
     let (_, rest) = answer.split_once("\"pid\":")?;
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
 }
