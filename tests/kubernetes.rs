@@ -18,10 +18,14 @@ use support::fixtures::{fixture, tool};
 use support::http::Connection;
 use support::launch::Launch;
 use support::ports::free_port;
+use support::runtime::Runtime;
 use support::{http, processes};
 
 /// What a pod's time to end has to have above the delay and the kill timeout: 3 s of last answers, 5 s for what was killed, and some.
 const ABOVE: u64 = 10;
+
+/// That of the web server.
+const TOKEN: &str = "only-of-these-tests";
 
 /// All objects, by what they come from.
 type Objects = BTreeMap<String, Vec<Value>>;
@@ -199,6 +203,23 @@ fn what_belongs_together_finds_each_other() {
     }
 }
 
+/// The runtime with what a pod of the whole chart gives it, and ports of the test's own: the app's, and that of the web server.
+fn as_in_a_pod(objects: &Objects) -> (Runtime, u16, u16) {
+    let (port, web) = (free_port(), free_port());
+    let mut launch = Launch::new([tool("node20"), fixture("node/server.js")]);
+    let variables = environment(of_whole_chart(objects, "Deployment"));
+    for (name, value) in &variables {
+        launch = launch.env(name, value);
+    }
+    let (address, _) = variables["PMR_WEB"].rsplit_once(':').unwrap();
+    let launch = launch.port(port).workers(1).env("PMR_WEB", format!("{address}:{web}"));
+    (launch.env("PMR_WEB_TOKEN", TOKEN).spawn(), port, web)
+}
+
+fn of_whole_chart<'a>(objects: &'a Objects, kind: &'a str) -> &'a Value {
+    each(objects, kind).find(|(source, ..)| *source == "chart full").unwrap().1
+}
+
 /// Each option is one that the runtime knows, and its probes are where the pod's ask.
 #[test]
 fn the_runtime_comes_up_with_what_a_pod_gives_it() {
@@ -209,17 +230,10 @@ fn the_runtime_comes_up_with_what_a_pod_gives_it() {
         let ours = variables.keys().filter(|name| name.starts_with("PMR_"));
         assert!(ours.clone().all(|name| known.contains(name)), "{source}: {ours:?}");
     }
-    let (_, deployment, _) =
-        each(objects, "Deployment").find(|(source, ..)| *source == "chart full").unwrap();
-    let (port, web) = (free_port(), free_port());
-    let mut launch = Launch::new([tool("node20"), fixture("node/server.js")]);
-    for (name, value) in environment(deployment) {
-        launch = launch.env(name, value);
-    }
-    let address = environment(deployment)["PMR_WEB"].rsplit_once(':').unwrap().0;
-    let mut runtime = launch.port(port).workers(1).env("PMR_WEB", format!("{address}:{web}")).spawn();
+    let (mut runtime, port, web) = as_in_a_pod(objects);
     for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
-        let path = container(deployment)[probe]["httpGet"]["path"].as_str().unwrap();
+        let probed = &container(of_whole_chart(objects, "Deployment"))[probe]["httpGet"];
+        let path = probed["path"].as_str().unwrap();
         runtime.until(probe, || {
             let answer = Connection::open(web).ok()?.get(path).ok()?;
             (answer.status == 200).then_some(())
@@ -229,4 +243,90 @@ fn the_runtime_comes_up_with_what_a_pod_gives_it() {
     assert!(!runtime.stderr.text().contains("is not known"), "{}", runtime.tails());
     runtime.signal(support::signals::INT);
     runtime.ends_with(0);
+}
+
+/// Our names in all that is for Kubernetes.
+fn figures_named(directory: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(figures_named(&path));
+        } else {
+            let text = std::fs::read_to_string(path).unwrap();
+            let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+            found.extend(words.filter(|word| word.starts_with("pmr_")).map(str::to_owned));
+        }
+    }
+    found
+}
+
+/// As Prometheus reads them, by what a ServiceMonitor says.
+fn scrape(web: u16, endpoint: &Value, token: &str) -> Option<http::Response> {
+    let path = endpoint["path"].as_str().unwrap();
+    let kind = endpoint["authorization"]["type"].as_str().unwrap();
+    let mut connection = Connection::open(web).ok()?;
+    connection.send_request("GET", path, &format!("Authorization: {kind} {token}\r\n"), "").ok()?;
+    connection.receive().ok()
+}
+
+#[test]
+fn the_autoscaler_counts_by_what_the_runtime_tells() {
+    let Some(objects) = objects() else { return };
+    let adapter = std::fs::read_to_string(deploy().join("kubernetes/prometheus-adapter.yaml")).unwrap();
+    let made = adapter.lines().find_map(|line| line.trim().strip_prefix("as: ")).unwrap();
+    let mut scalers = each(objects, "HorizontalPodAutoscaler").peekable();
+    assert!(scalers.peek().is_some());
+    for (source, scaler, _) in scalers {
+        assert_eq!(scaler["spec"]["metrics"][0]["pods"]["metric"]["name"], made, "{source}");
+    }
+    let mut named = figures_named(&deploy().join("kubernetes"));
+    named.extend(figures_named(&deploy().join("helm")));
+    assert!(named.remove(made) && !named.is_empty(), "{named:?}");
+
+    let (mut runtime, _, web) = as_in_a_pod(objects);
+    let endpoint = &of_whole_chart(objects, "ServiceMonitor")["spec"]["endpoints"][0];
+    runtime.until("the figures", || {
+        let answer = scrape(web, endpoint, TOKEN).filter(|answer| answer.status == 200)?;
+        let samples = answer.body.lines().filter(|line| !line.starts_with('#'));
+        let told: BTreeSet<&str> = samples.filter_map(|line| line.split(['{', ' ']).next()).collect();
+        named.iter().all(|name| told.contains(name.as_str())).then_some(())
+    });
+    assert_eq!(scrape(web, endpoint, "another").map(|answer| answer.status), Some(401));
+    runtime.signal(support::signals::INT);
+    runtime.ends_with(0);
+}
+
+/// What Kubernetes keeps of the log of a container that has failed, as its message: 80 lines or 2048 bytes, whichever is less.
+fn message(log: &str) -> String {
+    let bytes = &log.as_bytes()[log.len().saturating_sub(2048)..];
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(80)..].join("\n")
+}
+
+#[test]
+fn the_end_of_the_log_says_why_a_container_ended() {
+    let script = "for i in $(seq 200); do echo busy >&2; done; echo 'fatal: no database' >&2; exit 3";
+    let cases: [(&[&str], u8, &[&str]); 4] = [
+        (&["-i", "1", "--max-restarts", "3", "sh", "-c", script], 3, &["fatal: no database", "giving it up"]),
+        (
+            &["--no-autorestart", "-i", "2", "sh", "-c", script],
+            3,
+            &["fatal: no database", "exited with code 3"],
+        ),
+        (&["--kill-timeout", "soon", "node", "server.js"], 2, &["--kill-timeout", "found `soon`"]),
+        (&["no-such-program"], 127, &["no-such-program"]),
+    ];
+    for (words, status, parts) in cases {
+        let mut runtime = Launch::new(words).spawn();
+        runtime.ends_with(status.into());
+        let message = message(&runtime.stderr.text());
+        assert!(parts.iter().all(|part| message.contains(part)), "{words:?}:\n{message}");
+    }
+    let Some(objects) = objects() else { return };
+    for (source, deployment, _) in each(objects, "Deployment") {
+        let policy = &container(deployment)["terminationMessagePolicy"];
+        assert_eq!(policy, "FallbackToLogsOnError", "{source}");
+    }
 }
