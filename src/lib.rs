@@ -5,6 +5,7 @@
 //! docs/ARCHITECTURE.md.
 
 pub mod api;
+pub mod autoscale;
 pub mod changes;
 pub mod cli;
 pub mod config;

@@ -17,12 +17,14 @@ pub mod bytes;
 mod crash;
 mod health;
 mod logs;
+mod range;
 mod start;
 mod watch;
 
 pub use crash::OnCrash;
 pub use health::{CheckPace, EventLoop, HealthCheck, HealthPolicy, Peer, Probe};
 pub use logs::{LineForm, LogPlace, LogPolicy, LogReach, Merging, numbered};
+pub use range::InstanceRange;
 pub use start::{Autostart, Dependency, PreStart, StartPolicy, Until, line_of};
 pub use watch::WatchPolicy;
 
@@ -85,7 +87,12 @@ pub struct AppSpec {
     /// The name in logs and tables.
     pub name: String,
     pub command: CommandSpec,
+    /// At first, where there is a range.
     pub instances: NonZeroU32,
+    /// Between how many the load may move them. Left out where there is none, so that a program that knows nothing of it can take
+    /// over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<InstanceRange>,
     /// How many workers may be starting at the same time.
     pub start_limit: NonZeroU32,
     #[serde(default)]
@@ -118,6 +125,18 @@ pub struct AppSpec {
 }
 
 impl AppSpec {
+    /// Whether there are several instances, or may be as the load asks.
+    #[must_use]
+    pub fn may_have_several(&self) -> bool {
+        self.instances.get() > 1 || self.range.is_some()
+    }
+
+    /// How many instances there can be, unless somebody asks for more.
+    #[must_use]
+    pub fn most_instances(&self) -> NonZeroU32 {
+        self.range.map_or(self.instances, |range| range.most)
+    }
+
     /// Whether we are a mere init: one process, never restarted, every signal passed on, its exit status ours.
     #[must_use]
     pub fn is_init(&self) -> bool {
@@ -125,7 +144,7 @@ impl AppSpec {
             && self.restart.after_exit == AfterExit::Stay
             && self.restart.cron.is_none()
             && self.watch.is_none()
-            && self.instances.get() == 1
+            && !self.may_have_several()
             && self.start.is_immediate()
     }
 }

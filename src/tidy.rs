@@ -10,6 +10,8 @@ use std::path::Path;
 const PURE: &[&str] = &[
     "supervisor/",
     "api/",
+    "autoscale/decide.rs",
+    "autoscale/figures.rs",
     "cli/render/",
     "control/call.rs",
     "crashes/cause.rs",
@@ -154,6 +156,9 @@ const LAYERS: &[(&str, u8)] = &[
     ("api", 1),
     ("crashes/post", 2),
     ("crashes", 1),
+    ("autoscale/decide", 1),
+    ("autoscale/figures", 1),
+    ("autoscale", 3),
     ("metrics/tree", 1),
     ("metrics/usage", 1),
     ("otlp/config", 1),

@@ -20,6 +20,7 @@ import machine
 import managers
 import peers
 import restarts
+import scaling
 import slow_reader
 import soak
 import throughput
@@ -50,6 +51,7 @@ PARTS = {
     "crash": Part(crash.measure, 6, 1.5),
     "restarts": Part(restarts.measure, 1, 0.2),
     "growth": Part(growth.measure, 6, 1),
+    "scaling": Part(scaling.measure, 4, 2.8),
     "soak": Part(soak.measure, 10, 1),
 }
 

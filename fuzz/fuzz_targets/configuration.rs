@@ -216,6 +216,8 @@ fn is_sound(settings: &Settings) {
     assert!(values::name(&app.name).is_ok(), "{:?}", app.name);
     assert!((1..=MOST_INSTANCES).contains(&app.instances.get()));
     assert_eq!(app.instances, settings.sizing.instances);
+    let range = app.range;
+    assert!(range.is_none_or(|range| range.least < range.most && range.least == app.instances));
     assert_eq!(app.start_limit, settings.cpus);
     assert!(app.stop.timeout <= YEAR && app.restart.min_uptime <= YEAR);
     assert!((Duration::from_nanos(1)..=YEAR).contains(&app.readiness.timeout));

@@ -8,7 +8,7 @@ use arbitrary::Arbitrary;
 use pmr_runtime::process::{ExitReason, Signal};
 use pmr_runtime::spec::{
     AfterExit, AppSpec, Asking, BalancePolicy, CheckPace, CommandSpec, Company, EventLoop, HealthCheck,
-    HealthPolicy, InstanceId, LogPolicy, OnHup, Probe, Reach, ReadinessPolicy, ReadySign, ReloadStrategy,
+    HealthPolicy, InstanceId, InstanceRange, LogPolicy, OnHup, Probe, Reach, ReadinessPolicy, ReadySign, ReloadStrategy,
     RestartDelay, RestartPolicy, Share, StopPolicy, WatchPolicy,
 };
 use pmr_runtime::supervisor::{Command, Scope};
@@ -48,7 +48,8 @@ impl Shape {
                 identity: None,
                 environment: BTreeMap::new(),
             },
-            instances: NonZeroU32::MIN.saturating_add(u32::from(self.instances % 4)),
+            instances: self.instances(),
+            range: self.range(),
             start: pmr_runtime::spec::StartPolicy::default(),
             start_limit: NonZeroU32::MIN.saturating_add(u32::from(self.start_limit % 3)),
             restart: RestartPolicy {
@@ -83,6 +84,15 @@ impl Shape {
             balance: BalancePolicy::default(),
             company: if flag(5) { Company::Others } else { Company::None },
         }
+    }
+
+    fn instances(self) -> NonZeroU32 {
+        NonZeroU32::MIN.saturating_add(u32::from(self.instances % 4))
+    }
+
+    fn range(self) -> Option<InstanceRange> {
+        let (least, more) = (self.instances(), u32::from(self.instances >> 6));
+        (more > 0).then(|| InstanceRange { least, most: least.saturating_add(more) })
     }
 
     fn health(self) -> HealthPolicy {

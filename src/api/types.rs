@@ -144,6 +144,30 @@ pub struct AppView {
     /// The last of its workers that died abnormally.
     #[serde(default)]
     pub last_crash: Option<LastCrashView>,
+    /// Where its number of instances follows the load: between which numbers.
+    #[serde(default)]
+    pub scaling: Option<ScalingView>,
+}
+
+/// How the number of instances of an app follows the load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScalingView {
+    /// The fewest instances that it has.
+    pub min: u32,
+    /// The most.
+    pub max: u32,
+    /// How it was scaled last, if it was.
+    pub last: Option<ScaledView>,
+}
+
+/// How an app was scaled to the load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScaledView {
+    pub at_ms: u64,
+    pub from: u32,
+    pub to: u32,
+    /// For people: `instances are 93% busy`.
+    pub because: String,
 }
 
 /// One instance and its worker.

@@ -173,7 +173,9 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
     let recognised = recognise(&app.command.program, &app.command.arguments);
     let node_script = matches!(recognised, Recognised::Script(_));
     let choice = way(settings, &app, node_script, interception);
-    app.instances = choice.instances;
+    if choice.instances != app.most_instances() {
+        (app.instances, app.range) = (choice.instances, None);
+    }
     if !choice.way.hears_listening() {
         app.readiness.port = None; // Nobody would tell us that the app listens there.
     }
@@ -239,7 +241,7 @@ fn health_warning(app: &AppSpec) -> Option<&'static str> {
              `--kill-stalled` and `--max-memory-restart` have no effect",
         );
     }
-    let tells = |check: &HealthCheck| check.probe.is_per_worker() || app.instances.get() == 1;
+    let tells = |check: &HealthCheck| check.probe.is_per_worker() || !app.may_have_several();
     let is_seen = health.watchdog.is_some()
         || health.event_loop == EventLoop::Answers
         || health.check.as_ref().is_some_and(tells);
@@ -275,12 +277,12 @@ const NO_AGENT: &str = "no directory takes the agent for node workers (/dev/shm,
 /// A mere init leaves its program alone.
 fn way(settings: &Settings, app: &AppSpec, node_script: bool, interception: &Interception) -> Choice {
     if app.is_init() && app.share == Share::Auto {
-        return Choice { way: Way::None, instances: app.instances, remarks: Vec::new() };
+        return Choice { way: Way::None, instances: app.most_instances(), remarks: Vec::new() };
     }
     choose::choose(&Situation {
         asked: app.share,
         node_script,
-        instances: app.instances,
+        instances: app.most_instances(),
         standby: app.standby,
         port: settings.port,
         no_interception: interception.refusal().or_else(|| without_insight(app)),

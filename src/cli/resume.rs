@@ -13,7 +13,7 @@ use super::control::{self, Wiring};
 use super::history::History;
 use super::otlp;
 use super::plan::Interception;
-use super::run::{in_event_loop, run_to_its_end, system};
+use super::run::{follower, in_event_loop, run_to_its_end, system};
 use super::surroundings;
 use super::web;
 use crate::config::sources::Sources;
@@ -90,6 +90,7 @@ async fn go_on(
     let is_shown = wanted.is_some() || pushes.is_some();
     let history = History::resume(inherited.take_history().as_ref(), is_shown);
     let telemetry = history.telemetry.clone();
+    let of_follower = (handle.clone(), telemetry.clone());
     let of_web = web::Wiring::new(&handle, home.clone(), &telemetry);
     let of_pushes = otlp::Surroundings::new(&handle, &telemetry);
     let wiring =
@@ -97,6 +98,7 @@ async fn go_on(
     let mut driver = Driver::resume(surroundings, signals, outputs, reserved, end, inherited);
     let server = control::open(wiring, &mut driver);
     let _collector = history.begin(handle, &mut driver);
+    let _follower = follower(of_follower, &driver);
     let web = web::open(wanted, of_web, &mut driver);
     let pusher = pushes.and_then(|starts| otlp::go_on(starts, of_pushes, &mut driver));
     run_to_its_end(driver, server, web, pusher).await

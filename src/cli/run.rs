@@ -22,10 +22,11 @@ use super::resume;
 use super::surroundings;
 use super::verbs;
 use super::web;
+use crate::autoscale::Follower;
 use crate::config::sources::Sources;
 use crate::control::Server;
 use crate::driver::Driver;
-use crate::driver::handle::handle;
+use crate::driver::handle::{Handle, handle};
 use crate::exit::{self, Error};
 use crate::logs::{Closed, Outputs};
 use crate::otlp::Pusher;
@@ -33,6 +34,7 @@ use crate::otlp::config::Config;
 use crate::sys::filter::Filter;
 use crate::sys::signals::{self, Held};
 use crate::sys::{descriptors, guard, low_fds, replace, subreaper};
+use crate::telemetry::Telemetry;
 
 /// The first word by which a runtime without apps is started, for the background: `pmr-runtime daemon HOME`.
 pub const DAEMON: &str = "daemon";
@@ -149,7 +151,7 @@ async fn supervise(
     let (outputs, apps) = match &job {
         Job::Apps(beginning) => {
             let apps = beginning.plans(&interception);
-            let several = apps.iter().map(|(_, plan)| plan.app.instances.get()).sum::<u32>() > 1;
+            let several = apps.iter().map(|(_, plan)| plan.app.most_instances().get()).sum::<u32>() > 1;
             (outputs::of_foreground(beginning.settings(), several, &sources), apps)
         }
         Job::Daemon(home) => (outputs::of_background(home), Vec::new()),
@@ -176,6 +178,7 @@ async fn supervise(
     let (wanted, history) = shown(&job, pushes.is_some());
     let (handle, end) = handle();
     let telemetry = history.telemetry.clone();
+    let of_follower = (handle.clone(), telemetry.clone());
     let of_web = web::Wiring::new(&handle, home.clone(), &telemetry);
     let of_pushes = otlp::Surroundings::new(&handle, &telemetry);
     let wiring = Wiring {
@@ -196,9 +199,15 @@ async fn supervise(
     }
     let server = if is_open { control::open(wiring, &mut driver) } else { None };
     let _collector = history.begin(handle, &mut driver);
+    let _follower = follower(of_follower, &driver);
     let web = web::open(wanted, of_web, &mut driver);
     let pusher = pushes.map(|config| otlp::open(config, of_pushes, &mut driver));
     run_to_its_end(driver, server, web, pusher).await
+}
+
+/// What has apps follow their load.
+pub(super) fn follower((handle, telemetry): (Handle, Telemetry), driver: &Driver) -> Follower {
+    Follower::start(handle, telemetry, driver.scalable())
 }
 
 /// Where figures are to be pushed.

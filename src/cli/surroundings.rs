@@ -32,6 +32,7 @@ pub(super) fn of(
         directory: directory().display().to_string(),
         user: user_name(),
         cpus: sources.cpus().get(),
+        cpu_time: sources.cpu_time(),
         memory_limit: sources.limits().memory,
         planner: Box::new(move |request, company| plan::plan_anew(&sources, &interception, request, company)),
         log_level,

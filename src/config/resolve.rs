@@ -137,8 +137,14 @@ fn settings_of(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
     let (sizing, cpus) = (sizing::size(&request), request.cpus.count());
     warnings.extend(sizing.warning.clone());
     let default_format = if world.on_terminal { LogFormat::Text } else { LogFormat::Raw };
-    let place =
-        Place { instances: sizing.instances, standby, cpus, port, beside, environment: world.environment };
+    let place = Place {
+        size: (sizing.instances, sizing.range),
+        standby,
+        cpus,
+        port,
+        beside,
+        environment: world.environment,
+    };
     Ok(Settings {
         app: options.into_spec(launch, place),
         sizing,

@@ -118,7 +118,9 @@ impl Settings {
         };
         let time = |span: Option<Duration>| span.map_or_else(String::new, duration::render);
         match name {
-            _ if name == setting::INSTANCES.name => app.instances.to_string(),
+            _ if name == setting::INSTANCES.name => {
+                app.range.map_or_else(|| app.instances.to_string(), |range| range.to_string())
+            }
             _ if name == setting::NAME.name => app.name.clone(),
             _ if name == setting::DRAIN_TIMEOUT.name => duration::render(app.stop.drain),
             _ if name == setting::KILL_TIMEOUT.name => duration::render(app.stop.timeout),

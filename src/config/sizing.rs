@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 
 use super::cgroup::CpuQuota;
 use super::problem::{Origin, Warning};
-use super::values::{MOST_INSTANCES, Wish};
+use super::values::{MOST_INSTANCES, Most, Wish};
+use crate::spec::InstanceRange;
 
 /// What one worker is taken to need where WEB_MEMORY is not set, in megabytes. Heroku's Node buildpack assumes the same.
 pub const DEFAULT_WEB_MEMORY: u64 = 512;
@@ -39,6 +40,13 @@ impl Cpus {
     #[must_use]
     pub fn count(self) -> NonZeroU32 {
         self.quota.map_or(self.affinity, |quota| quota.cpus().min(self.affinity))
+    }
+
+    /// How many CPUs' time may be used.
+    #[must_use]
+    pub fn time(self) -> f64 {
+        let all = f64::from(self.affinity.get());
+        self.quota.map_or(all, |quota| quota.share().min(all))
     }
 }
 
@@ -82,7 +90,10 @@ impl fmt::Display for Memory {
 /// How many instances there are to be, and why. Displays as the start line has it: `4 instances: WEB_CONCURRENCY=4`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sizing {
+    /// At first, where there is a range.
     pub instances: NonZeroU32,
+    /// Between how many the load may move them; `None` where there is nothing to choose.
+    pub range: Option<InstanceRange>,
     pub reason: Reason,
     pub warning: Option<Warning>,
 }
@@ -129,12 +140,28 @@ pub fn size(request: &Request) -> Sizing {
         }
         (None, None) if request.has_port => (Wish::Auto, None),
         (None, None) => {
-            return Sizing { instances: NonZeroU32::MIN, reason: Reason::NoPort, warning: None };
+            let (instances, reason) = (NonZeroU32::MIN, Reason::NoPort);
+            return Sizing { instances, range: None, reason, warning: None };
         }
     };
+    if let (Wish::Range { least, most }, Some(asker)) = (wish, &asker) {
+        return size_range(least, most, asker, request);
+    }
     let (instances, reason) = grant(wish, asker, request);
     let warning = too_many(instances, &reason, request.cpus);
-    Sizing { instances, reason, warning }
+    Sizing { instances, range: None, reason, warning }
+}
+
+/// Where the upper end is a word, it is what that word stands for; a lower end that is more goes before it.
+fn size_range(least: NonZeroU32, most: Most, asker: &Asker, request: &Request) -> Sizing {
+    let most = match most {
+        Most::Number(number) => Wish::Number(number),
+        Most::Max => Wish::Max,
+        Most::Auto => Wish::Auto,
+    };
+    let (most, reason) = grant(most, Some(asker.clone()), request);
+    let range = (most > least).then_some(InstanceRange { least, most });
+    Sizing { instances: least, range, reason, warning: None }
 }
 
 fn grant(wish: Wish, asker: Option<Asker>, request: &Request) -> (NonZeroU32, Reason) {
@@ -198,7 +225,12 @@ impl Sizing {
 
 impl fmt::Display for Sizing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} instance{}: {}", self.instances, plural(self.instances), self.reason)
+        match self.range {
+            Some(InstanceRange { least, most }) => {
+                write!(f, "{least} instance{}, up to {most} as the load asks: {}", plural(least), self.reason)
+            }
+            None => write!(f, "{} instance{}: {}", self.instances, plural(self.instances), self.reason),
+        }
     }
 }
 
@@ -321,6 +353,22 @@ mod tests {
         insta::assert_snapshot!(line(&asked(Wish::Number(nonzero(100)), flag)), @"100 instances: --instances 100");
         insta::assert_snapshot!(line(&asked(Wish::Max, variable)), @"4 instances: PMR_INSTANCES=max, 4 CPUs");
         insta::assert_snapshot!(line(&asked(Wish::Auto, flag)), @"4 instances: --instances auto, 4 CPUs, no memory limit");
+    }
+
+    #[test]
+    fn a_range_starts_with_its_least_and_ends_where_it_says() {
+        let asked = |most| {
+            let wish = Wish::Range { least: nonzero(2), most };
+            Request { wish: Some((wish, Origin::Flag("--instances"))), ..server() }
+        };
+        insta::assert_snapshot!(line(&asked(Most::Number(nonzero(8)))), @"2 instances, up to 8 as the load asks: --instances 2..8");
+        insta::assert_snapshot!(line(&asked(Most::Max)), @"2 instances, up to 4 as the load asks: --instances 2..max, 4 CPUs");
+        let memory = Memory { available: Some(1600), per_worker: 512 };
+        let small = |most| Request { memory, ..asked(most) };
+        insta::assert_snapshot!(line(&small(Most::Auto)), @"2 instances, up to 3 as the load asks: --instances 2..auto, 4 CPUs, memory 1600 MB / 512 MB allows 3");
+        let one = Cpus { affinity: nonzero(1), quota: None };
+        insta::assert_snapshot!(line(&Request { cpus: one, ..asked(Most::Max) }), @"2 instances: --instances 2..max, 1 CPU");
+        insta::assert_snapshot!(line(&asked(Most::Number(nonzero(2)))), @"2 instances: --instances 2..2");
     }
 
     #[test]

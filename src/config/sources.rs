@@ -72,6 +72,12 @@ impl Sources {
         }
     }
 
+    /// How many CPUs' time we may use, by affinity and quota.
+    #[must_use]
+    pub fn cpu_time(&self) -> f64 {
+        Cpus { affinity: self.affinity, quota: self.limits.cpu }.time()
+    }
+
     /// CPUs that we may use, by affinity and quota.
     #[must_use]
     pub fn cpus(&self) -> NonZeroU32 {

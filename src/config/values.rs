@@ -27,6 +27,21 @@ pub enum Wish {
     Fewer(NonZeroU32),
     /// As many as CPUs and memory allow.
     Auto,
+    /// As many as the load asks for, between these.
+    Range {
+        least: NonZeroU32,
+        most: Most,
+    },
+}
+
+/// The upper end of a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Most {
+    Number(NonZeroU32),
+    /// As many as there are CPUs.
+    Max,
+    /// As many as CPUs and memory allow.
+    Auto,
 }
 
 impl fmt::Display for Wish {
@@ -37,6 +52,9 @@ impl fmt::Display for Wish {
             Self::Max => f.write_str("max"),
             Self::Fewer(number) => write!(f, "-{number}"),
             Self::Auto => f.write_str("auto"),
+            Self::Range { least, most: Most::Number(most) } => write!(f, "{least}..{most}"),
+            Self::Range { least, most: Most::Max } => write!(f, "{least}..max"),
+            Self::Range { least, most: Most::Auto } => write!(f, "{least}..auto"),
         }
     }
 }
@@ -49,27 +67,58 @@ pub fn instances(text: &str) -> Result<Wish, Accepted> {
     match text {
         "max" => Ok(Wish::Max),
         "auto" => Ok(Wish::Auto),
-        number => whole_number(number)
-            .filter(|number| *number <= u64::from(MOST_INSTANCES))
-            .and_then(|number| NonZeroU32::new(u32::try_from(number).ok()?))
+        number => number_of_instances(number)
             .map(Wish::Number)
             .ok_or(Accepted("a whole number from 1 to 1024, `auto` or `max`")),
     }
 }
 
-/// Reads `--instances` or PMR_INSTANCES, which also know pm2's words: `0` for the CPUs, `-1` for one fewer.
+fn number_of_instances(text: &str) -> Option<NonZeroU32> {
+    let number = whole_number(text).filter(|number| *number <= u64::from(MOST_INSTANCES))?;
+    NonZeroU32::new(u32::try_from(number).ok()?)
+}
+
+/// Reads a range of instances: `2..8`, `2..max`, `2..auto`. `None` where it is none.
+///
+/// # Errors
+/// What is accepted.
+pub fn range(text: &str) -> Option<Result<Wish, Accepted>> {
+    let (least, most) = text.split_once("..")?;
+    let most = match most {
+        "max" => Some(Most::Max),
+        "auto" => Some(Most::Auto),
+        number => number_of_instances(number).map(Most::Number),
+    };
+    let Some((least, most)) = number_of_instances(least).zip(most) else {
+        return Some(Err(Accepted(
+            "a range of numbers from 1 to 1024 such as `2..8`, or `2..max`, `2..auto`",
+        )));
+    };
+    Some(match most {
+        Most::Number(number) if number < least => {
+            Err(Accepted("a range whose first number is not the greater one, such as `2..8`"))
+        }
+        _ => Ok(Wish::Range { least, most }),
+    })
+}
+
+/// Reads `--instances` or PMR_INSTANCES, which also know ranges, and pm2's words: `0` for the CPUs, `-1` for one fewer.
 ///
 /// # Errors
 /// What is accepted.
 pub fn wish(text: &str) -> Result<Wish, Accepted> {
-    const ACCEPTED: Accepted =
-        Accepted("a whole number from 1 to 1024, `auto`, `max` or 0 (the CPUs), or `-1` (one fewer)");
+    const ACCEPTED: Accepted = Accepted(
+        "a whole number from 1 to 1024, `auto`, `max` or 0 (the CPUs), `-1` (one fewer), or a range such as `2..8`",
+    );
     let fewer = || {
         text.strip_prefix('-')
             .and_then(whole_number)
             .filter(|number| *number <= u64::from(MOST_INSTANCES))
             .and_then(|number| u32::try_from(number).ok())
     };
+    if let Some(range) = range(text) {
+        return range;
+    }
     match text {
         "0" => Ok(Wish::Max),
         _ => instances(text).or_else(|_| fewer().and_then(NonZeroU32::new).map(Wish::Fewer).ok_or(ACCEPTED)),
@@ -352,6 +401,21 @@ fn whole_number(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_of_instances_has_two_ends_in_order() {
+        for text in ["2..8", "1..1024", "3..3", "2..max", "1..auto"] {
+            assert_eq!(wish(text).unwrap().to_string(), text);
+        }
+        for text in
+            ["8..2", "0..4", "2..0", "..4", "2..", "2..1025", "auto..4", "2...8", "-1..4", "2..-1", "a..b"]
+        {
+            assert!(wish(text).is_err(), "{text}");
+        }
+        let Err(Accepted(accepted)) = wish("8..2") else { panic!("a range backwards") };
+        assert!(accepted.contains("not the greater one"), "{accepted}");
+        assert!(instances("2..8").is_err(), "WEB_CONCURRENCY is read by others as well, who know no ranges");
+    }
 
     #[test]
     fn instances_are_a_number_up_to_1024_or_a_word() {

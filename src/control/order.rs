@@ -70,7 +70,7 @@ pub fn change(route: Route, body: &[u8]) -> Result<Change, Problem> {
 /// Whether a change is of whole apps only.
 pub fn needs_whole_app(change: &Change) -> bool {
     match change {
-        Change::Delete | Change::Scale(_) => true,
+        Change::Delete | Change::Scale(_) | Change::Follow { .. } => true,
         Change::Restart { anew } | Change::Reload { anew, .. } | Change::Check { anew } => {
             anew.definition.is_some()
         }
@@ -87,7 +87,7 @@ pub fn operation(change: &Change) -> Operation {
         Change::Reload { .. } => Operation::Reload,
         Change::Check { .. } => Operation::Check,
         Change::Delete => Operation::Delete,
-        Change::Scale(_) => Operation::Scale,
+        Change::Scale(_) | Change::Follow { .. } => Operation::Scale,
         Change::Signal(_) => Operation::Signal,
         Change::Reset => Operation::Reset,
         Change::Flush => Operation::Flush,

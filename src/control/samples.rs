@@ -45,6 +45,7 @@ pub(crate) fn app(app_id: u32, name: &str, instances: u32) -> AppView {
         metrics: BTreeMap::new(),
         actions: Vec::new(),
         last_crash: None,
+        scaling: None,
     }
 }
 

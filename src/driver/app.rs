@@ -20,7 +20,7 @@ use super::tell::{Telling, Whose};
 use super::watch::Watch;
 use super::words::Said;
 use super::workers::Workers;
-use crate::api::types::StartRequest;
+use crate::api::types::{ScaledView, StartRequest};
 use crate::handover::cluster::SharedData;
 use crate::listener::Listeners;
 use crate::logs::{Outputs, WorkerLogs};
@@ -79,6 +79,8 @@ pub(super) struct App {
     pub(super) unnoted_status: Option<u8>,
     /// Whether it was taken out of the runtime.
     pub(super) removed: bool,
+    /// How its number of instances followed the load last.
+    pub(super) last_scaled: Option<ScaledView>,
 }
 
 impl App {
@@ -96,7 +98,7 @@ impl App {
         let whose = Rc::new(Whose {
             name: plan.app.name.clone(),
             is_init: plan.app.is_init(),
-            collision: Cell::new(collision::remedy(plan.way, instances)),
+            collision: Cell::new(collision::remedy(plan.way, plan.app.most_instances().get())),
         });
         Self {
             id,
@@ -129,6 +131,7 @@ impl App {
             status: None,
             unnoted_status: None,
             removed: false,
+            last_scaled: None,
         }
     }
 
@@ -144,7 +147,10 @@ impl App {
 
     /// How many workers may write lines.
     pub(super) fn sources(&self) -> usize {
-        self.instances().saturating_add(usize::try_from(self.plan().app.standby).unwrap_or(usize::MAX))
+        let app = &self.plan().app;
+        let spare = usize::try_from(app.standby).unwrap_or(usize::MAX);
+        let most = app.range.map_or(0, |range| usize::try_from(range.most.get()).unwrap_or(usize::MAX));
+        self.instances().max(most).saturating_add(spare)
     }
 
     /// The number of an instance in the whole runtime.

@@ -65,6 +65,8 @@ pub enum Change {
     Delete,
     /// Of whole apps only.
     Scale(ScaleTo),
+    /// Of whole apps only: as many instances as the load asks for.
+    Follow { to: NonZeroU32, because: String },
     /// To the first process of each worker.
     Signal(Signal),
     /// Sets the counters to zero.
@@ -86,7 +88,7 @@ impl Change {
             Self::Reload { .. } => Operation::Reload,
             Self::Check { .. } => Operation::Check,
             Self::Delete => Operation::Delete,
-            Self::Scale(_) => Operation::Scale,
+            Self::Scale(_) | Self::Follow { .. } => Operation::Scale,
             Self::Signal(_) => Operation::Signal,
             Self::Reset => Operation::Reset,
             Self::Flush => Operation::Flush,
@@ -281,6 +283,16 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         self.questions.send(question(reply)).await.map_err(|_closed| Ended)?;
         answer.await.map_err(|_dropped| Ended)
+    }
+
+    /// Asks for a change of an app, and does not wait until it is done.
+    ///
+    /// # Errors
+    /// When the driver has ended.
+    pub async fn order(&self, app: AppId, change: Change) -> Result<(), Ended> {
+        let (reply, _unheard) = oneshot::channel();
+        let targets = vec![Target { app, instance: None }];
+        self.questions.send(Question::Change { targets, change, reply }).await.map_err(|_closed| Ended)
     }
 
     /// Events from now on. Who is too slow is told how many were lost.

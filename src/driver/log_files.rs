@@ -78,7 +78,7 @@ impl Plan {
     fn file(&self, path: &Path, id: &str, apart: bool) -> PathBuf {
         let path = self.app.command.directory.as_deref().unwrap_or(Path::new("")).join(path);
         let path = std::path::absolute(&path).unwrap_or(path);
-        if apart && self.app.instances.get() > 1 { numbered(&path, id) } else { path }
+        if apart && self.app.may_have_several() { numbered(&path, id) } else { path }
     }
 }
 

@@ -44,6 +44,7 @@ mod reports;
 mod rescue;
 mod run;
 mod said;
+pub mod scaling;
 mod schedule;
 mod shared;
 mod size;

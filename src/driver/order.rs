@@ -149,6 +149,7 @@ impl App {
             }
             Change::Delete => self.delete(instance, slot),
             Change::Scale(to) => self.scale(instance, to, slot),
+            Change::Follow { to, because } => self.follow(to, because, slot),
             Change::Signal(signal) => {
                 let verdict = self.signal_all(instance, signal);
                 slot.fill(verdict);
@@ -236,7 +237,12 @@ impl App {
         match self.replan(&definition) {
             Ok(plan) => {
                 let command = command(&plan);
-                let resize = is_sized.then_some(plan.app.instances);
+                let size = || match plan.app.range {
+                    // As many as the load asks for, not as many as at a start.
+                    Some(range) => range.nearest(u32::try_from(self.instances()).unwrap_or(u32::MAX)),
+                    None => plan.app.instances,
+                };
+                let resize = is_sized.then(size);
                 let (plan, definition) = (Some(plan), Some(definition));
                 let begun = self.now();
                 let pending = Pending { operation, begun, slot, plan, definition, resize, done: None };
@@ -479,6 +485,9 @@ fn why_refused(refusal: Refusal) -> String {
         Refusal::NothingToReload => "there is no worker to replace; `pmr start` starts it".to_owned(),
         Refusal::NoSuchInstance => "there is no such instance any more".to_owned(),
         Refusal::TooMany { most } => format!("an app has at most {most} instances"),
+        Refusal::OutOfRange { least, most } => {
+            format!("it has {least} to {most} instances, as the load asks (`--instances {least}..{most}`)")
+        }
         Refusal::Stopping => "the app is being stopped".to_owned(),
         Refusal::Init => {
             "the runtime is a mere init for it (one instance, `--no-autorestart`) and takes no orders"

@@ -93,6 +93,8 @@ pub struct Surroundings {
     pub user: String,
     /// CPUs that may be used.
     pub cpus: u32,
+    /// How many CPUs' time may be used: fewer than these, where a quota is no whole number.
+    pub cpu_time: f64,
     pub memory_limit: Option<u64>,
     pub planner: Planner,
     /// The least of our own lines that are told: `info`.

@@ -308,9 +308,12 @@ impl App {
                 let said = Err("it was not started yet; `pmr start` starts it".to_owned());
                 slot.fill(self.verdict(change.operation(), Duration::ZERO, said));
             }
-            Change::Scale(_) | Change::Signal(_) | Change::Send { .. } | Change::Reset | Change::Flush => {
-                self.change_workers(None, change, slot)
-            }
+            Change::Scale(_)
+            | Change::Follow { .. }
+            | Change::Signal(_)
+            | Change::Send { .. }
+            | Change::Reset
+            | Change::Flush => self.change_workers(None, change, slot),
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::app::App;
@@ -83,6 +83,8 @@ pub struct Driver {
     pub(super) boot: Option<Boot>,
     /// When we rest, unless something happens before.
     rest_at: Option<Uptime>,
+    /// Whether there are apps whose number of instances follows the load.
+    pub(super) has_ranges: watch::Sender<bool>,
     /// Descriptor numbers kept free for workers.
     _reserved: Vec<OwnedFd>,
     pub(super) inboxes: Inboxes,
@@ -154,6 +156,7 @@ impl Driver {
             telemetry: Telemetry::default(),
             boot,
             rest_at: None,
+            has_ranges: watch::Sender::new(false),
             _reserved: reserved,
             inboxes: Inboxes {
                 signals,
@@ -356,6 +359,7 @@ impl Driver {
         }
         self.advance_halt();
         self.arrange();
+        self.note_ranges();
         let surroundings = &self.shared.surroundings;
         let foreground = surroundings.mode == Mode::Foreground && surroundings.auto_exit;
         let is_over = self.is_over();

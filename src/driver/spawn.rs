@@ -133,13 +133,14 @@ impl App {
     /// What a worker is told of its place.
     pub(super) fn place(&self, instance: InstanceId, generation: Generation) -> Place<'_> {
         let id = self.id_of(instance).unwrap_or(instance.0);
-        let numbered = self.plan_of(generation).numbered.clone();
-        Place { app: self.name(), instance, id, generation, several: self.instances() > 1, numbered }
+        let plan = self.plan_of(generation);
+        let several = self.instances() > 1 || plan.app.range.is_some();
+        Place { app: self.name(), instance, id, generation, several, numbered: plan.numbered.clone() }
     }
 
     /// With one instance the app may read what we could read, from a terminal too. One that was added may not.
     fn stdin(&self, plan: &Plan) -> Stdin {
-        if self.instances() > 1 || plan.app.company == Company::Others {
+        if self.instances() > 1 || plan.app.may_have_several() || plan.app.company == Company::Others {
             Stdin::Null
         } else if self.workers.terminal_owner().is_none() && terminal::is_ours() {
             Stdin::Terminal

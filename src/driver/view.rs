@@ -97,6 +97,7 @@ impl App {
             metrics,
             actions,
             last_crash: self.shared.crashes.last_of(self.id),
+            scaling: self.scaling_view(),
         }
     }
 
@@ -132,7 +133,7 @@ impl App {
     fn settings(&self, plan: &Plan) -> Vec<SettingView> {
         let now = self.instances().to_string();
         let counted = |setting: &SettingView| match setting.name.as_str() {
-            "instances" if setting.value != now => SettingView {
+            "instances" if setting.value != now && plan.app.range.is_none() => SettingView {
                 value: now.clone(),
                 origin: format!("scaled, from {}", setting.value),
                 ..setting.clone()
@@ -183,10 +184,11 @@ impl App {
         self.listeners.addresses().into_iter().map(view).collect()
     }
 
-    /// What starts the app again elsewhere, as it is now.
+    /// What starts the app again elsewhere, as it is now; with its range, where the load says how many instances it has.
     pub(super) fn saved(&self) -> StartRequest {
         let name = Some(self.name().to_owned());
-        let instances = u32::try_from(self.instances()).ok();
+        let has_range = self.plan().app.range.is_some();
+        let instances = u32::try_from(self.instances()).ok().filter(|_| !has_range);
         StartRequest { name, instances, ..self.definition.clone() }
     }
 }

@@ -80,7 +80,7 @@ impl Said {
 }
 
 /// The kinds of events, for the documentation and those who filter by them.
-pub const KINDS: [&str; 46] = [
+pub const KINDS: [&str; 47] = [
     "waiting",
     "preparing",
     "prepared",
@@ -127,6 +127,7 @@ pub const KINDS: [&str; 46] = [
     "added",
     "updated",
     "update_failed",
+    "autoscaled",
 ];
 
 /// The crash with this number was written down; there were so many like it.
@@ -145,6 +146,12 @@ pub(super) fn updated(from: &str, to: &str, workers: usize) -> Said {
 /// It was not.
 pub(super) fn update_failed(why: &str) -> Said {
     Said::new(Level::WARN, "update_failed", format!("not updated, the old program goes on: {why}"))
+}
+
+/// The number of instances follows the load.
+pub(super) fn autoscaled(from: u32, to: u32, because: &str) -> Said {
+    let said = Said::new(Level::INFO, "autoscaled", format!("scaling to the load: {because}"));
+    Said { from: Some(from), to: Some(to), ..said }
 }
 
 /// The app is not started yet.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::totals::{Place, Totals};
 use super::usage::{MemoryKind, TreeUsage};
-use crate::api::types::{AppView, Health, InstanceView, RuntimeView, Status};
+use crate::api::types::{AppView, Health, InstanceView, RuntimeView, ScalingView, Status};
 
 /// All that is told.
 #[derive(Debug)]
@@ -121,6 +121,7 @@ impl<'a> List<'a> {
     }
 
     fn apps(&mut self, apps: &'a [AppView]) {
+        self.scaling(apps);
         let mut each = |head: Head, value: &dyn Fn(&AppView) -> f64| {
             self.family(head, apps.iter().map(|app| (of_app(app), Some(value(app)))));
         };
@@ -134,6 +135,15 @@ impl<'a> List<'a> {
         each(gauge("pmr_app_reloading", "1 while a reload is under way."), &|app| {
             yes(app.reloading.is_some())
         });
+    }
+
+    fn scaling(&mut self, apps: &'a [AppView]) {
+        let mut each = |head: Head, value: &dyn Fn(&ScalingView) -> u32| {
+            let of = |app: &'a AppView| (of_app(app), app.scaling.as_ref().map(|it| f64::from(value(it))));
+            self.family(head, apps.iter().map(of));
+        };
+        each(gauge("pmr_app_instances_min", "The fewest instances to which the load leads."), &|it| it.min);
+        each(gauge("pmr_app_instances_max", "The most instances to which the load leads."), &|it| it.max);
     }
 
     fn instances(&mut self, figures: &Figures<'a>) {

@@ -281,7 +281,7 @@ pub enum Notice {
         from: u32,
         to: u32,
     },
-    /// TTOU with one instance left, or TTIN with as many as there can be.
+    /// TTOU with as few instances as there may be, or TTIN with as many.
     ScaleRefused {
         at: u32,
     },

@@ -71,6 +71,11 @@ pub enum Refusal {
     TooMany {
         most: u32,
     },
+    /// The app has between so many instances, as the load asks.
+    OutOfRange {
+        least: u32,
+        most: u32,
+    },
     /// Everything is being stopped.
     Stopping,
     /// A mere init passes everything on to its program, and takes no orders.

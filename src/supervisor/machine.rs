@@ -24,8 +24,8 @@ use super::standby::Standbys;
 use super::stop::Stop;
 use super::watch::{Changes, Interest};
 use crate::spec::{
-    AfterExit, AppSpec, Generation, HealthPolicy, InstanceId, OnHup, ReadinessPolicy, ReloadStrategy,
-    RestartPolicy, StopPolicy, WorkerId,
+    AfterExit, AppSpec, Generation, HealthPolicy, InstanceId, InstanceRange, OnHup, ReadinessPolicy,
+    ReloadStrategy, RestartPolicy, StopPolicy, WorkerId,
 };
 
 /// Decides what happens to the app's workers. Made for one driver, which calls it from one place.
@@ -89,6 +89,10 @@ pub(super) struct Policy {
     /// How many standbys there shall be.
     #[serde(default)]
     pub(super) standby: usize,
+    /// Between how many instances there may be. Left out where that is open, so that a program that knows nothing of it can take
+    /// over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) range: Option<InstanceRange>,
     #[serde(default)]
     pub(super) strategy: ReloadStrategy,
     /// How long nothing must have changed, where files are watched.
@@ -387,6 +391,7 @@ impl Policy {
             on_hup: spec.on_hup,
             start_limit: usize::try_from(spec.start_limit.get()).unwrap_or(usize::MAX),
             role: if spec.is_init() { Role::Init } else { Role::Cluster },
+            range: spec.range,
             standby: match spec.restart.after_exit {
                 AfterExit::Restart => usize::try_from(spec.standby).unwrap_or(usize::MAX),
                 AfterExit::Stay => 0, // Nobody is ever replaced.

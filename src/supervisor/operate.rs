@@ -16,7 +16,7 @@ use super::machine::{Ends, Phase, Policy, Role, Supervisor};
 use super::reload::{Kind, Order};
 use super::scale::MAX_INSTANCES;
 use super::vitals::Patience;
-use crate::spec::{AppSpec, Generation, InstanceId, ReloadStrategy};
+use crate::spec::{AppSpec, Generation, InstanceId, InstanceRange, ReloadStrategy};
 
 /// An order that was begun.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -203,6 +203,9 @@ impl Supervisor {
         let wanted = usize::try_from(to.get()).unwrap_or(usize::MAX);
         if wanted > MAX_INSTANCES {
             return Err(Refusal::TooMany { most: u32::try_from(MAX_INSTANCES).unwrap_or(u32::MAX) });
+        }
+        if let Some(InstanceRange { least, most }) = self.policy.range.filter(|range| !range.has(to.get())) {
+            return Err(Refusal::OutOfRange { least: least.get(), most: most.get() });
         }
         self.revive();
         let before = self.instances.len();

@@ -1,5 +1,7 @@
 //! Scaling: one instance more, at the end, or one less, the last.
 
+use std::num::NonZeroU32;
+
 use super::action::Notice;
 use super::event::Uptime;
 use super::instance::{Instance, State};
@@ -13,7 +15,8 @@ impl Supervisor {
     /// Adds an instance after the last.
     pub(super) fn scale_up(&mut self, now: Uptime) {
         let from = self.count();
-        if self.instances.len() >= MAX_INSTANCES {
+        let most = self.policy.range.map_or(MAX_INSTANCES, |range| as_count(range.most));
+        if self.instances.len() >= most {
             return self.notice(Notice::ScaleRefused { at: from });
         }
         let id = InstanceId(from);
@@ -31,10 +34,11 @@ impl Supervisor {
         self.notice(Notice::Scaled { from, to: self.count() });
     }
 
-    /// Takes the last instance away, but never the only one.
+    /// Takes the last instance away, but never the only one, and none of those that there are at least.
     pub(super) fn scale_down(&mut self, now: Uptime) {
         let from = self.count();
-        let last = if self.instances.len() > 1 { self.instances.pop() } else { None };
+        let least = self.policy.range.map_or(1, |range| as_count(range.least));
+        let last = if self.instances.len() > least { self.instances.pop() } else { None };
         let Some(last) = last else {
             return self.notice(Notice::ScaleRefused { at: from });
         };
@@ -47,4 +51,8 @@ impl Supervisor {
     fn count(&self) -> u32 {
         u32::try_from(self.instances.len()).unwrap_or(u32::MAX)
     }
+}
+
+fn as_count(number: NonZeroU32) -> usize {
+    usize::try_from(number.get()).unwrap_or(usize::MAX)
 }

@@ -18,13 +18,15 @@ struct Inner {
     store: RefCell<Store>,
     /// Whether the collector runs.
     is_kept: Cell<bool>,
+    /// Whether somebody looks once a second who needs no more than the last look.
+    is_watched: Cell<bool>,
 }
 
 impl Telemetry {
     /// Goes on with what was handed over.
     #[must_use]
     pub fn resume(state: &TelemetryState) -> Self {
-        let inner = Inner { store: RefCell::new(Store::resume(state)), is_kept: Cell::default() };
+        let inner = Inner { store: RefCell::new(Store::resume(state)), ..Inner::default() };
         Self(Rc::new(inner))
     }
 
@@ -45,10 +47,27 @@ impl Telemetry {
         self.0.is_kept.set(is_kept);
     }
 
-    /// The collector's last look: up to a second old. `None` where it does not run, or has just begun.
+    /// The last look of the collector, or of who looks without keeping: up to a second old. `None` where nobody looks, or has just
+    /// begun to.
     #[must_use]
     pub fn latest(&self) -> Option<Rc<Latest>> {
-        self.is_kept().then(|| self.0.store.borrow().latest()).flatten()
+        let is_looking = self.is_kept() || self.0.is_watched.get();
+        is_looking.then(|| self.0.store.borrow().latest()).flatten()
+    }
+
+    /// Somebody begins to look once a second, or ends, who needs the last look alone.
+    pub fn set_watched(&self, is_watched: bool) {
+        self.0.is_watched.set(is_watched);
+        if !self.is_kept() {
+            self.0.store.borrow_mut().forget_latest();
+        }
+    }
+
+    /// Counts what a look has found, and makes it the last one.
+    pub fn watch(&self, look: Look) {
+        let mut store = self.0.store.borrow_mut();
+        let latest = store.count(look);
+        store.set_latest(latest);
     }
 
     /// The newest points of an instance, at most `seconds`; `None` where there are none.

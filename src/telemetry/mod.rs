@@ -12,7 +12,8 @@
 //! | `collector` | does so each second, where somebody wants it |
 //!
 //! [`Telemetry`] is what others hold of it. While the collector runs, whoever wants current figures takes those of its last look:
-//! two who ask Node workers how they do would share what these have counted.
+//! two who ask Node workers how they do would share what these have counted. Where nobody keeps figures, and apps are scaled to the
+//! load, `autoscale` makes the looks, of which the last alone is kept.
 
 mod answer;
 mod between;

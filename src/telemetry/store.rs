@@ -91,7 +91,15 @@ impl Store {
             let restarts = series.new_restarts(view.restarts);
             series.push(latest.at_ms / 1000, &point::of(view, restarts));
         }
+        self.set_latest(latest);
+    }
+
+    pub(super) fn set_latest(&mut self, latest: Latest) {
         self.latest = Some(Rc::new(latest));
+    }
+
+    pub(super) fn forget_latest(&mut self) {
+        self.latest = None;
     }
 
     /// The series of the instances that are meant.

@@ -13,7 +13,7 @@ use crate::config::raw::Flags;
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// Workers [env: PMR_INSTANCES] [default: WEB_CONCURRENCY, or auto]
-    #[arg(short, long, value_name = "N|max|auto", allow_hyphen_values = true)]
+    #[arg(short, long, value_name = "N|N..M|max|auto", allow_hyphen_values = true)]
     instances: Option<OsString>,
 
     /// Name of the app in logs [env: PMR_NAME] [default: the script's]

@@ -315,7 +315,7 @@ fn the_help_text_fits_a_screen() {
       [COMMAND]...  What to run, with all its words; or a file, run by the interpreter for its extension
 
     Options:
-      -i, --instances <N|max|auto>         Workers [env: PMR_INSTANCES] [default: WEB_CONCURRENCY, or auto]
+      -i, --instances <N|N..M|max|auto>    Workers [env: PMR_INSTANCES] [default: WEB_CONCURRENCY, or auto]
       -n, --name <NAME>                    Name of the app in logs [env: PMR_NAME] [default: the script's]
           --drain-timeout <T>              Time for last answers [env: PMR_DRAIN_TIMEOUT] [default: 10s]
           --kill-timeout <T>               Time to stop before SIGKILL [env: PMR_KILL_TIMEOUT] [default: 25s]

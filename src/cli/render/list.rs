@@ -6,7 +6,7 @@ use super::colour::{Colours, Paint};
 use super::human;
 use super::sort::{Order, Row, rows};
 use super::table::{Cell, Column, Side, Table};
-use crate::api::types::{AppView, ExecMode, RuntimeView, Status};
+use crate::api::types::{AppView, ExecMode, RuntimeView, ScalingView, Status};
 
 /// What an empty list says.
 const NOTHING: &str = "No apps. Add one: `pmr start server.js`, or `pmr start npm -- start`.\n";
@@ -82,7 +82,20 @@ pub(in crate::cli) fn render(apps: &[AppView], runtime: &RuntimeView, look: &Loo
         None => table(LAYOUTS[0], &rows),
     };
     let below = look.colours.paint(Paint::Dim, &totals(apps, runtime, look.width)) + "\n";
-    table.render(look.colours) + &below + &web(runtime, look.colours)
+    table.render(look.colours) + &below + &scaled(apps, look.colours) + &web(runtime, look.colours)
+}
+
+/// Which apps follow the load, and how far: a line, if there are any.
+fn scaled(apps: &[AppView], colours: Colours) -> String {
+    let of = |app: &AppView| {
+        let ScalingView { min, max, .. } = app.scaling.as_ref()?;
+        Some(format!("{} {} ({min}..{max})", app.name, app.instances.len()))
+    };
+    let all: Vec<_> = apps.iter().filter_map(of).collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    colours.paint(Paint::Dim, &format!("scaled to the load: {}", all.join(", "))) + "\n"
 }
 
 /// Where the web server is, if there is one: a line.
@@ -282,6 +295,15 @@ mod tests {
     fn an_empty_list_says_what_to_do() {
         let look = Look { order: Order::default(), width: None, colours: Colours::Off };
         assert_eq!(render(&[], &samples::runtime(), &look), NOTHING);
+    }
+
+    #[test]
+    fn apps_that_follow_the_load_are_named_below() {
+        let mut apps = samples::apps();
+        apps[0].scaling = Some(ScalingView { min: 2, max: 8, last: None });
+        let expected = format!("scaled to the load: {} {} (2..8)\n", apps[0].name, apps[0].instances.len());
+        assert_eq!(scaled(&apps, Colours::Off), expected);
+        assert_eq!(scaled(&apps[1..], Colours::Off), "");
     }
 
     #[test]

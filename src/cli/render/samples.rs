@@ -105,6 +105,7 @@ pub(in crate::cli) fn app(app_id: u32, name: &str) -> AppView {
         metrics: BTreeMap::new(),
         actions: Vec::new(),
         last_crash: None,
+        scaling: None,
     }
 }
 
@@ -157,6 +158,7 @@ fn web() -> AppView {
         metrics: lag(1.25),
         actions: vec!["heapdump".to_owned()],
         last_crash: None,
+        scaling: None,
         ..app(0, "web")
     }
 }

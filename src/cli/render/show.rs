@@ -9,7 +9,9 @@ use super::table::{Cell, Column, Side, Table, harmless};
 use crate::api::crash::LastCrashView;
 use crate::api::messages::MetricView;
 use crate::api::node::NodeView;
-use crate::api::types::{AppView, ExitView, GitView, HealthView, InstanceView, ListenerView, RuntimeView};
+use crate::api::types::{
+    AppView, ExitView, GitView, HealthView, InstanceView, ListenerView, RuntimeView, ScaledView, ScalingView,
+};
 
 /// All of `app`. `runtime` tells what time it is there.
 pub(in crate::cli) fn render(app: &AppView, runtime: &RuntimeView, colours: Colours) -> String {
@@ -64,6 +66,7 @@ fn about(app: &AppView, now: u64) -> Vec<(&'static str, Option<String>)> {
         ),
         ("its version", app.interpreter.as_ref().and_then(|it| it.version.clone())),
         ("mode", Some(mode(app).to_owned())),
+        ("scaling", app.scaling.as_ref().map(|it| scaling(it, now))),
         ("user", Some(app.user.clone())),
         ("watching", Some(if app.watching { "enabled" } else { "disabled" }.to_owned())),
         ("generation", Some(generation)),
@@ -73,6 +76,14 @@ fn about(app: &AppView, now: u64) -> Vec<(&'static str, Option<String>)> {
         ("error log", log(&app.logs.error)),
         ("log of both", app.logs.both.clone()),
     ]
+}
+
+/// `2 to 8 instances, as the load asks; from 2 to 4 12s ago: instances are 93% busy`.
+fn scaling(ScalingView { min, max, last }: &ScalingView, now: u64) -> String {
+    let last = last.as_ref().map_or_else(String::new, |ScaledView { at_ms, from, to, because }| {
+        format!("; from {from} to {to} {} ago: {because}", human::uptime(now.saturating_sub(*at_ms)))
+    });
+    format!("{min} to {max} instances, as the load asks{last}")
 }
 
 /// As a shell would have to be given it.
@@ -250,6 +261,17 @@ mod tests {
     use super::*;
     use crate::api::node;
     use crate::api::types::{Health, Status};
+
+    #[test]
+    fn an_app_that_follows_the_load_says_how_far_and_what_came_of_it() {
+        let mut app = samples::apps().remove(0);
+        let because = "instances are 93% busy".to_owned();
+        let last = Some(ScaledView { at_ms: samples::NOW - 12_000, from: 2, to: 4, because });
+        app.scaling = Some(ScalingView { min: 2, max: 8, last });
+        let text = render(&app, &samples::runtime(), Colours::Off);
+        let line = "2 to 8 instances, as the load asks; from 2 to 4 12s ago: instances are 93% busy";
+        assert!(text.contains(line), "{text}");
+    }
 
     #[test]
     fn everything_is_shown_in_sections() {

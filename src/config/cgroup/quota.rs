@@ -18,6 +18,13 @@ impl CpuQuota {
         Some(Self { quota: NonZeroU64::new(quota)?, period: NonZeroU64::new(period)? })
     }
 
+    /// How many CPUs' time it is.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        let per_million = u128::from(self.quota.get()) * 1_000_000 / u128::from(self.period.get());
+        f64::from(u32::try_from(per_million).unwrap_or(u32::MAX)) / 1e6
+    }
+
     /// The CPUs that it takes to use the quota up.
     #[must_use]
     pub fn cpus(self) -> NonZeroU32 {
@@ -77,6 +84,8 @@ mod tests {
             let quota = CpuQuota::new(quota, period).unwrap();
             assert_eq!((quota.to_string().as_str(), quota.cpus().get()), (shown, cpus));
         }
+        assert!((CpuQuota::new(150_000, 100_000).unwrap().share() - 1.5).abs() < 1e-9);
+        assert!(CpuQuota::new(u64::MAX, 1).unwrap().share() > 4000.0);
         assert_eq!(CpuQuota::new(u64::MAX, 1).unwrap().cpus(), NonZeroU32::MAX);
         assert_eq!(CpuQuota::new(0, 1), None);
         assert_eq!(CpuQuota::new(1, 0), None);

@@ -19,9 +19,9 @@ use crate::config::problem::Accepted;
 use crate::config::raw::Flags;
 use crate::config::{duration, node, setting, values};
 use crate::spec::{
-    AfterExit, AppSpec, Asking, BalancePolicy, CommandSpec, Company, HealthPolicy, Identity, ListeningHeard,
-    LogPolicy, OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
-    StopPolicy, WatchPolicy,
+    AfterExit, AppSpec, Asking, BalancePolicy, CommandSpec, Company, HealthPolicy, Identity, InstanceRange,
+    ListeningHeard, LogPolicy, OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay,
+    RestartPolicy, Share, StopPolicy, WatchPolicy,
 };
 
 /// Long enough for almost any answer; what takes longer is mostly a stream, which has no end to wait for. When all stops it
@@ -63,7 +63,8 @@ pub(super) struct AppOptions {
 
 /// What the app finds when it starts.
 pub(super) struct Place {
-    pub(super) instances: NonZeroU32,
+    /// At first, and between how many the load may move them.
+    pub(super) size: (NonZeroU32, Option<InstanceRange>),
     pub(super) standby: u32,
     pub(super) cpus: NonZeroU32,
     pub(super) port: Option<u16>,
@@ -156,7 +157,8 @@ impl AppOptions {
                 identity: self.identity,
                 environment,
             },
-            instances: place.instances,
+            instances: place.size.0,
+            range: place.size.1,
             start_limit: place.cpus,
             start: place.beside.start,
             restart: self.restart,

@@ -317,7 +317,7 @@ fn all_problems_come_at_once_also_of_values_that_are_overridden() {
     insta::assert_snapshot!(problems(&WRONG, flags), @r"
     `PORT`: found `99999`, accepted: a port from 1 to 65535
     `PMR_STANDBY`: found `some`, accepted: a whole number from 0 to 1024
-    `PMR_INSTANCES`: found `many`, accepted: a whole number from 1 to 1024, `auto`, `max` or 0 (the CPUs), or `-1` (one fewer)
+    `PMR_INSTANCES`: found `many`, accepted: a whole number from 1 to 1024, `auto`, `max` or 0 (the CPUs), `-1` (one fewer), or a range such as `2..8`
     `WEB_MEMORY`: found `512M`, accepted: a whole number of megabytes from 1 up
     `MEMORY_AVAILABLE`: found `0`, accepted: a whole number of megabytes from 1 up
     `WEB_CONCURRENCY`: found `abc`, accepted: a whole number from 1 to 1024, `auto` or `max`

@@ -101,6 +101,7 @@ impl App {
             explains_collision: self.whose.collision.get().is_some(),
             outputs: outputs_state(at_rest, &Of::App(self.id), &self.outputs)?,
             log_files: self.log_file_states(at_rest)?,
+            last_scaled: self.last_scaled.clone(),
         })
     }
 

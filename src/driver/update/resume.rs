@@ -311,6 +311,7 @@ impl App {
             status: state.status,
             unnoted_status: None,
             removed: false,
+            last_scaled: state.last_scaled,
         };
         let plan = app.plan();
         app.arrange_look(&plan);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::api::types::StartRequest;
+use crate::api::types::{ScaledView, StartRequest};
 use crate::crashes::store::Crashes;
 use crate::driver::gate::Gate;
 use crate::driver::plan::Plan;
@@ -134,6 +134,9 @@ pub(super) struct AppState {
     /// The files that its options name.
     #[serde(default)]
     pub(super) log_files: Vec<LogFileState>,
+    /// Left out where there is none, so that a program that knows nothing of it can take over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last_scaled: Option<ScaledView>,
 }
 
 /// A log file beside other outputs.

@@ -90,7 +90,7 @@ pub static KEYS: &[Key] = &[
     key("append_env_to_name", &[], Slot::YesNo(|app| &mut app.append_env_to_name), Fate::Resolved, "false",
         "with `--env NAME`, the app is called `name-NAME`"),
     key("instances", &[], Slot::Instances(|app| &mut app.instances), Fate::Option(setting::INSTANCES), "1",
-        "how many workers: a number, `max` or 0 (the CPUs), -1 (one fewer), or `auto` (CPUs and memory)"),
+        "how many workers: a number, `max` or 0 (the CPUs), -1 (one fewer), `auto` (CPUs and memory), or a range such as `2..8`"),
     key("exec_mode", &[], Slot::ExecMode(|app| &mut app.exec_mode), Fate::Resolved, "cluster",
         "`fork` keeps several instances out of Node's cluster protocol; they share the port all the same"),
     key("instance_var", &[], Slot::Text(|app| &mut app.instance_var), Fate::Resolved, "NODE_APP_INSTANCE",

@@ -64,7 +64,7 @@ fn type_words(slot: Slot) -> &'static str {
         Slot::Count(_) => "number from 1 up",
         Slot::Restarts(_) | Slot::Standby(_) => "number from 0 up",
         Slot::Port(_) => "port",
-        Slot::Instances(_) => "number, `max` or `auto`",
+        Slot::Instances(_) => "number, range, `max` or `auto`",
         Slot::ExecMode(_) => "`fork` or `cluster`",
         Slot::Signal(_) => "signal",
         Slot::Words(_) => "text or list of words",

@@ -146,7 +146,11 @@ fn types(slot: Slot) -> Vec<Value> {
         Slot::Standby(_) => vec![whole(0, 1024), pattern("^[0-9]{1,3}$")],
         Slot::Port(_) => vec![whole(1, u16::MAX.into()), pattern("^0*[1-9][0-9]{0,4}$")],
         Slot::Instances(_) => {
-            vec![whole(-1024, 1024), json!({ "enum": ["max", "auto"] }), pattern("^(0|-?[1-9][0-9]{0,3})$")]
+            vec![
+                whole(-1024, 1024),
+                json!({ "enum": ["max", "auto"] }),
+                pattern(r"^(0|-?[1-9][0-9]{0,3}|[1-9][0-9]{0,3}\.\.([1-9][0-9]{0,3}|max|auto))$"),
+            ]
         }
         Slot::ExecMode(_) => vec![json!({ "enum": ["fork", "fork_mode", "cluster", "cluster_mode"] })],
         Slot::Signal(_) => vec![pattern("^([A-Za-z]+([0-9]|[+-][0-9]+)?|[0-9]+)$"), whole(1, 64)],

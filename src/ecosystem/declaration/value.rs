@@ -89,9 +89,13 @@ pub(super) fn port(value: &Value) -> Read<u16> {
 
 pub(super) fn instances(value: &Value) -> Read<Wish> {
     const ACCEPTED: Accepted = Accepted(
-        "a whole number up to 1024, `max` or 0 for the CPUs, a negative one for so many fewer, or `auto`",
+        "a whole number up to 1024, `max` or 0 for the CPUs, a negative one for so many fewer, `auto`, or a range such \
+         as `2..8`",
     );
     let text = plain(value).ok_or(ACCEPTED)?;
+    if let Some(range) = values::range(&text) {
+        return range;
+    }
     values::wish(&text).map_err(|_| ACCEPTED)
 }
 
@@ -329,12 +333,21 @@ mod tests {
             (json!("auto"), "auto"),
             (json!(-1), "-1"),
             (json!("-9"), "-9"),
+            (json!("2..8"), "2..8"),
+            (json!("1..max"), "1..max"),
         ] {
             assert_eq!(instances(&value).unwrap().to_string(), words, "{value}");
         }
-        for value in
-            [json!(1.5), json!("many"), json!(1025), json!(-1025), json!("--1"), json!("-0"), json!(null)]
-        {
+        for value in [
+            json!(1.5),
+            json!("many"),
+            json!(1025),
+            json!(-1025),
+            json!("--1"),
+            json!("-0"),
+            json!(null),
+            json!("8..2"),
+        ] {
             assert!(instances(&value).is_err(), "{value}");
         }
     }

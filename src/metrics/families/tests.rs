@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Family, Figures, Kind, families};
 use crate::api::messages::{MetricValue, MetricView};
 use crate::api::node;
-use crate::api::types::{AppView, Health, HealthView, RuntimeView, Status};
+use crate::api::types::{AppView, Health, HealthView, RuntimeView, ScalingView, Status};
 use crate::metrics::totals::Totals;
 use crate::metrics::usage::{Clients, Memory, MemoryKind, Switches, TreeUsage};
 
@@ -34,6 +34,7 @@ pub(crate) fn app(name: &str) -> AppView {
     let text = MetricView { value: MetricValue::Text("busy".to_owned()), unit: String::new() };
     app.instances[0].metrics = BTreeMap::from([("queue".to_owned(), own), ("mood".to_owned(), text)]);
     app.instances[1].status = Status::WaitingRestart;
+    app.scaling = Some(ScalingView { min: 2, max: 8, last: None });
     app
 }
 

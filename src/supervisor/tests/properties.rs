@@ -10,8 +10,8 @@ use super::world::{World, secs, spec};
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{
     AfterExit, AppSpec, Autostart, CheckPace, EventLoop, HealthCheck, HealthPolicy, InstanceId,
-    ListeningHeard, OnHup, Peer, Probe, Reach, ReadySign, ReloadStrategy, RestartDelay, WatchPolicy,
-    WorkerId,
+    InstanceRange, ListeningHeard, OnHup, Peer, Probe, Reach, ReadySign, ReloadStrategy, RestartDelay,
+    WatchPolicy, WorkerId,
 };
 use crate::supervisor::{
     Action, Beat, Command, Event, Health, Killer, Listen, Scope, SpawnFailure, StateName, Subject,
@@ -157,8 +157,11 @@ prop_compose! {
         (forward, watch) in (prop::bool::weighted(0.1), files()),
         (standby, strategy) in (prop::sample::select(vec![0, 0, 1, 2]), strategies()),
         on_order in prop::bool::weighted(0.1),
+        more in prop::sample::select(vec![0, 0, 0, 1, 3]),
     ) -> AppSpec {
         let mut spec = spec(instances);
+        let least = spec.instances;
+        spec.range = (more > 0).then(|| InstanceRange { least, most: least.saturating_add(more) });
         spec.start_limit = NonZeroU32::new(start_limit).unwrap();
         spec.start.when = if on_order { Autostart::OnOrder } else { Autostart::AtOnce };
         spec.restart.after_exit = if restart { AfterExit::Restart } else { AfterExit::Stay };

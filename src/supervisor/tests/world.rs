@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::words::words;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{
-    AfterExit, AppSpec, Asking, CommandSpec, Company, HealthPolicy, InstanceId, LogPolicy, OnHup, Reach,
-    ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share, StartPolicy, StopPolicy,
-    WorkerId,
+    AfterExit, AppSpec, Asking, CommandSpec, Company, HealthPolicy, InstanceId, InstanceRange, LogPolicy,
+    OnHup, Reach, ReadinessPolicy, ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share,
+    StartPolicy, StopPolicy, WorkerId,
 };
 use crate::supervisor::{
     Action, Beat, Command, Event, Health, InstanceView, Killer, Listen, Next, Notice, Parking, Scheduled,
@@ -34,6 +34,7 @@ pub(super) fn spec(instances: u32) -> AppSpec {
             environment: BTreeMap::new(),
         },
         instances: NonZeroU32::new(instances).unwrap(),
+        range: None,
         start: StartPolicy::default(),
         start_limit: NonZeroU32::new(instances).unwrap(),
         restart: RestartPolicy {
@@ -126,6 +127,8 @@ pub(super) struct World {
     standbys: usize,
     stopping: bool,
     count: u32,
+    /// Between how many there may be.
+    range: Option<InstanceRange>,
     told: Vec<Action>,
     orders: u64,
     open_orders: BTreeSet<Ticket>,
@@ -181,6 +184,7 @@ impl World {
             standbys: usize::try_from(spec.standby).unwrap(),
             stopping: false,
             count: spec.instances.get(),
+            range: spec.range,
             told: Vec::new(),
             orders: 0,
             open_orders: BTreeSet::new(),
@@ -459,6 +463,7 @@ impl World {
             }
         } else if let Notice::Scaled { to, .. } = notice {
             self.count = *to;
+            assert!(self.range.is_none_or(|range| range.has(*to)), "{to} instances of {:?}", self.range);
         } else if let Notice::Exited { worker, killer, next, .. } = notice {
             // By this an end on order is told from a crash.
             let is_asked = !self.processes[worker].stays_wanted() || *killer == Killer::Keyboard;

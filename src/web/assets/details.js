@@ -27,6 +27,13 @@ function health(of) {
     .join(', ');
 }
 
+function scaling(of) {
+  if (!of) return null;
+  const { at_ms: at, from, to, because } = of.last ?? {};
+  const last = of.last && `from ${from} to ${to}, ${write.moment(at)}: ${because}`;
+  return [`${of.min} to ${of.max} instances, as the load asks`, last].filter(Boolean).join('; ');
+}
+
 const SPREAD = ['mean', 'p50', 'p95', 'p99', 'max'];
 
 function nodePanel(node) {
@@ -142,6 +149,7 @@ function appFacts(app) {
         ['User', app.user],
         ['Namespace', app.namespace === 'default' ? null : app.namespace],
         ['Waits', app.before_start],
+        ['Scaling', scaling(app.scaling)],
         [
           'Last crash',
           app.last_crash &&

@@ -15,7 +15,10 @@ const CASES: &[(&str, &str)] = &[
     ("name", r#"["web", "my api", " ", "a\nb", 5]"#),
     ("namespace", r#"["shop", 1]"#),
     ("append_env_to_name", r#"[true, "true", "yes", 1]"#),
-    ("instances", r#"[1, 1024, 0, -1, "max", "auto", "4", 1025, 1.5, "many", true, "+4"]"#),
+    (
+        "instances",
+        r#"[1, 1024, 0, -1, "max", "auto", "4", 1025, 1.5, "many", true, "+4", "2..8", "1..max", "8..2"]"#,
+    ),
     ("exec_mode", r#"["fork", "cluster", "fork_mode", "cluster_mode", "clusters", 1]"#),
     ("instance_var", r#"["APP_ID", ""]"#),
     ("increment_var", r#"["PORT", 1]"#),

@@ -121,7 +121,7 @@ fn what_is_no_data_is_named() {
     let problem = |key: &str, value: Value| {
         read("f", &json!({ "script": "a.js", key: value })).unwrap_err().remove(0).to_string()
     };
-    insta::assert_snapshot!(problem("instances", function.clone()), @"`f`, app `apps[0]`, `instances`: found a function, accepted: a whole number up to 1024, `max` or 0 for the CPUs, a negative one for so many fewer, or `auto`");
+    insta::assert_snapshot!(problem("instances", function.clone()), @"`f`, app `apps[0]`, `instances`: found a function, accepted: a whole number up to 1024, `max` or 0 for the CPUs, a negative one for so many fewer, `auto`, or a range such as `2..8`");
     insta::assert_snapshot!(problem("env", json!({ "A": function })), @"`f`, app `apps[0]`, `env`: found `A`, accepted: a text without a NUL character, a number, `true`, `false`, an object or `null`");
 }
 
