@@ -19,6 +19,7 @@ pub mod handover;
 pub mod health;
 pub mod listener;
 pub mod logs;
+pub mod memory;
 pub mod metrics;
 pub mod otlp;
 pub mod process;

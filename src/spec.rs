@@ -22,7 +22,7 @@ mod start;
 mod watch;
 
 pub use crash::OnCrash;
-pub use health::{CheckPace, EventLoop, HealthCheck, HealthPolicy, Peer, Probe};
+pub use health::{CheckPace, EventLoop, HealthCheck, HealthPolicy, MemoryGuard, Peer, Probe};
 pub use logs::{LineForm, LogPlace, LogPolicy, LogReach, Merging, numbered};
 pub use range::InstanceRange;
 pub use start::{Autostart, Dependency, PreStart, StartPolicy, Until, line_of};

@@ -9,6 +9,7 @@ use std::path::Path;
 /// Files and folders that decide and never do: no I/O, no clock. Those that do not exist (yet) are passed over.
 const PURE: &[&str] = &[
     "supervisor/",
+    "memory/",
     "api/",
     "autoscale/decide.rs",
     "autoscale/figures.rs",
@@ -121,6 +122,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("process", 0),
     ("spec", 0),
     ("supervisor", 1),
+    ("memory", 1),
     ("config/cgroup", 1),
     ("config/duration", 1),
     ("config/raw", 1),

@@ -100,6 +100,7 @@ impl Given {
         } else {
             match name {
                 b"no-autostart" => self.invocation.flags.no_autostart = true,
+                b"no-memory-guard" => self.invocation.flags.no_memory_guard = true,
                 b"no-autorestart" => self.invocation.flags.no_autorestart = true,
                 b"wait-ready" => self.invocation.flags.wait_ready = true,
                 b"shutdown-with-message" => self.invocation.flags.shutdown_with_message = true,
@@ -268,6 +269,7 @@ fn has_its_origins(settings: &Settings, flags: &Flags, environment: &BTreeMap<Os
         (setting::HEALTH_START_PERIOD, flags.health_start_period.is_some()),
         (setting::KILL_STALLED, flags.kill_stalled.is_some()),
         (setting::MAX_MEMORY_RESTART, flags.max_memory_restart.is_some()),
+        (setting::MEMORY_GUARD, flags.no_memory_guard),
         (setting::CWD, flags.cwd.is_some()),
         (setting::RESOLVE, flags.no_resolve),
         (setting::AGENT, flags.no_agent),

@@ -21,7 +21,7 @@ use happening::Happening;
 use libfuzzer_sys::fuzz_target;
 use pmr_runtime::process::{ExitReason, Signal};
 use pmr_runtime::spec::AfterExit;
-use pmr_runtime::supervisor::{Health, StateName, Survivors, Word};
+use pmr_runtime::supervisor::{Health, Remedy, StateName, Survivors, Word};
 use pmr_runtime_fuzz::app::{Order, Shape, reason, signal};
 use world::World;
 
@@ -52,6 +52,7 @@ enum Step {
     Checked { worker: u8, well: bool },
     ChecksLost,
     Measured { worker: u8, bytes: u8 },
+    Strained { worker: u8, remedy: u8 },
     Change,
     Reload,
     Scale { up: bool },
@@ -126,6 +127,10 @@ fn happening(step: Step) -> Happening {
         }
         Step::ChecksLost => Happening::ChecksLost,
         Step::Measured { worker, bytes } => Happening::Measured(of(worker), u64::from(bytes)),
+        Step::Strained { worker, remedy } => {
+            let remedies = [Remedy::None, Remedy::Beside, Remedy::Instead, Remedy::Fewer];
+            Happening::Strained(of(worker), remedies[usize::from(remedy % 4)])
+        }
         Step::Change => Happening::Change,
         Step::Reload => Happening::Signal(Signal::HUP),
         Step::Scale { up } => Happening::Signal(if up { Signal::TTIN } else { Signal::TTOU }),

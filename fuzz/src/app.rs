@@ -8,7 +8,7 @@ use arbitrary::Arbitrary;
 use pmr_runtime::process::{ExitReason, Signal};
 use pmr_runtime::spec::{
     AfterExit, AppSpec, Asking, BalancePolicy, CheckPace, CommandSpec, Company, EventLoop, HealthCheck,
-    HealthPolicy, InstanceId, InstanceRange, LogPolicy, OnHup, Probe, Reach, ReadinessPolicy, ReadySign, ReloadStrategy,
+    HealthPolicy, InstanceId, InstanceRange, LogPolicy, MemoryGuard, OnHup, Probe, Reach, ReadinessPolicy, ReadySign, ReloadStrategy,
     RestartDelay, RestartPolicy, Share, StopPolicy, WatchPolicy,
 };
 use pmr_runtime::supervisor::{Command, Scope};
@@ -109,6 +109,7 @@ impl Shape {
             check: (self.health & 1 << 1 != 0).then_some(HealthCheck { probe, pace }),
             kill_stalled: seconds(2, 5),
             max_memory: (self.health & 1 << 4 != 0).then_some(100),
+            memory_guard: MemoryGuard::On,
             event_loop: if self.health & 1 << 3 == 0 { EventLoop::Unknown } else { EventLoop::Answers },
         }
     }

@@ -233,7 +233,7 @@ pub struct HealthView {
     /// Why the last check that failed did.
     pub last_failure: Option<String>,
     /// Why the worker is taken for stalled: `watchdog`, `trigger`, `check`, `event_loop`; or `memory`, where it has more
-    /// than it may and is to be replaced.
+    /// than it may, and `pressure`, where all workers together do; it is to be replaced then.
     pub stalled: Option<String>,
 }
 

@@ -11,7 +11,8 @@ use super::plan::{self, Interception};
 use crate::api::text::Text;
 use crate::api::types::{Grammar, Mode, StartRequest};
 use crate::config::sources::Sources;
-use crate::driver::Surroundings;
+use crate::config::values;
+use crate::driver::{SharedMemory, Surroundings};
 
 /// Of a runtime in the background where there is a `home`, else of one in the foreground.
 pub(super) fn of(
@@ -34,6 +35,7 @@ pub(super) fn of(
         cpus: sources.cpus().get(),
         cpu_time: sources.cpu_time(),
         memory_limit: sources.limits().memory,
+        memory: shared_memory(&sources),
         planner: Box::new(move |request, company| plan::plan_anew(&sources, &interception, request, company)),
         log_level,
         auto_exit,
@@ -46,6 +48,21 @@ fn port_of_dyno(environment: &BTreeMap<OsString, OsString>) -> Option<u16> {
     // `web.1`, and `web-` with letters on Fir.
     let is_web = text("DYNO").is_some_and(|dyno| dyno.starts_with("web.") || dyno.starts_with("web-"));
     text("PORT").filter(|_| is_web)?.parse().ok()
+}
+
+/// That of the cgroup, or less where MEMORY_AVAILABLE says so, of which the kernel then does not count what is in use.
+fn shared_memory(sources: &Sources) -> Option<SharedMemory> {
+    let limits = sources.limits();
+    let said = sources.environment().get(OsStr::new("MEMORY_AVAILABLE"));
+    let megabytes = said.and_then(|said| values::megabytes(said.to_str()?).ok());
+    let available = megabytes.map(|megabytes| megabytes.saturating_mul(1 << 20));
+    match (limits.memory, available) {
+        (Some(limit), Some(available)) if available < limit => {
+            Some(SharedMemory { limit: available, files: None })
+        }
+        (Some(limit), _) => Some(SharedMemory { limit, files: limits.memory_files.clone() }),
+        (None, available) => available.map(|limit| SharedMemory { limit, files: None }),
+    }
 }
 
 /// The app that our own command line asks for.

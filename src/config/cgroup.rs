@@ -6,11 +6,14 @@
 
 mod mounts;
 mod quota;
+mod usage;
 
 use std::path::{Path, PathBuf};
 
 use mounts::{Controller, directories};
 pub use quota::CpuQuota;
+pub use usage::MemoryFiles;
+use usage::Version;
 
 /// Limits from here on (1 PiB) mean none: v1 says `9223372036854771712` for "no limit".
 const ABSURD: u64 = 1 << 50;
@@ -27,6 +30,8 @@ pub struct Limits {
     pub cpu: Option<CpuQuota>,
     /// In bytes.
     pub memory: Option<u64>,
+    /// Those of the cgroup that has this limit.
+    pub memory_files: Option<MemoryFiles>,
     /// The file that tells how many processes of our cgroup the OOM killer has ended; see [`oom_kills`].
     pub oom_file: Option<PathBuf>,
     /// Whether the kernel ends all processes of the cgroup where it would end one for want of memory.
@@ -46,15 +51,19 @@ pub fn limits(read: &Read<'_>) -> Limits {
         .iter()
         .filter_map(|directory| cpu_max(&read(&directory.join("cpu.max"))?))
         .chain(cpu.iter().filter_map(|directory| cfs_quota(directory, read)));
-    let v2 = unified.iter().map(|directory| directory.join("memory.max"));
-    let v1 = memory.iter().map(|directory| directory.join("memory.limit_in_bytes"));
-    let sizes = v2.chain(v1).filter_map(|path| number(&read(&path)?));
-    let smallest = sizes.filter(|bytes| *bytes < ABSURD).min();
+    let v2 = unified.iter().map(|directory| (directory, Version::V2));
+    let v1 = memory.iter().map(|directory| (directory, Version::V1));
+    let sizes = v2.chain(v1).filter_map(|(directory, version)| {
+        Some((number(&read(&directory.join(version.limit_file()))?)?, MemoryFiles::new(directory, version)))
+    });
+    let smallest = sizes.filter(|(bytes, _)| *bytes < ABSURD).min_by_key(|(bytes, _)| *bytes);
     // The kernel counts all of its memory for this file, so it is read only where the answer matters.
-    let is_real = |bytes: &u64| physical_memory(&file("/proc/meminfo")).is_none_or(|ram| *bytes <= ram);
+    let is_real = |bytes: u64| physical_memory(&file("/proc/meminfo")).is_none_or(|ram| bytes <= ram);
+    let (memory_limit, memory_files) = smallest.filter(|(bytes, _)| is_real(*bytes)).unzip();
     Limits {
         cpu: quotas.min(),
-        memory: smallest.filter(is_real),
+        memory: memory_limit,
+        memory_files,
         oom_file: oom_file(&unified, &memory, read),
         ends_together: unified
             .iter()

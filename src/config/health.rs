@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::problem::Accepted;
 use super::{duration, setting, values};
-use crate::spec::{HealthPolicy, Peer, Probe};
+use crate::spec::{HealthPolicy, MemoryGuard, Peer, Probe};
 
 const ACCEPTED: Accepted = Accepted(
     "a path such as `/health`, a URL such as `http://:8080/health`, `tcp`, `tcp://127.0.0.1:5432`, or `cmd:` and a command",
@@ -107,6 +107,7 @@ pub(super) fn value_of(health: &HealthPolicy, name: &str) -> String {
         _ if name == setting::MAX_MEMORY_RESTART.name => {
             health.max_memory.map_or_else(String::new, values::render_bytes)
         }
+        _ if name == setting::MEMORY_GUARD.name => (health.memory_guard == MemoryGuard::On).to_string(),
         _ if name == setting::HEALTH.name => {
             health.check.as_ref().map_or_else(String::new, |check| render(&check.probe))
         }

@@ -35,6 +35,7 @@ pub struct Flags {
     pub health_start_period: Option<OsString>,
     pub kill_stalled: Option<OsString>,
     pub max_memory_restart: Option<OsString>,
+    pub no_memory_guard: bool,
     pub on_crash: Option<OsString>,
     pub interpreter: Option<OsString>,
     pub interpreter_args: Option<OsString>,

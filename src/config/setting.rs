@@ -48,6 +48,7 @@ pub const HEALTH_START_PERIOD: Setting =
 pub const KILL_STALLED: Setting = setting("kill-stalled", "--kill-stalled", "PMR_KILL_STALLED");
 pub const MAX_MEMORY_RESTART: Setting =
     setting("max-memory-restart", "--max-memory-restart", "PMR_MAX_MEMORY_RESTART");
+pub const MEMORY_GUARD: Setting = setting("memory-guard", "--no-memory-guard", "PMR_MEMORY_GUARD");
 pub const ON_CRASH: Setting = setting("on-crash", "--on-crash", "PMR_ON_CRASH");
 pub const INTERPRETER: Setting = setting("interpreter", "--interpreter", "PMR_INTERPRETER");
 pub const INTERPRETER_ARGS: Setting =
@@ -88,7 +89,7 @@ pub const WEB_READ_ONLY: Setting = setting("web-read-only", "--web-read-only", "
 pub const HISTORY: Setting = setting("history", "--history", "PMR_HISTORY");
 
 /// Those that say how workers are watched.
-pub const HEALTH_SETTINGS: [Setting; 8] = [
+pub const HEALTH_SETTINGS: [Setting; 9] = [
     WATCHDOG,
     HEALTH,
     HEALTH_INTERVAL,
@@ -97,6 +98,7 @@ pub const HEALTH_SETTINGS: [Setting; 8] = [
     HEALTH_START_PERIOD,
     KILL_STALLED,
     MAX_MEMORY_RESTART,
+    MEMORY_GUARD,
 ];
 
 /// Those that say where lines go and what they look like.
@@ -136,6 +138,7 @@ pub const ALL: [Setting; 64] = [
     HEALTH_START_PERIOD,
     KILL_STALLED,
     MAX_MEMORY_RESTART,
+    MEMORY_GUARD,
     ON_CRASH,
     INTERPRETER,
     INTERPRETER_ARGS,

@@ -198,6 +198,12 @@ fn plural(number: NonZeroU32) -> &'static str {
 }
 
 impl Sizing {
+    /// Whether the number was left to us: CPUs and memory have decided, the latter by an estimate.
+    #[must_use]
+    pub fn is_estimated(&self) -> bool {
+        matches!(self.reason, Reason::Auto { .. })
+    }
+
     /// The same, where the option was not typed but comes from `by`, a file for instance.
     #[must_use]
     pub fn said_by(&self, by: &str) -> Self {

@@ -48,6 +48,10 @@ pub fn of(notice: &Notice, policy: &RestartPolicy, exception: Option<ExceptionVi
             let (cause, reason) = (CrashCause::Memory, crate::supervisor::Stall::Memory.why().to_owned());
             Some(Death { cause, reason, ..alive(instance, generation, pid, lived) })
         }
+        Notice::Recycling { instance, generation, pid, lived, .. } => {
+            let (cause, reason) = (CrashCause::Memory, crate::supervisor::Stall::Pressure.why().to_owned());
+            Some(Death { cause, reason, ..alive(instance, generation, pid, lived) })
+        }
         // One that was asked to end before it was there is missed by nobody.
         Notice::SpawnFailed { next: Next::Nothing, .. } => None,
         Notice::SpawnFailed { instance, generation, failure, .. } => Some(Death {

@@ -11,6 +11,7 @@ use super::update::Tried;
 use crate::handover::cluster::FromWorker;
 use crate::handover::notify::Said;
 use crate::logs::{Closed, Stream};
+use crate::memory::Look;
 use crate::spec::{AppId, WorkerKey};
 use crate::supervisor::Uptime;
 use crate::sys::signals::{Arrived, Signals};
@@ -26,6 +27,8 @@ pub(super) struct Inboxes {
     /// Apps to which somebody has connected.
     pub(super) arrived: mpsc::Receiver<AppId>,
     pub(super) tried: mpsc::Receiver<Tried>,
+    /// Looks at the memory that all workers share.
+    pub(super) memory_seen: mpsc::Receiver<Option<Look>>,
     pub(super) questions: mpsc::Receiver<Question>,
 }
 
@@ -39,6 +42,8 @@ pub(super) struct Times {
     pub(super) leave_at: Option<Uptime>,
     /// Of a rest, if nothing else happens before.
     pub(super) rest_at: Option<Uptime>,
+    /// Of a look at the memory that all workers share.
+    pub(super) memory_at: Option<Uptime>,
 }
 
 /// One thing that happened.
@@ -54,6 +59,8 @@ pub(super) enum Happened {
     Deadline,
     LookDue,
     Quiet,
+    MemoryDue,
+    MemorySeen(Option<Look>),
 }
 
 impl Inboxes {
@@ -61,7 +68,7 @@ impl Inboxes {
     /// else cannot keep us from stopping.
     pub(super) async fn next(
         &mut self,
-        Times { deadline, look_at, leave_at, rest_at }: Times,
+        Times { deadline, look_at, leave_at, rest_at, memory_at }: Times,
         clock: Clock,
     ) -> io::Result<Option<Happened>> {
         let until = async |time: Option<Uptime>| match time {
@@ -79,6 +86,8 @@ impl Inboxes {
             Some((worker, message)) = self.channel.recv() => Ok(Some(Happened::Channel(worker, message))),
             stream = self.closed.next() => Ok(Some(Happened::Closed(stream))),
             Some(app) = self.arrived.recv() => Ok(Some(Happened::Arrived(app))),
+            Some(look) = self.memory_seen.recv() => Ok(Some(Happened::MemorySeen(look))),
+            () = until(memory_at) => Ok(Some(Happened::MemoryDue)),
             () = until(look_at) => Ok(Some(Happened::LookDue)),
             () = until(deadline) => Ok(Some(Happened::Deadline)),
             Some(tried) = self.tried.recv() => Ok(Some(Happened::Tried(tried))),

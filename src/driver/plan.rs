@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::shortage::SharedMemory;
 use super::web::WebWish;
 use crate::api::types::{Mode, Problem, SettingView, StartRequest};
 use crate::config::package::Resolution;
@@ -40,6 +41,9 @@ pub struct Plan {
     pub settings: Vec<SettingView>,
     /// What people should know before the first worker starts.
     pub warnings: Vec<String>,
+    /// Whether nobody has asked for that number of instances.
+    #[serde(default)]
+    pub is_estimated: bool,
     /// How many instances, and why: the start line's text.
     pub sizing: String,
     /// The web server that is asked for with the app. It is opened once, when the app is added.
@@ -96,6 +100,8 @@ pub struct Surroundings {
     /// How many CPUs' time may be used: fewer than these, where a quota is no whole number.
     pub cpu_time: f64,
     pub memory_limit: Option<u64>,
+    /// What all workers share of it, where it has a limit.
+    pub memory: Option<SharedMemory>,
     pub planner: Planner,
     /// The least of our own lines that are told: `info`.
     pub log_level: String,

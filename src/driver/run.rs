@@ -23,6 +23,7 @@ use super::otlp::Pushes;
 use super::plan::{Plan, Surroundings};
 use super::question::problem;
 use super::shared::{Senders, Shared};
+use super::shortage;
 use super::tell::{Events, Teller};
 use super::update::{Tried, Update};
 use super::watch_logs;
@@ -85,6 +86,8 @@ pub struct Driver {
     rest_at: Option<Uptime>,
     /// Whether there are apps whose number of instances follows the load.
     pub(super) has_ranges: watch::Sender<bool>,
+    /// The memory that all workers share, where it has a limit.
+    pub(super) memory: Option<shortage::Watch>,
     /// Descriptor numbers kept free for workers.
     _reserved: Vec<OwnedFd>,
     pub(super) inboxes: Inboxes,
@@ -126,6 +129,8 @@ impl Driver {
         let (channel, channel_inbox) = mpsc::channel(MESSAGES_WAITING);
         let (said, said_inbox) = mpsc::channel(MESSAGES_WAITING);
         let (tries, tried) = mpsc::channel(1);
+        let (seen, memory_seen) = mpsc::channel(1);
+        let memory = surroundings.memory.clone().map(|memory| shortage::Watch::new(memory, seen));
         let (arrived, arrived_inbox) = mpsc::channel(MESSAGES_WAITING);
         let events = Rc::new(Events::new(end.events, past.last_event));
         let (tellings, teller, crashes) = Teller::start(&events, past.clock);
@@ -157,6 +162,7 @@ impl Driver {
             boot,
             rest_at: None,
             has_ranges: watch::Sender::new(false),
+            memory,
             _reserved: reserved,
             inboxes: Inboxes {
                 signals,
@@ -166,6 +172,7 @@ impl Driver {
                 said: said_inbox,
                 arrived: arrived_inbox,
                 tried,
+                memory_seen,
                 questions: end.questions,
             },
         }
@@ -273,6 +280,7 @@ impl Driver {
             look_at: self.apps.values().filter_map(App::next_look).min(),
             leave_at: self.update.as_ref().and_then(Update::next_try),
             rest_at: self.rest_at,
+            memory_at: self.next_memory_look(),
         }
     }
 
@@ -292,6 +300,8 @@ impl Driver {
             Happened::Question(question) => self.on_question(question).await,
             Happened::Tried(tried) => self.on_tried(tried),
             Happened::Arrived(app) => self.apps.get_mut(&app).map_or((), App::on_arrival),
+            Happened::MemoryDue => self.look_at_memory(),
+            Happened::MemorySeen(look) => self.on_memory_seen(look.as_ref()),
             Happened::LookDue => self.apps.values_mut().for_each(App::look_if_due),
             Happened::Deadline => {
                 self.apps.values_mut().for_each(App::on_deadline);

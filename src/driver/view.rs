@@ -227,6 +227,7 @@ fn health(view: &supervisor::HealthView) -> HealthView {
                 Stall::Check => "check",
                 Stall::EventLoop => "event_loop",
                 Stall::Memory => "memory",
+                Stall::Pressure => "pressure",
             }
             .to_owned()
         }),

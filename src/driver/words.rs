@@ -11,7 +11,7 @@ use crate::config::duration;
 use crate::handover::messages::Told;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{Generation, InstanceId};
-use crate::supervisor::{CalledOff, Killer, Next, Notice, StopReason, Verdict};
+use crate::supervisor::{CalledOff, Killer, Next, Notice, Remedy, StopReason, Strain, Verdict};
 
 /// A time as people read it: `350ms`, `12.3s`, `4m 5s`.
 pub(super) struct Human(pub(super) Duration);
@@ -80,7 +80,7 @@ impl Said {
 }
 
 /// The kinds of events, for the documentation and those who filter by them.
-pub const KINDS: [&str; 47] = [
+pub const KINDS: [&str; 50] = [
     "waiting",
     "preparing",
     "prepared",
@@ -104,6 +104,9 @@ pub const KINDS: [&str; 47] = [
     "healthy",
     "stalled",
     "too_large",
+    "memory_short",
+    "recycling",
+    "crowded",
     "replacement_deferred",
     "replacement_failed",
     "stopping",
@@ -200,6 +203,9 @@ pub(super) fn words(notice: &Notice) -> Option<Said> {
         | Notice::Healthy { .. }
         | Notice::Stalled { .. }
         | Notice::TooLarge { .. }
+        | Notice::MemoryShort { .. }
+        | Notice::Recycling { .. }
+        | Notice::Crowded { .. }
         | Notice::ReplacementDeferred { .. }
         | Notice::ReplacementFailed { .. } => of_health(notice)?,
         Notice::TimeHasCome { .. }
@@ -408,6 +414,11 @@ fn of_health(notice: &Notice) -> Option<Said> {
             );
             Said::new(Level::WARN, "too_large", text).of(*instance).pid(*pid)
         }
+        Notice::Crowded { instances, strain } => crowded(*instances, *strain),
+        Notice::MemoryShort { instance, pid, strain, .. } => memory_short(*strain).of(*instance).pid(*pid),
+        Notice::Recycling { instance, pid, strain, remedy, alone, .. } => {
+            recycling(*strain, *remedy, *alone).of(*instance).pid(*pid)
+        }
         Notice::ReplacementDeferred { instance, row, delay } => {
             let text = format!(
                 "worker is to be replaced, as the {row} before it were; the next comes in {} at the earliest",
@@ -426,6 +437,46 @@ fn of_health(notice: &Notice) -> Option<Said> {
         _ => return None,
     };
     Some(said)
+}
+
+fn memory_short(Strain { used, limit, bytes }: Strain) -> Said {
+    let text = format!(
+        "memory runs short: {} of {} are in use, the most by this worker ({}); it takes more memory, fewer instances, or a worker \
+         that does not grow",
+        Size(used),
+        Size(limit),
+        Size(bytes)
+    );
+    Said::new(Level::WARN, "memory_short", text)
+}
+
+fn crowded(instances: usize, Strain { used, limit, bytes }: Strain) -> Said {
+    let text = format!(
+        "{instances} workers of up to {} have no room: {} of {} of memory are in use; going on with one less",
+        Size(bytes),
+        Size(used),
+        Size(limit)
+    );
+    Said::new(Level::WARN, "crowded", text)
+}
+
+fn recycling(Strain { used, limit, bytes }: Strain, remedy: Remedy, alone: bool) -> Said {
+    let how = match (remedy, alone) {
+        (Remedy::None | Remedy::Beside | Remedy::Fewer, _) => "replacing it with no gap",
+        (Remedy::Instead, false) => {
+            "replacing it; the others serve meanwhile, since there is no room for one more"
+        }
+        (Remedy::Instead, true) => {
+            "replacing it; connections wait meanwhile, since there is no room for one more"
+        }
+    };
+    let text = format!(
+        "worker has grown to {}, and {} of {} of memory are in use; {how}",
+        Size(bytes),
+        Size(used),
+        Size(limit)
+    );
+    Said::new(Level::WARN, "recycling", text)
 }
 
 /// One file may be told of several times in a row, so only whether there were more is sure.

@@ -214,6 +214,12 @@ pub fn weigh(workers: &[(Key, Pid)], limit: u64) -> Vec<(Key, u64)> {
     Sampler::new().weigh(workers, limit)
 }
 
+/// How many bytes of memory we have ourselves. Blocks.
+#[must_use]
+pub fn own_size() -> u64 {
+    Source::new(PathBuf::from("/proc")).memory(our_pid()).map_or(0, |memory| memory.bytes)
+}
+
 fn tree(processes: &Processes, members: &[Pid]) -> Tree {
     members.iter().filter_map(|pid| Some((*pid, *processes.get(pid)?))).collect()
 }

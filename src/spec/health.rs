@@ -15,8 +15,19 @@ pub struct HealthPolicy {
     /// How many bytes of memory a worker, with all that descends from it, may have before it is replaced.
     #[serde(default)]
     pub max_memory: Option<u64>,
+    /// Whether a worker gives way where the memory of all workers together runs short.
+    #[serde(default)]
+    pub memory_guard: MemoryGuard,
     /// Whether workers can be asked if their event loop turns.
     pub event_loop: EventLoop,
+}
+
+/// Whether workers are replaced where the memory of all of them together runs short.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MemoryGuard {
+    #[default]
+    On,
+    Off,
 }
 
 /// Whether a worker answers by itself, without the app, when it is asked over its channel.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::command::{Answer, Ticket};
 use super::event::{Killer, SpawnFailure};
 use super::health::Subject;
+use super::strain::{Remedy, Strain};
 use super::vitals::Stall;
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::{Generation, InstanceId, Probe, WorkerId};
@@ -207,6 +208,29 @@ pub enum Notice {
         limit: u64,
         lived: Duration,
     },
+    /// All workers together are about to have more memory than they may; this one has the most.
+    MemoryShort {
+        worker: WorkerId,
+        instance: InstanceId,
+        pid: Pid,
+        strain: Strain,
+    },
+    /// So many workers have no room, even when they are young; the last instance goes.
+    Crowded {
+        instances: usize,
+        strain: Strain,
+    },
+    /// For the same reason this one gives way. `alone` says whether nobody else of the app serves.
+    Recycling {
+        worker: WorkerId,
+        instance: InstanceId,
+        generation: Generation,
+        pid: Pid,
+        strain: Strain,
+        remedy: Remedy,
+        alone: bool,
+        lived: Duration,
+    },
     /// A worker has stalled, and is not replaced before this time has passed: `row` workers of the instance were before.
     ReplacementDeferred {
         instance: InstanceId,
@@ -310,6 +334,8 @@ impl Notice {
             | Self::Killing { instance, .. }
             | Self::Stalled { instance, .. }
             | Self::TooLarge { instance, .. }
+            | Self::MemoryShort { instance, .. }
+            | Self::Recycling { instance, .. }
             | Self::ReplacementDeferred { instance, .. }
             | Self::ReplacementFailed { instance, .. }
             | Self::Failed { instance, .. }
@@ -321,6 +347,7 @@ impl Notice {
             | Self::Stopping { .. }
             | Self::StoppingNow { .. }
             | Self::TimeHasCome { .. }
+            | Self::Crowded { .. }
             | Self::FilesChanged { .. }
             | Self::ReloadBegun { .. }
             | Self::ReloadRefused

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::command::{Command, Ticket};
 use super::cron::Scheduled;
 use super::health::Subject;
+use super::strain::{Remedy, Strain};
 use crate::process::{ExitReason, Pid, Signal};
 use crate::spec::WorkerId;
 
@@ -57,6 +58,8 @@ pub enum Event {
     Prepared { is_usable: bool },
     /// The answer to [`super::Action::Measure`]: how many bytes of memory the workers have, those that could be measured.
     Measured { sizes: Vec<(WorkerId, u64)> },
+    /// All workers together are about to have more memory than they may. Of them it is this one that is told of or gives way.
+    Strained { worker: WorkerId, strain: Strain, remedy: Remedy },
     /// The worker's first process ended and was reaped. `survivors` says whether its process group has others left;
     /// if so, [`Event::GroupGone`] follows once the last of them is gone.
     Exited { worker: WorkerId, reason: ExitReason, killer: Killer, survivors: Survivors },

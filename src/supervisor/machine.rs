@@ -196,6 +196,7 @@ impl Supervisor {
             Event::Changed { path, files } => self.handle_changed(now, path, files),
             Event::Prepared { is_usable } => self.handle_prepared(now, is_usable),
             Event::Measured { sizes } => self.handle_measured(now, &sizes),
+            Event::Strained { worker, strain, remedy } => self.handle_strained(now, worker, strain, remedy),
             Event::Exited { worker, reason, killer, survivors } => {
                 self.handle_exited(now, worker, Exit { reason, killer, survivors });
             }

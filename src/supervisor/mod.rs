@@ -21,6 +21,7 @@
 //! | `stop`, `reload`, `fleet`, `scale` | how that is done |
 //! | `newcomer` | the turns of a reload, and the workers that are to take instances |
 //! | `standby` | workers that are booted and held until an instance needs one |
+//! | `strain` | what is done where all workers together have too much memory |
 //! | `timer` | deadlines |
 //! | `snapshot` | the read model |
 
@@ -52,6 +53,7 @@ mod signal;
 mod snapshot;
 mod standby;
 mod stop;
+mod strain;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -67,4 +69,5 @@ pub use event::{Beat, Event, Killer, Listen, SpawnFailure, Survivors, Uptime, Wo
 pub use health::{Health, Subject};
 pub use machine::Supervisor;
 pub use snapshot::{HealthView, InstanceView, LeavingView, Snapshot, StateName};
+pub use strain::{Remedy, Strain};
 pub use vitals::Stall;

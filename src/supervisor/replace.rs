@@ -41,11 +41,11 @@ impl Supervisor {
     }
 
     /// Whether a replacement could begin: not while a reload or a check is under way.
-    fn may_replace(&self) -> bool {
+    pub(super) fn may_replace(&self) -> bool {
         self.reload.as_ref().is_none_or(Reload::is_replacement)
     }
 
-    fn is_under_replacement(&self, id: InstanceId) -> bool {
+    pub(super) fn is_under_replacement(&self, id: InstanceId) -> bool {
         self.reload.as_ref().is_some_and(|reload| reload.has_turn_of(id))
     }
 
@@ -60,7 +60,9 @@ impl Supervisor {
                 .and_then(|vitals| vitals.checks.as_ref())
                 .or(self.app_checks.as_ref())
                 .and_then(Checks::well_since),
-            Stall::Watchdog | Stall::Trigger | Stall::EventLoop | Stall::Memory => Some(ready_at),
+            Stall::Watchdog | Stall::Trigger | Stall::EventLoop | Stall::Memory | Stall::Pressure => {
+                Some(ready_at)
+            }
         };
         instance.patience.spend(now, well_since.map_or(Duration::ZERO, |well| stalled.since.since(well)));
         self.tell_of_replacement(now, id, worker, (stalled, excess));
@@ -95,6 +97,10 @@ impl Supervisor {
             && self.instances[index].is_ready()
         {
             let delay = self.instances[index].patience.wait(now);
+            // Whether it is still to give way is judged anew.
+            if let Some(vitals) = self.instances[index].watched_mut().and_then(|it| it.vitals.as_mut()) {
+                vitals.recover(Stall::Pressure);
+            }
             self.notice(Notice::ReplacementFailed { instance: id, why, delay });
         }
     }

@@ -23,6 +23,8 @@ pub enum Stall {
     EventLoop,
     /// It has more memory than it may. It does its work none the less.
     Memory,
+    /// All workers together are about to have more than they may, and it is to give way. It does its work none the less.
+    Pressure,
 }
 
 impl Stall {
@@ -35,6 +37,7 @@ impl Stall {
             Self::Check => "its health check fails",
             Self::EventLoop => "its event loop does not turn",
             Self::Memory => "it has more memory than `--max-memory-restart` allows",
+            Self::Pressure => "the container is short of memory, and it has the most to give back",
         }
     }
 }
@@ -91,6 +94,19 @@ impl Vitals {
             patience: policy.kill_stalled,
             pace: check.map(|check| check.pace),
         }))
+    }
+
+    /// For a worker of which nothing is watched.
+    pub(super) fn bare() -> Box<Self> {
+        Box::new(Self {
+            watchdog: Watchdog::new(None),
+            pulse: Pulse::new(None),
+            checks: None,
+            stalled: None,
+            excess: None,
+            patience: None,
+            pace: None,
+        })
     }
 
     /// It may not listen yet, so there is nothing to check.
@@ -150,7 +166,9 @@ impl Vitals {
     /// It has stalled. The first cause counts, unless the new one is more urgent.
     pub(super) fn stall(&mut self, now: Uptime, cause: Stall, since: Uptime) {
         let due = match cause {
-            Stall::Watchdog | Stall::Trigger | Stall::EventLoop | Stall::Memory => Some(now),
+            Stall::Watchdog | Stall::Trigger | Stall::EventLoop | Stall::Memory | Stall::Pressure => {
+                Some(now)
+            }
             Stall::Check => self.patience.map(|patience| since.after(patience).max(now)),
         };
         let soonest = |due: Option<Uptime>| due.map_or(Duration::MAX, |due| due.0);
@@ -161,7 +179,7 @@ impl Vitals {
 
     /// Whether it does not do its work.
     pub(super) fn fails(&self) -> bool {
-        self.stalled.is_some_and(|stalled| stalled.cause != Stall::Memory)
+        self.stalled.is_some_and(|stalled| !matches!(stalled.cause, Stall::Memory | Stall::Pressure))
     }
 
     /// It does its work again, as far as this cause can tell.

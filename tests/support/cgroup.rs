@@ -27,6 +27,15 @@ impl Cgroup {
         Some(group)
     }
 
+    /// How many processes of it the kernel has killed for want of memory.
+    pub(crate) fn oom_kills(&self) -> u64 {
+        let files = ["memory.events", "memory.oom_control"].map(|file| fs::read_to_string(self.0.join(file)));
+        let lines =
+            files.into_iter().flatten().flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+        let mut counts = lines.filter_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok());
+        counts.next().expect("the kernel counts its kills")
+    }
+
     /// The words of a wrapper that becomes what follows them, in this group.
     pub(crate) fn enter(&self) -> [String; 3] {
         let script = format!("echo $$ > {}/cgroup.procs && exec \"$0\" \"$@\"", self.0.display());

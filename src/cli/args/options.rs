@@ -124,6 +124,10 @@ pub struct Options {
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     max_memory_restart: Option<OsString>,
 
+    /// Replace nobody where memory runs short [env: PMR_MEMORY_GUARD=false]
+    #[arg(long, hide = true)]
+    no_memory_guard: bool,
+
     /// What runs the script [env: PMR_INTERPRETER] [default: by extension]
     #[arg(long, hide = true, value_name = "PROGRAM|none")]
     interpreter: Option<OsString>,
@@ -316,6 +320,7 @@ impl From<Options> for Flags {
             health_start_period: options.health_start_period,
             kill_stalled: options.kill_stalled,
             max_memory_restart: options.max_memory_restart,
+            no_memory_guard: options.no_memory_guard,
             interpreter: options.interpreter,
             interpreter_args: options.interpreter_args,
             source_map_support: options.source_map_support,

@@ -182,7 +182,7 @@ fn every_option_arrives_in_its_own_field() {
         --reload-strategy 25 --stop-exit-codes 26 --max-memory-restart 27 --cron-restart 28 --uid 29 --gid 30 --no-treekill --shutdown-with-message \
         --output 31 --error 32 --log 33 --pid 34 --merge-logs --disable-logs --log-type 35 --log-date-format 36 --time --no-auto-exit --delay 37 \
         --watch=41 --ignore-watch 38 --watch-delay 39 --watch-poll 40 --interpreter 42 --node-args 43 --source-map-support --no-resolve --no-agent \
-         --pre-start 51 --pre-start-timeout 52 --no-autostart --on-crash 54 --web 53 --web-read-only --history --no-otlp node";
+         --pre-start 51 --pre-start-timeout 52 --no-autostart --no-memory-guard --on-crash 54 --web 53 --web-read-only --history --no-otlp node";
     let flags = format!("{:#?}", invocation(values).flags);
     insta::assert_snapshot!(flags.replace("Some(\n        ", "Some(").replace(",\n    ),", "),"));
 }

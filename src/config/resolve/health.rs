@@ -6,7 +6,7 @@ use super::reader::Reader;
 use crate::config::env::Environment;
 use crate::config::raw::Flags;
 use crate::config::{duration, health, setting, values};
-use crate::spec::{CheckPace, EventLoop, HealthCheck, HealthPolicy};
+use crate::spec::{CheckPace, EventLoop, HealthCheck, HealthPolicy, MemoryGuard};
 
 /// As in Kubernetes: often enough for a load balancer's patience, and cheap.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -28,11 +28,14 @@ pub(super) fn read(reader: &mut Reader, flags: &Flags, env: &Environment) -> Hea
         &env.pmr_max_memory_restart,
         values::bytes,
     );
+    let no_guard = flags.no_memory_guard.then(|| "false".into());
+    let guard = reader.text(setting::MEMORY_GUARD, &no_guard, &env.pmr_memory_guard, values::yes_or_no);
     HealthPolicy {
         watchdog,
         check: probe.map(|probe| HealthCheck { probe, pace }),
         kill_stalled,
         max_memory: max_memory.flatten(),
+        memory_guard: if guard == Some(false) { MemoryGuard::Off } else { MemoryGuard::On },
         event_loop: EventLoop::Unknown,
     }
 }

@@ -54,6 +54,7 @@ impl Driver {
             control: control.map(|descriptor| ControlState { descriptor, place }),
             web,
             history: has_history.then(|| self.telemetry.state()),
+            memory: self.memory.as_ref().map(|watch| watch.guard.clone()),
             crashes: shared.crashes.kept.borrow().clone(),
             crashes_to_report: shared.crashes.hooks.outstanding(),
             pushes: self.pushes.as_ref().map(|pushes| pushes.starts.borrow().clone()),

@@ -221,6 +221,9 @@ impl Driver {
         };
         let outputs = (Rc::clone(&open.own), closed);
         let mut driver = Self::assemble(surroundings, signals, outputs, reserved, end, past);
+        if let Some((watch, guard)) = driver.memory.as_mut().zip(state.memory) {
+            watch.go_on(guard);
+        }
         driver.next_app = state.next_app;
         driver.statuses = state.statuses;
         driver.updates = state.updates.saturating_add(1);

@@ -24,6 +24,7 @@ use crate::handover::messages::Reported;
 use crate::handover::notify::NotifyState;
 use crate::listener::ListenersState;
 use crate::logs::{OutputsState, Settings};
+use crate::memory::Guard;
 use crate::otlp::starts::Starts;
 use crate::process::Pid;
 use crate::spec::bytes;
@@ -69,6 +70,9 @@ pub(super) struct RuntimeState {
     /// Figures over time. Left out where there is nothing that needs any, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) history: Option<TelemetryState>,
+    /// What is known of the memory that all workers share, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) memory: Option<Guard>,
     /// Likewise.
     #[serde(default, skip_serializing_if = "Crashes::is_empty")]
     pub(super) crashes: Crashes,

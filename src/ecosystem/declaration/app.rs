@@ -57,6 +57,7 @@ pub struct AppDeclaration {
     pub cron_restart: Option<Option<String>>,
     /// In bytes.
     pub max_memory_restart: Option<u64>,
+    pub memory_guard: Option<bool>,
     pub watch: Option<Selection>,
     pub ignore_watch: Option<Vec<String>>,
     pub watch_delay: Option<Duration>,

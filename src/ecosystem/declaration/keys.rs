@@ -137,6 +137,8 @@ pub static KEYS: &[Key] = &[
         "when to reload, as a cron pattern of 5 or 6 fields; 0 for never"),
     key("max_memory_restart", &[], Slot::Bytes(|app| &mut app.max_memory_restart), Fate::Option(setting::MAX_MEMORY_RESTART), "none",
         "a worker that has more memory is replaced: bytes, or `300M`, `1.5G`; 0 for none"),
+    key("memory_guard", &[], Slot::YesNo(|app| &mut app.memory_guard), Fate::Option(setting::MEMORY_GUARD), "true",
+        "whether a worker gives way where the memory of all workers together runs short"),
     key("watch", &[], Slot::Selection(|app| &mut app.watch), Fate::Option(setting::WATCH), "false",
         "whether, or where, changed files lead to a reload"),
     key("ignore_watch", &[], Slot::List(|app| &mut app.ignore_watch), Fate::Option(setting::IGNORE_WATCH), "none",

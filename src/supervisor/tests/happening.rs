@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::world::{Life, World};
 use crate::process::{ExitReason, Signal};
 use crate::spec::WorkerId;
-use crate::supervisor::{Command, Event, Health, Killer, Survivors, Word};
+use crate::supervisor::{Command, Event, Health, Killer, Remedy, Survivors, Word};
 
 /// Something that happens. The number chooses among the workers that it can happen to.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub(super) enum Happening {
     Change,
     /// A look shows so many bytes of memory.
     Measured(usize, u64),
+    /// The memory of all workers together runs short.
+    Strained(usize, Remedy),
     Signal(Signal),
     Order(Command),
     OutputClosed,
@@ -82,6 +84,7 @@ impl World {
             Happening::ChecksLost => self.lose_checks(),
             Happening::Change => self.change("a.js"),
             Happening::Measured(n, bytes) => self.befall(n, |world, worker| world.measured(worker, bytes)),
+            Happening::Strained(n, remedy) => self.befall(n, |world, worker| world.strained(worker, remedy)),
             Happening::Signal(signal) => self.signal(signal),
             Happening::Order(command) if self.exits.is_empty() => self.order(command),
             // It would bring back what is over.

@@ -17,6 +17,7 @@ mod scale;
 mod standby;
 mod start;
 mod stop;
+mod strain;
 mod watch;
 mod words;
 mod world;

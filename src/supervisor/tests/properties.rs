@@ -14,8 +14,8 @@ use crate::spec::{
     WatchPolicy, WorkerId,
 };
 use crate::supervisor::{
-    Action, Beat, Command, Event, Health, Killer, Listen, Scope, SpawnFailure, StateName, Subject,
-    Supervisor, Survivors, Uptime, Word,
+    Action, Beat, Command, Event, Health, Killer, Listen, Remedy, Scope, SpawnFailure, StateName, Strain,
+    Subject, Supervisor, Survivors, Uptime, Word,
 };
 
 /// A few thousand histories take a second or two. `PROPTEST_CASES` asks for another number. Nothing is written
@@ -81,11 +81,16 @@ fn happenings(signal_numbers: &'static [i32]) -> impl Strategy<Value = Happening
         1 => Just(Happening::ChecksLost),
         2 => Just(Happening::Change),
         2 => (any::<usize>(), 0..200_u64).prop_map(|(n, bytes)| Happening::Measured(n, bytes)),
+        2 => (any::<usize>(), remedies()).prop_map(|(n, remedy)| Happening::Strained(n, remedy)),
         6 => signals(signal_numbers).prop_map(Happening::Signal),
         3 => orders().prop_map(Happening::Order),
         1 => prop::sample::select(vec![1, 126, 127]).prop_map(Happening::FailNextSpawn),
         1 => any::<usize>().prop_map(Happening::Stale),
     ]
+}
+
+fn remedies() -> impl Strategy<Value = Remedy> {
+    prop::sample::select(vec![Remedy::None, Remedy::Beside, Remedy::Instead, Remedy::Fewer])
 }
 
 fn said() -> impl Strategy<Value = Word> {
@@ -344,6 +349,9 @@ fn events() -> impl Strategy<Value = Event> {
         2 => Just(Event::Changed { path: String::new(), files: 1 }),
         2 => any::<bool>().prop_map(|is_usable| Event::Prepared { is_usable }),
         1 => (worker(), 0..200_u64).prop_map(|(worker, bytes)| Event::Measured { sizes: vec![(worker, bytes)] }),
+        1 => (worker(), remedies()).prop_map(|(worker, remedy)| {
+            Event::Strained { worker, strain: Strain { used: 2, limit: 3, bytes: 1 }, remedy }
+        }),
         2 => worker().prop_map(|worker| Event::Parked { worker }),
         3 => (worker(), reasons(), survivors()).prop_map(|(worker, reason, survivors)| Event::Exited {
             worker,

@@ -79,6 +79,11 @@ fn notice_words(notice: &Notice) -> String {
         Notice::FilesChanged { path, files } => changed_words(path, *files),
         Notice::TimeHasCome { pattern } => format!("time has come {pattern}"),
         Notice::TooLarge { worker, bytes, limit, .. } => format!("too large w{worker} {bytes} > {limit}"),
+        Notice::MemoryShort { worker, strain, .. } => format!("memory short w{worker} {}", strain.used),
+        Notice::Crowded { instances, .. } => format!("crowded {instances}"),
+        Notice::Recycling { worker, remedy, alone, .. } => {
+            format!("recycling w{worker} {remedy:?}{}", if *alone { " alone" } else { "" })
+        }
         Notice::ReplacementDeferred { instance, row, delay } => {
             format!("replacement deferred #{instance} {row} {delay:?}")
         }

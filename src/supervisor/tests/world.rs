@@ -13,8 +13,8 @@ use crate::spec::{
     StartPolicy, StopPolicy, WorkerId,
 };
 use crate::supervisor::{
-    Action, Beat, Command, Event, Health, InstanceView, Killer, Listen, Next, Notice, Parking, Scheduled,
-    SpawnFailure, StateName, Subject, Supervisor, Survivors, Ticket, Uptime, Word,
+    Action, Beat, Command, Event, Health, InstanceView, Killer, Listen, Next, Notice, Parking, Remedy,
+    Scheduled, SpawnFailure, StateName, Strain, Subject, Supervisor, Survivors, Ticket, Uptime, Word,
 };
 
 pub(super) const CRASH: ExitReason = ExitReason::Code(1);
@@ -140,6 +140,8 @@ pub(super) struct World {
     serving: BTreeSet<InstanceId>,
     /// Who has said that it ends.
     ending: BTreeSet<WorkerId>,
+    /// Who gives way for want of memory, before another comes.
+    giving_way: BTreeSet<WorkerId>,
     /// Whether anything of the app's health is watched, which goes on for as long as it runs.
     pub(super) is_watched: bool,
     /// The supervisor waits for the time of day.
@@ -192,6 +194,7 @@ impl World {
             checks: BTreeSet::new(),
             serving: (0..spec.instances.get()).map(InstanceId).collect(),
             ending: BTreeSet::new(),
+            giving_way: BTreeSet::new(),
             is_watched: spec.health != HealthPolicy::default() || spec.restart.cron.is_some(),
             asked_for_time: None,
             is_asked_to_prepare: false,
@@ -440,8 +443,9 @@ impl World {
         let (instance, serves) = (process.instance, process.ready && process.leader == Life::Alive);
         let replaced = self.residents(instance).any(|process| process.ready);
         let scaled_away = instance.0 >= self.count;
+        let gives_way = self.giving_way.contains(&worker);
         assert!(
-            !serves || self.stopping || self.interrupting || scaled_away || replaced,
+            !serves || self.stopping || self.interrupting || scaled_away || replaced || gives_way,
             "w{worker} served #{instance} alone"
         );
     }
@@ -461,6 +465,8 @@ impl World {
                     *until = latest.min(*until);
                 }
             }
+        } else if let Notice::Recycling { worker, remedy: Remedy::Instead, .. } = notice {
+            self.giving_way.insert(*worker);
         } else if let Notice::Scaled { to, .. } = notice {
             self.count = *to;
             assert!(self.range.is_none_or(|range| range.has(*to)), "{to} instances of {:?}", self.range);
@@ -579,6 +585,12 @@ impl World {
     /// A look at the memory has shown this of a worker.
     pub(super) fn measured(&mut self, worker: u32, bytes: u64) {
         self.tell(Event::Measured { sizes: vec![(WorkerId(worker), bytes)] });
+    }
+
+    /// The memory of all workers together runs short, and this is what comes of it.
+    pub(super) fn strained(&mut self, worker: u32, remedy: Remedy) {
+        let strain = Strain { used: 90, limit: 100, bytes: 50 };
+        self.tell(Event::Strained { worker: WorkerId(worker), strain, remedy });
     }
 
     /// A file changes.

@@ -46,6 +46,7 @@ const CASES: &[(&str, &str)] = &[
     ("max_restarts", r#"[1, 16, "10", 0, -1, "none", 1.5, 4294967296]"#),
     ("cron_restart", r#"["0 3 * * *", "*/5 * * * * *", 0, "0", false, "* * *", "often", 5, true]"#),
     ("max_memory_restart", r#"[314572800, "300M", "1.5G", "500k", 0, -1, "300MB", "lots", 1.5, true]"#),
+    ("memory_guard", r#"[false, 0]"#),
     ("watch", r#"[true, false, "src", ["src", "lib"], 1, [1], ""]"#),
     ("ignore_watch", r#"["node_modules", ["logs", "*.tmp"], true, 1]"#),
     ("watch_delay", r#"[1000, "1s", "a while"]"#),

@@ -91,7 +91,7 @@ fn of_workers() -> Value {
     });
     // The macro takes no more in one piece.
     let rest = json!({
-        "exp_backoff_restart_delay": 200, "balance": "even", "stall_after": 250, "standby": 1, "reload_strategy": "fleet",
+        "exp_backoff_restart_delay": 200, "balance": "even", "stall_after": 250, "standby": 1, "reload_strategy": "fleet", "memory_guard": false,
     });
     all.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
     all
