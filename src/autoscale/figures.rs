@@ -58,7 +58,7 @@ fn serves(it: &InstanceView) -> bool {
 /// On average over those of which it is known, each at most all of its time.
 fn busy(app: &AppView) -> Option<f64> {
     let of = |it: &InstanceView| {
-        let event_loop = it.node.and_then(|node| node.event_loop).map(|it| it.utilization);
+        let event_loop = it.node.and_then(|node| node.event_loop).and_then(|it| it.utilization);
         let cpu = it.cpu_percent.map(|percent| percent / 100.0);
         Some(event_loop.into_iter().chain(cpu).reduce(f64::max)?.clamp(0.0, 1.0))
     };
@@ -126,7 +126,7 @@ mod tests {
         let mut app = app(2);
         uses(&mut app, 30.0, 50);
         assert_eq!(seen(&app, &MEANS).busy, Some(0.3));
-        let event_loop = Some(EventLoopView { utilization: 0.9, delay_ms: None });
+        let event_loop = Some(EventLoopView { utilization: Some(0.9), delay_ms: None });
         app.instances[0].node = Some(NodeView { event_loop, ..node::sample() });
         assert_eq!(seen(&app, &MEANS).busy, Some((0.9 + 0.3) / 2.0));
         app.instances[1].cpu_percent = Some(350.0);

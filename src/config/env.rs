@@ -94,7 +94,7 @@ pub struct Environment {
 
 /// The names of [`Environment`]'s fields as variables. `envy` ignores case, which would mix `port` up with `PORT`,
 /// so that only these names reach it.
-const KNOWN: [&str; 71] = [
+const KNOWN: [&str; 72] = [
     "PORT",
     "WEB_CONCURRENCY",
     "WEB_CONCURRENCY_SET_BY",

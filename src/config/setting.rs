@@ -109,7 +109,7 @@ pub const LOG_SETTINGS: [Setting; 9] =
 pub const WATCH_SETTINGS: [Setting; 4] = [WATCH, IGNORE_WATCH, WATCH_DELAY, WATCH_POLL];
 
 /// All of them, in the order of the help text.
-pub const ALL: [Setting; 64] = [
+pub const ALL: [Setting; 65] = [
     INSTANCES,
     NAME,
     DRAIN_TIMEOUT,

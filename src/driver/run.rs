@@ -264,12 +264,21 @@ impl Driver {
                 return Ok(self.finish(status).await);
             }
             let happened = self.inboxes.next(self.times(), self.shared.clock).await?;
-            let is_quiet = matches!(happened, Some(Happened::Quiet));
+            let rest = self.rest_after(happened.as_ref());
             match happened {
                 Some(happened) => self.on_happened(happened).await,
                 None => self.hand_over().await,
             }
-            self.rest_at = (!is_quiet).then(|| Uptime(self.shared.clock.now().0 + QUIET));
+            self.rest_at = rest;
+        }
+    }
+
+    /// When we rest after this. Looks at the memory come again and again; they make no unrest of their own.
+    fn rest_after(&self, happened: Option<&Happened>) -> Option<Uptime> {
+        match happened {
+            Some(Happened::Quiet) => None,
+            Some(Happened::MemoryDue | Happened::MemorySeen(_)) => self.rest_at,
+            _ => Some(Uptime(self.shared.clock.now().0 + QUIET)),
         }
     }
 
@@ -301,7 +310,12 @@ impl Driver {
             Happened::Tried(tried) => self.on_tried(tried),
             Happened::Arrived(app) => self.apps.get_mut(&app).map_or((), App::on_arrival),
             Happened::MemoryDue => self.look_at_memory(),
-            Happened::MemorySeen(look) => self.on_memory_seen(look.as_ref()),
+            Happened::MemorySeen(look) => {
+                self.on_memory_seen(look.as_ref());
+                if self.rest_at.is_none() {
+                    give_back_code();
+                }
+            }
             Happened::LookDue => self.apps.values_mut().for_each(App::look_if_due),
             Happened::Deadline => {
                 self.apps.values_mut().for_each(App::on_deadline);

@@ -1,8 +1,10 @@
 //! Actions in a few words each, so that scenarios can be read. Spans that carry jitter are left out.
 
 use crate::process::Pid;
-use crate::spec::InstanceId;
-use crate::supervisor::{Action, Answer, CalledOff, Next, Notice, Parking, Recipient, StopReason, Subject};
+use crate::spec::{InstanceId, WorkerId};
+use crate::supervisor::{
+    Action, Answer, CalledOff, Next, Notice, Parking, Recipient, Remedy, StopReason, Subject,
+};
 
 /// `worker` 3 is `w3`, instance 0 is `#0`, generation 2 is `g2`.
 pub(super) fn words(action: &Action) -> String {
@@ -81,9 +83,7 @@ fn notice_words(notice: &Notice) -> String {
         Notice::TooLarge { worker, bytes, limit, .. } => format!("too large w{worker} {bytes} > {limit}"),
         Notice::MemoryShort { worker, strain, .. } => format!("memory short w{worker} {}", strain.used),
         Notice::Crowded { instances, .. } => format!("crowded {instances}"),
-        Notice::Recycling { worker, remedy, alone, .. } => {
-            format!("recycling w{worker} {remedy:?}{}", if *alone { " alone" } else { "" })
-        }
+        Notice::Recycling { worker, remedy, alone, .. } => recycling_words(*worker, *remedy, *alone),
         Notice::ReplacementDeferred { instance, row, delay } => {
             format!("replacement deferred #{instance} {row} {delay:?}")
         }
@@ -110,6 +110,10 @@ fn notice_words(notice: &Notice) -> String {
         Notice::ScaleRefused { at } => format!("scale refused {at}"),
         Notice::Ended { verdict, status } => format!("ended {verdict:?} {status}"),
     }
+}
+
+fn recycling_words(worker: WorkerId, remedy: Remedy, alone: bool) -> String {
+    format!("recycling w{worker} {remedy:?}{}", if alone { " alone" } else { "" })
 }
 
 fn changed_words(path: &str, files: u32) -> String {
