@@ -15,7 +15,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueHint};
 
 use crate::config::interpreter::{self, Found, Look};
 use crate::config::raw::{Flags, Invocation};
@@ -53,6 +53,12 @@ Examples:
   web: pmr-runtime node server.js            in a Procfile
   ENTRYPOINT [\"pmr-runtime\"]                 in a Dockerfile, with CMD [\"node\", \"server.js\"]";
 
+/// The grammar, with those of our options that the help leaves out.
+pub(super) fn whole_grammar() -> clap::Command {
+    // What is accepted for pm2's sake alone has no help.
+    CommandLine::command().mut_args(|arg| if arg.get_help().is_some() { arg.hide(false) } else { arg })
+}
+
 /// The grammar of files, which is that of pm2.
 #[cfg(test)]
 pub(super) fn file_grammar() -> clap::Command {
@@ -78,7 +84,7 @@ struct CommandLine {
     of_file: OfFile,
 
     /// What to run, with all its words; or a file, run by the interpreter for its extension
-    #[arg(value_name = "COMMAND", trailing_var_arg = true)]
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, value_hint = ValueHint::CommandWithArguments)]
     words: Vec<OsString>,
 }
 

@@ -131,13 +131,23 @@ fn help_is_there_for_all_and_for_each() {
     assert!(one.contains("--parallel") && one == home.pmr(0, &["reload", "--help"]), "{one}");
 }
 
+/// The script that the executable prints under this name.
+#[track_caller]
+fn completion(home: &Home, name: &str, shell: &str) -> String {
+    let words = ["completion", shell];
+    outputs(&home.command(name, &words).output().unwrap(), 0, &words).0
+}
+
 #[test]
 fn what_completes_words_is_understood_by_its_shell() {
     let home = Home::new();
     let mut seen = 0;
-    for shell in ["bash", "zsh", "fish"] {
-        let script = home.pmr(0, &["completion", shell]);
-        assert!(script.contains("prettylist") && script.contains("parallel"), "{shell}: {script}");
+    let scripts = ["bash", "zsh", "fish"].into_iter().flat_map(|shell| {
+        [(shell, "pmr", "prettylist", "parallel"), (shell, "pmr-runtime", "kill-timeout", "health-retries")]
+    });
+    for (shell, name, one, other) in scripts {
+        let script = completion(&home, name, shell);
+        assert!(script.contains(one) && script.contains(other), "{shell}: {script}");
         home.write("script", &script);
         // Only read, not carried out.
         let read = std::process::Command::new(shell).arg("-n").arg(home.path().join("script")).output();
@@ -150,6 +160,24 @@ fn what_completes_words_is_understood_by_its_shell() {
         }
     }
     assert!(seen > 0, "not even bash is here");
+}
+
+#[test]
+fn bash_completes_verbs_and_options() {
+    let home = Home::new();
+    for (name, word, completed) in
+        [("pmr", "pretty", "prettylist"), ("pmr-runtime", "--health-ret", "--health-retries")]
+    {
+        home.write("script", &completion(&home, name, "bash"));
+        // The name of the function is the script's affair.
+        let ask = format!(
+            "source ./script; function=$(complete -p {name}); function=${{function##*-F }}; COMP_WORDS=({name} {word}); \
+             COMP_CWORD=1; ${{function%% *}} {name} {word} {name}; echo \"${{COMPREPLY[@]}}\""
+        );
+        let bash =
+            std::process::Command::new("bash").args(["-c", &ask]).current_dir(home.path()).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&bash.stdout).trim(), completed, "{bash:?}");
+    }
 }
 
 #[test]

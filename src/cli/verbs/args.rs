@@ -188,7 +188,7 @@ pub(super) enum Verb {
     Init(Init),
 
     /// Prints a script that completes verbs and options in a shell
-    #[command(after_help = "Example:\n  pmr completion bash > /etc/bash_completion.d/pmr")]
+    #[command(after_help = COMPLETION_EXAMPLES)]
     Completion(Completion),
 }
 
@@ -259,6 +259,12 @@ Of a TARGET it is Node's diagnostic report: stacks, heap, handles, limits; witho
 Examples:
   pmr report > report.txt
   pmr report web -o -";
+
+const COMPLETION_EXAMPLES: &str = "\
+`pmr-runtime completion SHELL` does so for the options of pmr-runtime.
+
+Example:
+  pmr completion bash > /etc/bash_completion.d/pmr";
 
 /// How `pmr logs --timestamp` writes times.
 pub(super) const DEFAULT_TIMES: &str = "%Y-%m-%dT%H:%M:%S";

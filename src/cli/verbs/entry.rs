@@ -11,7 +11,7 @@ use super::args::{self, CommandLine, Verb};
 use super::error::VerbError;
 use super::session::Session;
 use super::usage::{self, Read};
-use super::words::{Line, verb_line};
+use super::words::{Called, Line, verb_line};
 use super::{
     change, completion, crashes, env, events, facts, insight, list, logs, messages, monit, pm2, report,
     resurrect, show, start, startup, update, validate,
@@ -43,17 +43,17 @@ fn carry_out(line: &Line) -> Result<u8, VerbError> {
             return Ok(exit::OK);
         }
     };
-    let line =
+    let wanted =
         CommandLine::from_arg_matches(&matches).map_err(|error| usage::error(&error, line, &is_file))?;
-    let session = Session::of_this_process(line.common.home.as_deref())?;
+    let session = Session::of_this_process(wanted.common.home.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| VerbError::Loop { source })?;
-    runtime.block_on(perform(&session, line.verb))
+    runtime.block_on(perform(&session, line.called, wanted.verb))
 }
 
-async fn perform(session: &Session, verb: Verb) -> Result<u8, VerbError> {
+async fn perform(session: &Session, called: Called, verb: Verb) -> Result<u8, VerbError> {
     match verb {
         Verb::Start(start) => start::start(session, start).await,
         Verb::Stop(stop) => change::stop(session, stop).await,
@@ -90,6 +90,6 @@ async fn perform(session: &Session, verb: Verb) -> Result<u8, VerbError> {
         Verb::Unstartup(startup) => startup::remove(session, &startup),
         Verb::Validate(wanted) => validate::validate(session, wanted),
         Verb::Init(wanted) => validate::init(session, &wanted),
-        Verb::Completion(completion) => completion::completion(session, &completion),
+        Verb::Completion(completion) => completion::completion(session, called, &completion),
     }
 }
