@@ -8,6 +8,8 @@ mod declared;
 mod delay;
 mod history;
 #[cfg(test)]
+mod man;
+#[cfg(test)]
 mod migration;
 #[cfg(test)]
 mod npm;

@@ -710,7 +710,7 @@ fn time(text: &str) -> Result<Duration, NoTime> {
 }
 
 /// The whole grammar.
-pub(super) fn grammar() -> clap::Command {
+pub(in crate::cli) fn grammar() -> clap::Command {
     CommandLine::command()
 }
 

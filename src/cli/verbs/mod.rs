@@ -44,7 +44,7 @@ mod validate;
 mod words;
 
 #[cfg(test)]
-pub(super) use args::verbs as names;
+pub(super) use args::{grammar, verbs as names};
 pub(super) use entry::run;
 #[cfg(test)]
 pub(super) use pm2::absence;
