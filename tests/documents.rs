@@ -45,6 +45,20 @@ fn every_link_between_documents_leads_to_a_file() {
     assert!(checked > 10, "only {checked} links found: the search is broken");
 }
 
+#[test]
+fn the_index_names_every_page() {
+    let index = read("docs/README.md");
+    let named: BTreeSet<&str> = local_links(&index).collect();
+    for entry in fs::read_dir(repository().join("docs")).expect("docs/ is there") {
+        let name = entry.expect("docs/ can be read").file_name().into_string().expect("it is UTF-8");
+        let is_page = name.ends_with(".md") || name.ends_with(".json");
+        assert!(
+            !is_page || name == "README.md" || named.contains(name.as_str()),
+            "docs/README.md lacks {name}"
+        );
+    }
+}
+
 /// The names of the crates in one section of Cargo.toml.
 fn crates_of(section: &str) -> BTreeSet<String> {
     let manifest = read("Cargo.toml");
