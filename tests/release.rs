@@ -69,6 +69,7 @@ fn the_same_binary_makes_the_same_bytes_and_the_sums_are_theirs() {
         format!("pmr-runtime-{VERSION}.tgz"),
         format!("pmr-runtime_{VERSION}-1_{}.deb", architecture()),
         "pmr-runtime-buildpack.tgz".to_owned(),
+        "pmr-runtime.cdx.json".to_owned(),
     ] {
         assert!(first.contains_key(&name), "{name}: {:?}", first.keys());
     }
