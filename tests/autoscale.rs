@@ -19,8 +19,8 @@ use support::runtime::Runtime;
 use support::updates::update;
 use support::{processes, wait};
 
-/// An app is kept as large as it was for a minute after the load has ended; twice that, since others use the machine as well.
-const SHRINKS_WITHIN: Duration = Duration::from_secs(150);
+/// An app is kept as large as it was for a minute after the load has ended, and longer where others keep the machine busy.
+const SHRINKS_WITHIN: Duration = Duration::from_secs(300);
 
 fn node() -> Vec<PathBuf> {
     vec![tool("node20"), fixture("node/server.js")]

@@ -185,6 +185,7 @@ fn asks_for_what_can_be_done(route: Route, body: &[u8]) {
                 | Change::Reset
                 | Change::Flush
                 | Change::Send { .. } => {}
+                Change::Follow { .. } => panic!("an order of nobody's but ours"),
             }
         }
         Err(problem) => is_told_well(&problem),

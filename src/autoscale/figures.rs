@@ -35,7 +35,9 @@ pub(super) fn look(app: &AppView, apps: &[AppView], means: &Means) -> Option<Loo
         serving,
         starting: count(&on_their_way) + u32::from(app.reloading.is_some()),
         busy: busy(app),
-        occupied: count(&|it| it.node.is_none() && it.requests_in_flight.is_some_and(|count| count > 0)),
+        occupied: count(&|it| {
+            event_loop(it).is_none() && it.requests_in_flight.is_some_and(|count| count > 0)
+        }),
         waiting: app.listeners.iter().filter_map(|it| it.waiting).fold(0, u32::saturating_add),
         has_cpu: cpu(apps) < means.cpus * CPU_FULL,
         room: room(app, apps, means),
@@ -55,12 +57,16 @@ fn serves(it: &InstanceView) -> bool {
     matches!(it.status, Status::Online | Status::Unhealthy)
 }
 
+/// The share of the time in which its event loop runs, where that is told: Node tells, Bun does not.
+fn event_loop(it: &InstanceView) -> Option<f64> {
+    it.node.as_ref()?.event_loop.as_ref()?.utilization
+}
+
 /// On average over those of which it is known, each at most all of its time.
 fn busy(app: &AppView) -> Option<f64> {
     let of = |it: &InstanceView| {
-        let event_loop = it.node.and_then(|node| node.event_loop).and_then(|it| it.utilization);
         let cpu = it.cpu_percent.map(|percent| percent / 100.0);
-        Some(event_loop.into_iter().chain(cpu).reduce(f64::max)?.clamp(0.0, 1.0))
+        Some(event_loop(it).into_iter().chain(cpu).reduce(f64::max)?.clamp(0.0, 1.0))
     };
     let known: Vec<f64> = app.instances.iter().filter(|it| serves(it)).filter_map(of).collect();
     let count = u32::try_from(known.len()).ok().filter(|count| *count > 0)?;
