@@ -196,10 +196,13 @@ impl Following {
         assert!(found.is_some(), "never printed `{part}`:\n{}\n{}", self.out.tail(), self.err.tail());
     }
 
-    /// Its exit status, once it has ended: the code, or 128 and the signal that ended it.
+    /// Its exit status, once it has ended and all that it printed was read: the code, or 128 and the signal that ended it.
     #[track_caller]
     pub(crate) fn status(&mut self) -> i32 {
         let status = wait::until("the end of the command", || self.child.try_wait().unwrap());
+        for output in [&self.out, &self.err] {
+            assert!(output.wait_closed(wait::DEADLINE), "an output stays open\n{}", output.tail());
+        }
         status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
     }
 
