@@ -8,8 +8,8 @@ use arbitrary::Arbitrary;
 use pmr_runtime::process::{ExitReason, Signal};
 use pmr_runtime::spec::{
     AfterExit, AppSpec, Asking, BalancePolicy, CheckPace, CommandSpec, Company, EventLoop, HealthCheck,
-    HealthPolicy, InstanceId, InstanceRange, LogPolicy, MemoryGuard, OnHup, Probe, Reach, ReadinessPolicy, ReadySign, ReloadStrategy,
-    RestartDelay, RestartPolicy, Share, StopPolicy, WatchPolicy,
+    HealthPolicy, InstanceId, InstanceRange, LogPolicy, MemoryGuard, OnHup, Probe, Reach, ReadinessPolicy,
+    ReadySign, ReloadStrategy, RestartDelay, RestartPolicy, Share, StopPolicy, WatchPolicy,
 };
 use pmr_runtime::supervisor::{Command, Scope};
 
