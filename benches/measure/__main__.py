@@ -51,7 +51,7 @@ PARTS = {
     "crash": Part(crash.measure, 6, 1.5),
     "restarts": Part(restarts.measure, 1, 0.2),
     "growth": Part(growth.measure, 6, 1),
-    "scaling": Part(scaling.measure, 4, 2.8),
+    "scaling": Part(scaling.measure, 14, 3.8),
     "soak": Part(soak.measure, 10, 1),
 }
 
