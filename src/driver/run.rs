@@ -282,6 +282,13 @@ impl Driver {
         }
     }
 
+    /// After a look at the memory: what it took is given back where we were at rest.
+    fn rest_on(&self) {
+        if self.rest_at.is_none() {
+            give_back_code();
+        }
+    }
+
     fn times(&self) -> Times {
         let deadlines = self.apps.values().filter_map(App::next_deadline);
         Times {
@@ -309,12 +316,13 @@ impl Driver {
             Happened::Question(question) => self.on_question(question).await,
             Happened::Tried(tried) => self.on_tried(tried),
             Happened::Arrived(app) => self.apps.get_mut(&app).map_or((), App::on_arrival),
-            Happened::MemoryDue => self.look_at_memory(),
+            Happened::MemoryDue => {
+                self.look_at_memory();
+                self.rest_on();
+            }
             Happened::MemorySeen(look) => {
                 self.on_memory_seen(look.as_ref());
-                if self.rest_at.is_none() {
-                    give_back_code();
-                }
+                self.rest_on();
             }
             Happened::LookDue => self.apps.values_mut().for_each(App::look_if_due),
             Happened::Deadline => {
