@@ -6,7 +6,12 @@ use std::time::Duration;
 use super::world::{Life, World};
 use crate::process::{ExitReason, Signal};
 use crate::spec::WorkerId;
-use crate::supervisor::{Command, Event, Health, Killer, Remedy, Survivors, Word};
+use crate::supervisor::{Command, Event, Health, Killer, Remedy, StateName, Survivors, Word};
+
+/// After so many rounds of [`World::behave`] all must have come to rest.
+const MOST_ROUNDS: usize = 5000;
+/// For so many rounds what is watched is followed, whether or not all has been done.
+const WATCHED_ROUNDS: usize = 200;
 
 /// Something that happens. The number chooses among the workers that it can happen to.
 #[derive(Debug, Clone)]
@@ -125,7 +130,7 @@ impl World {
 
     /// All workers are well-behaved from now on.
     pub(super) fn behave(&mut self) {
-        for _ in 0..200 {
+        for round in 0..MOST_ROUNDS {
             let before = self.processes.len();
             for id in self.live() {
                 self.listen(id.0, 5000);
@@ -140,11 +145,21 @@ impl World {
             if !self.jump() && self.processes.len() == before {
                 return;
             }
-        }
-        // What is watched is looked at for ever.
-        if self.is_watched {
-            return;
+            // What is watched is looked at for ever, so that it has deadlines also when all has been done. How many pass
+            // before depends: a reload of a dozen takes minutes, in which each may be looked at every second.
+            if self.is_watched && round >= WATCHED_ROUNDS && self.is_settled() {
+                return;
+            }
         }
         panic!("it never comes to rest: {:?}", self.supervisor);
+    }
+
+    /// Whether nothing is under way.
+    fn is_settled(&self) -> bool {
+        let snapshot = self.supervisor.snapshot(self.now);
+        let settled = |state| matches!(state, StateName::Ready | StateName::Failed | StateName::Stopped);
+        snapshot.reloading.is_none()
+            && snapshot.instances.iter().all(|view| settled(view.state))
+            && self.all_answered()
     }
 }
