@@ -96,6 +96,16 @@ fn an_update_forgets_nothing_of_how_workers_have_grown() {
 }
 
 #[test]
+fn a_job_that_is_not_begun_anew_when_it_ends_is_not_when_memory_runs_short_either() {
+    let words = ["-i", "2", "--no-autorestart"].map(PathBuf::from).into_iter();
+    let job = [tool("node20"), fixture("node/grow.js"), PathBuf::from("150"), PathBuf::from("5")];
+    let launch = Launch::new(words.chain(job)).port(free_port()).workers(2);
+    let mut runtime = launch.env("MEMORY_AVAILABLE", "300").spawn();
+    runtime.ends_with(0);
+    assert_eq!(recycled(&runtime), 0, "{}", runtime.tails());
+}
+
+#[test]
 fn without_the_guard_it_is_the_kernel_that_ends_them() {
     let Some(group) = container() else { return };
     let port = free_port();

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::cell::Cell;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -76,6 +77,27 @@ fn requests_are_counted_while_somebody_looks() {
             of("errors") > 0 && of("requests") >= of("errors") && of("in_flight") > 0 && of("aborted") > 0
         });
         drop(hanging);
+        reports(&runtime, "nothing under way", |nodes| nodes[0]["http"]["in_flight"] == 0);
+        runtime.stops();
+    }
+}
+
+#[test]
+fn what_a_server_owes_that_never_listens_is_not_given_up() {
+    for version in VERSIONS {
+        let port = free_port();
+        let mut runtime = serving(launch(version, "node/fed.js", 1, port), 1, port);
+        reports(&runtime, "a report", |_| true);
+        let mut connection = Connection::open(port).expect("a connection");
+        connection.send("/hang", "keep-alive").expect("sent");
+        let given_up = Cell::new(0);
+        reports(&runtime, "a request under way", |nodes| {
+            let of = |name: &str| nodes[0]["http"][name].as_u64().expect("a number");
+            given_up.set(given_up.get() + of("aborted"));
+            of("in_flight") == 1
+        });
+        assert_eq!(given_up.get(), 0, "{version}");
+        drop(connection);
         reports(&runtime, "nothing under way", |nodes| nodes[0]["http"]["in_flight"] == 0);
         runtime.stops();
     }

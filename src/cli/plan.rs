@@ -209,7 +209,7 @@ pub(super) fn prepare(settings: &Settings, interception: &Interception, company:
         script: script(&app.command, &recognised),
         settings: setting_views(settings),
         warnings,
-        is_estimated: settings.sizing.is_estimated(),
+        is_estimated: settings.sizing.is_estimated,
         sizing: settings.sizing.to_string(),
         web: web_wish(settings),
         keeps_history: settings.keeps_history(),

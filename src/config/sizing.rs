@@ -95,6 +95,9 @@ pub struct Sizing {
     /// Between how many the load may move them; `None` where there is nothing to choose.
     pub range: Option<InstanceRange>,
     pub reason: Reason,
+    /// Whether the number was left to us: CPUs and memory have decided, the latter by an estimate. With a range the user
+    /// has said how few there may be.
+    pub is_estimated: bool,
     pub warning: Option<Warning>,
 }
 
@@ -141,7 +144,7 @@ pub fn size(request: &Request) -> Sizing {
         (None, None) if request.has_port => (Wish::Auto, None),
         (None, None) => {
             let (instances, reason) = (NonZeroU32::MIN, Reason::NoPort);
-            return Sizing { instances, range: None, reason, warning: None };
+            return Sizing { instances, range: None, reason, is_estimated: false, warning: None };
         }
     };
     if let (Wish::Range { least, most }, Some(asker)) = (wish, &asker) {
@@ -149,7 +152,8 @@ pub fn size(request: &Request) -> Sizing {
     }
     let (instances, reason) = grant(wish, asker, request);
     let warning = too_many(instances, &reason, request.cpus);
-    Sizing { instances, range: None, reason, warning }
+    let is_estimated = matches!(reason, Reason::Auto { .. });
+    Sizing { instances, range: None, reason, is_estimated, warning }
 }
 
 /// Where the upper end is a word, it is what that word stands for; a lower end that is more goes before it.
@@ -161,7 +165,7 @@ fn size_range(least: NonZeroU32, most: Most, asker: &Asker, request: &Request) -
     };
     let (most, reason) = grant(most, Some(asker.clone()), request);
     let range = (most > least).then_some(InstanceRange { least, most });
-    Sizing { instances: least, range, reason, warning: None }
+    Sizing { instances: least, range, reason, is_estimated: false, warning: None }
 }
 
 fn grant(wish: Wish, asker: Option<Asker>, request: &Request) -> (NonZeroU32, Reason) {
@@ -198,12 +202,6 @@ fn plural(number: NonZeroU32) -> &'static str {
 }
 
 impl Sizing {
-    /// Whether the number was left to us: CPUs and memory have decided, the latter by an estimate.
-    #[must_use]
-    pub fn is_estimated(&self) -> bool {
-        matches!(self.reason, Reason::Auto { .. })
-    }
-
     /// The same, where the option was not typed but comes from `by`, a file for instance.
     #[must_use]
     pub fn said_by(&self, by: &str) -> Self {
@@ -375,6 +373,19 @@ mod tests {
         let one = Cpus { affinity: nonzero(1), quota: None };
         insta::assert_snapshot!(line(&Request { cpus: one, ..asked(Most::Max) }), @"2 instances: --instances 2..max, 1 CPU");
         insta::assert_snapshot!(line(&asked(Most::Number(nonzero(2)))), @"2 instances: --instances 2..2");
+    }
+
+    #[test]
+    fn only_a_number_that_was_left_to_us_is_an_estimate() {
+        let estimated = |wish| {
+            let wish = Some((wish, Origin::Flag("--instances")));
+            size(&Request { wish, ..server() }).is_estimated
+        };
+        let range = |least| Wish::Range { least: nonzero(least), most: Most::Auto };
+        assert!(size(&server()).is_estimated && estimated(Wish::Auto));
+        // Also where the range has only one number in it, since there are no more CPUs.
+        assert!(!estimated(range(2)) && !estimated(range(4)));
+        assert!(!estimated(Wish::Max) && !estimated(Wish::Number(nonzero(4))));
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Driver {
         Scalable {
             has_any: self.has_ranges.subscribe(),
             cpus: surroundings.cpu_time,
-            memory_limit: surroundings.memory_limit,
+            memory_limit: surroundings.memory.as_ref().map(|memory| memory.limit),
         }
     }
 

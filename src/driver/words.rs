@@ -467,7 +467,7 @@ fn recycling(Strain { used, limit, bytes }: Strain, remedy: Remedy, alone: bool)
             "replacing it; the others serve meanwhile, since there is no room for one more"
         }
         (Remedy::Instead, true) => {
-            "replacing it; connections wait meanwhile, since there is no room for one more"
+            "replacing it; nobody else serves meanwhile, since there is no room for one more"
         }
     };
     let text = format!(

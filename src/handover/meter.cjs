@@ -35,18 +35,21 @@ let measured = null;
 let last = null;
 let timer = null;
 
+// Servers that were asked in the window, and those that were before and have connections still.
+const met = new Set();
+
 // What was measured since the last question; at the first one only what needs no time. `owed` counts the answers that are owed
-// to clients that are still there.
+// to clients that are still there, by servers that listen and those given to it.
 function report(owed = () => 0) {
   const now = performance.now();
   if (measured !== null && now - measured.since < TOO_SOON_MS) return last;
   const answer = {
     window: null, loop: null, gc: null, http: null, heap: heap(), active: active(),
   };
-  if (measured === null) begin(isBun ? 0 : owed());
+  if (measured === null) begin(isBun ? 0 : owed(met));
   else {
     const window = now - measured.since;
-    const http = isBun ? requestsOfBun(window) : requests(owed(), window);
+    const http = isBun ? requestsOfBun(window) : requests(owed(met), window);
     Object.assign(answer, { window, loop: loop(), gc: collections(), http });
   }
   open(now);
@@ -81,6 +84,7 @@ function end() {
   finished.unsubscribe(onFinish);
   measured = null;
   last = null;
+  met.clear();
 }
 
 function open(now) {
@@ -89,7 +93,7 @@ function open(now) {
   measured.latency.reset();
   Object.assign(measured, {
     since: now, utilization: isBun ? null : performance.eventLoopUtilization(), collections: { count: 0, ms: 0 },
-    requests: 0, errors: 0, taken: 0,
+    requests: 0, errors: 0, taken: 0, server: undefined,
   });
 }
 
@@ -99,8 +103,9 @@ function collect({ duration }) {
   measured.collections.ms += duration;
 }
 
-function onStart({ response }) {
+function onStart({ response, server }) {
   if (measured === null) return;
+  if (server !== measured.server) meet(server);
   measured.asked += 1;
   measured.skip -= 1;
   if (measured.skip > 0) return;
@@ -110,6 +115,12 @@ function onStart({ response }) {
   measured.taken += 1;
   // More than there were in the window before.
   if (measured.taken % (2 * TIMED_PER_S) === 0) measured.every *= 2;
+}
+
+// One server follows the other seldom.
+function meet(server) {
+  measured.server = server;
+  met.add(server);
 }
 
 // Of one that had begun before we measured, how long it took is not known.

@@ -33,7 +33,9 @@ const WINDOW: u64 = 6;
 const WARN_EVERY: Duration = Duration::from_secs(600);
 /// Between replacements, and the most that grows to.
 const SPACING: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(600)];
-/// How long a replacement is waited for before a leak that cannot wait takes the next worker.
+/// How long a replacement is waited for: it may have failed, or been refused, and the worker serve on.
+const GIVEN_UP: Duration = SPACING[0];
+/// The same, before a leak that cannot wait takes the next worker.
 const UNDER_WAY: Duration = Duration::from_secs(10);
 /// A leak that reaches the limit sooner is urgent.
 const URGENT: u64 = 15;
@@ -253,7 +255,8 @@ impl Guard {
 
     /// Whether the limit would be reached within seconds.
     fn is_urgent(&self, used: u64) -> bool {
-        self.part(CEILING).saturating_sub(used) <= self.growth().saturating_mul(URGENT)
+        let growth = self.growth();
+        growth > 0 && self.part(CEILING).saturating_sub(used) <= growth.saturating_mul(URGENT)
     }
 
     fn may_relieve(&mut self, now: Uptime, look: &Look) -> bool {
@@ -262,7 +265,7 @@ impl Guard {
             let is_it = |weight: &Weight| {
                 weight.worker == leaving || (weight.worker.app == leaving.app && !weight.serves)
             };
-            if look.workers.iter().any(is_it) {
+            if look.workers.iter().any(is_it) && now.since(since) < GIVEN_UP {
                 return is_urgent && now.since(since) >= UNDER_WAY;
             }
             self.leaving = None;

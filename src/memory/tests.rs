@@ -99,6 +99,39 @@ fn one_gives_way_at_a_time_and_the_next_after_a_minute_at_the_earliest() {
 }
 
 #[test]
+fn a_worker_that_serves_on_though_it_was_to_give_way_is_judged_anew() {
+    let mut guard = guard();
+    assert_eq!(remedies(&guard.judge(at(3_600_000), &look(230, &[110, 90]))), [(1, Remedy::Beside)]);
+    assert_eq!(guard.judge(at(3_659_000), &look(231, &[110, 90])), []);
+    assert_eq!(remedies(&guard.judge(at(3_661_000), &look(231, &[110, 90]))), [(1, Remedy::Beside)]);
+}
+
+#[test]
+fn a_standby_does_not_hold_the_next_replacement_up() {
+    let mut guard = guard();
+    let with_standby = |sizes: &[u64], first: u32| {
+        let mut look = look(231, sizes);
+        look.workers[0].worker = key(first);
+        look.workers.push(Weight { serves: false, ..weight(9, 40 * MB) });
+        look
+    };
+    assert_eq!(remedies(&guard.judge(at(3_600_000), &with_standby(&[110, 90], 1))), [(1, Remedy::Beside)]);
+    assert_eq!(remedies(&guard.judge(at(3_661_000), &with_standby(&[40, 110], 3))), [(2, Remedy::Beside)]);
+}
+
+#[test]
+fn what_is_full_and_does_not_grow_is_not_urgent() {
+    let mut guard = guard();
+    let full = look(295, &[150, 110]);
+    let strained = guard.judge(at(3_600_000), &full);
+    assert_eq!(remedies(&strained), [(1, Remedy::None), (1, Remedy::Instead)]);
+    let mut next = look(295, &[40, 150]);
+    next.workers[0].worker = key(3);
+    assert_eq!(guard.judge(at(3_620_000), &next), []);
+    assert_eq!(guard.judge(at(3_622_000), &next), []);
+}
+
+#[test]
 fn a_leak_that_would_reach_the_limit_in_seconds_does_not_wait() {
     let mut guard = guard();
     assert_eq!(remedies(&guard.judge(at(3_600_000), &look(230, &[110, 90]))), [(1, Remedy::Beside)]);

@@ -441,9 +441,13 @@ fn where_all_ends_when_memory_is_used_up_that_is_said_unless_something_is_done_b
         resolve(node(), world).unwrap().warnings
     };
     let limit = Some(1 << 30);
-    assert_eq!(warnings(&[], limit), [Warning::EndTogether]);
-    assert_eq!(warnings(&[("PMR_MAX_MEMORY_RESTART", "300M")], limit), []);
-    assert_eq!(warnings(&[], None), []);
+    let unguarded = ("PMR_MEMORY_GUARD", "false");
+    assert_eq!(warnings(&[], limit), []);
+    assert_eq!(warnings(&[unguarded], limit), [Warning::EndTogether]);
+    let jobs = [("PMR_AUTORESTART", "false"), ("PMR_INSTANCES", "2")];
+    assert_eq!(warnings(&jobs, limit), [Warning::EndTogether]);
+    assert_eq!(warnings(&[unguarded, ("PMR_MAX_MEMORY_RESTART", "300M")], limit), []);
+    assert_eq!(warnings(&[unguarded], None), []);
     let init = [("PMR_AUTORESTART", "false"), ("PMR_INSTANCES", "1")];
     assert_eq!(warnings(&init, limit), []);
 }
