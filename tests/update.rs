@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -17,6 +18,7 @@ use support::http::Connection;
 use support::launch::{Launch, binary};
 use support::load::Load;
 use support::ports::free_port;
+use support::release::{stripped, succeed};
 use support::runtime::Runtime;
 use support::{http, processes, signals, updates, words};
 
@@ -231,6 +233,43 @@ fn a_signal_during_the_update_is_not_lost() {
     }
 }
 
+/// As npm does it: the old folder goes under another name, and is removed once the new one is in its place.
+#[test]
+fn a_package_whose_folder_was_renamed_and_replaced_is_updated() {
+    let directory = tempfile::tempdir().unwrap();
+    let [package, aside] = ["package", ".package-aside"].map(|name| directory.path().join(name));
+    let own = package.join("pmr-runtime");
+    // By another process: who forks while we have it open for writing would keep it from being executed.
+    let put = || {
+        fs::create_dir(&package).unwrap();
+        succeed(Command::new("cp").arg(stripped()).arg(&own));
+    };
+    put();
+    let port = free_port();
+    let mut runtime = Launch::new(node_server()).binary(&own).port(port).workers(2).spawn();
+    let before = http_pids(&runtime, 2, port);
+    let load = Load::begin(port, "/", 4);
+    // The second time by what the first has handed over.
+    for _ in 0..2 {
+        fs::rename(&package, &aside).unwrap();
+        put();
+        fs::remove_dir_all(&aside).unwrap();
+        updates::update(&runtime);
+        let executed = fs::read_link(format!("/proc/{}/exe", runtime.pid())).unwrap();
+        assert!(executed.ends_with("package/pmr-runtime"), "{}", executed.display());
+        let so_far = load.answered();
+        runtime.until("load after the update", || (load.answered() > so_far + 50).then_some(()));
+    }
+    fs::rename(&package, &aside).unwrap();
+    let refused = updates::ask(&runtime, None);
+    let why = format!("started from `{}`, where there is no file now", own.display());
+    assert!(refused["ok"] == false && refused["message"].as_str().unwrap().contains(&why), "{refused}");
+    let lost = load.end();
+    assert!(lost.is_empty(), "requests were lost: {lost:?}");
+    assert_eq!(http_pids(&runtime, 2, port), before);
+    runtime.stops();
+}
+
 fn script(directory: &Path, text: &str) -> PathBuf {
     let path = directory.join("candidate");
     fs::write(&path, text).unwrap();
@@ -407,7 +446,7 @@ fn the_verb_waits_for_the_new_program_and_fails_where_there_is_none() {
     let mut runtime = Launch::new(node_server()).port(port).workers(1).spawn();
     http_pids(&runtime, 1, port);
     let pmr = |words: &[&str]| {
-        let mut command = std::process::Command::new(binary());
+        let mut command = Command::new(binary());
         command.env_clear().env("PMR_HOME", runtime.home().join(".pmr")).arg("update").args(words);
         let output = command.output().unwrap();
         let told = [output.stdout, output.stderr].concat();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::declared::directory;
@@ -31,6 +31,7 @@ pub(super) fn of(
         always_prefix: io::stdout().is_terminal(),
         command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         directory: directory().display().to_string(),
+        executable: sources.executable().map(Path::to_owned),
         user: user_name(),
         cpus: sources.cpus().get(),
         cpu_time: sources.cpu_time(),

@@ -21,6 +21,7 @@ use super::raw::Invocation;
 use super::resolve::{ResolveError, World, resolve};
 use super::settings::Settings;
 use super::sizing::Cpus;
+use crate::sys::executable::own_path;
 
 /// Files that container engines leave in a container: Docker, Podman.
 const CONTAINER_SIGNS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
@@ -43,6 +44,7 @@ pub struct Sources {
     affinity: NonZeroU32,
     container: bool,
     on_terminal: bool,
+    executable: Option<PathBuf>,
 }
 
 impl Sources {
@@ -56,6 +58,7 @@ impl Sources {
             affinity: cpus_by_affinity().unwrap_or_else(cpus_by_library),
             container: std::process::id() == 1 || CONTAINER_SIGNS.iter().any(|path| Path::new(path).exists()),
             on_terminal: std::io::stdout().is_terminal(),
+            executable: own_path(),
         }
     }
 
@@ -69,7 +72,14 @@ impl Sources {
             affinity: cpus_by_affinity().unwrap_or(self.affinity),
             container: self.container,
             on_terminal: self.on_terminal,
+            executable: self.executable.clone(),
         }
+    }
+
+    /// Where the file lay that we were started from, by then.
+    #[must_use]
+    pub fn executable(&self) -> Option<&Path> {
+        self.executable.as_deref()
     }
 
     /// How many CPUs' time we may use, by affinity and quota.
@@ -257,6 +267,7 @@ mod tests {
             affinity: NonZeroU32::MIN,
             container: false,
             on_terminal: false,
+            executable: None,
         }
     }
 

@@ -93,6 +93,8 @@ pub struct Surroundings {
     /// Our own command line.
     pub command: Vec<String>,
     pub directory: String,
+    /// Where the file lay that we were started from, at that time: what `pmr update` takes.
+    pub executable: Option<PathBuf>,
     /// Whose process it is.
     pub user: String,
     /// CPUs that may be used.

@@ -8,6 +8,7 @@ pub mod channel;
 pub mod descriptors;
 pub mod diag;
 pub mod evaluation;
+pub mod executable;
 pub mod filter;
 pub mod guard;
 pub mod inherited;

@@ -32,8 +32,10 @@ type Identity = (u64, u64, u64, (i64, i64));
 /// Why there is none.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CandidateError {
-    #[error("our own executable cannot be found ({0}); name one")]
-    OwnUnknown(#[source] io::Error),
+    #[error("it is not known which file the runtime was started from; name one by --executable")]
+    OwnUnknown,
+    #[error("the runtime was started from `{}`, where there is no file now; name one by --executable", path.display())]
+    OwnGone { path: PathBuf },
     #[error("`{}` cannot be looked at: {source}", path.display())]
     Missing { path: PathBuf, source: io::Error },
     #[error("`{}` is no file", path.display())]
@@ -45,14 +47,20 @@ pub(super) enum CandidateError {
 }
 
 impl Candidate {
-    /// The file at `given`, or what now is where our own executable was.
-    pub(super) fn find(given: Option<PathBuf>) -> Result<Self, CandidateError> {
+    /// The file at `given`, or what now is at `own`, from which we were started.
+    pub(super) fn find(given: Option<PathBuf>, own: Option<&Path>) -> Result<Self, CandidateError> {
+        let is_own = given.is_none();
         let path = match given {
             Some(path) => std::path::absolute(&path).unwrap_or(path),
-            None => own_path().map_err(CandidateError::OwnUnknown)?,
+            None => own.ok_or(CandidateError::OwnUnknown)?.to_owned(),
         };
-        let metadata =
-            fs::metadata(&path).map_err(|source| CandidateError::Missing { path: path.clone(), source })?;
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if is_own && error.kind() == io::ErrorKind::NotFound => {
+                return Err(CandidateError::OwnGone { path });
+            }
+            Err(source) => return Err(CandidateError::Missing { path, source }),
+        };
         if !metadata.is_file() {
             return Err(CandidateError::NoFile { path });
         }
@@ -84,13 +92,6 @@ impl Candidate {
 
 fn identity(metadata: &fs::Metadata) -> Identity {
     (metadata.dev(), metadata.ino(), metadata.size(), (metadata.ctime(), metadata.ctime_nsec()))
-}
-
-/// The kernel marks the path of a file that was removed or replaced.
-fn own_path() -> io::Result<PathBuf> {
-    let path = fs::read_link("/proc/self/exe")?;
-    let named = path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from);
-    Ok(named.filter(|_| !path.exists()).unwrap_or(path))
 }
 
 /// Waits for a candidate's answer: its version, or why it cannot take over.
@@ -150,21 +151,35 @@ mod tests {
     fn what_is_no_executable_file_is_no_candidate() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("new");
-        let told = |path: &Path| Candidate::find(Some(path.to_owned())).unwrap_err().to_string();
+        let told = |path: &Path| Candidate::find(Some(path.to_owned()), None).unwrap_err().to_string();
         assert!(told(&path).contains("cannot be looked at"), "{}", told(&path));
         assert!(told(directory.path()).contains("is no file"));
         fs::write(&path, "#!/bin/sh\n").unwrap();
         assert!(told(&path).contains("is not executable"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        let candidate = Candidate::find(Some(path.clone())).unwrap();
+        let candidate = Candidate::find(Some(path.clone()), None).unwrap();
         assert!(candidate.ensure_unchanged().is_ok());
         fs::write(&path, "#!/bin/sh\nfalse\n").unwrap();
         assert!(matches!(candidate.ensure_unchanged(), Err(CandidateError::Changed { .. })));
     }
 
     #[test]
-    fn without_a_name_it_is_our_own_executable() {
-        let own = Candidate::find(None).unwrap();
-        assert_eq!(own.path(), std::env::current_exe().unwrap());
+    fn without_a_name_it_is_what_lies_where_we_were_started_from_by_then() {
+        let directory = tempfile::tempdir().unwrap();
+        let [package, aside] = ["package", "aside"].map(|name| directory.path().join(name));
+        let own = package.join("runtime");
+        let put = || {
+            fs::create_dir(&package).unwrap();
+            fs::write(&own, "#!/bin/sh\n").unwrap();
+            fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        put();
+        fs::rename(&package, &aside).unwrap();
+        let told = Candidate::find(None, Some(&own)).unwrap_err().to_string();
+        let gone = format!("started from `{}`, where there is no file now", own.display());
+        assert!(told.contains(&gone), "{told}");
+        put();
+        assert_eq!(Candidate::find(None, Some(&own)).unwrap().path(), own);
+        assert!(matches!(Candidate::find(None, None), Err(CandidateError::OwnUnknown)));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::rest::{AtRest, Of};
@@ -58,6 +58,7 @@ impl Driver {
             crashes: shared.crashes.kept.borrow().clone(),
             crashes_to_report: shared.crashes.hooks.outstanding(),
             pushes: self.pushes.as_ref().map(|pushes| pushes.starts.borrow().clone()),
+            executable: self.next_executable().map(Path::to_owned),
             apps: apps.collect::<io::Result<_>>()?,
         })
     }

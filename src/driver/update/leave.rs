@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -117,6 +117,12 @@ impl Driver {
         }
     }
 
+    /// The file that goes on in our place; that which we were started from as long as there is no other.
+    pub(super) fn next_executable(&self) -> Option<&Path> {
+        let own = self.shared.surroundings.executable.as_deref();
+        self.update.as_ref().map(|update| update.candidate.path()).or(own)
+    }
+
     fn may_update(&self) -> Result<(), String> {
         if self.update.is_some() {
             return Err("another update is under way".to_owned());
@@ -134,7 +140,7 @@ impl Driver {
     }
 
     async fn try_candidate(&mut self, executable: Option<PathBuf>) -> Result<(Candidate, Pid), Failure> {
-        let candidate = Candidate::find(executable)?;
+        let candidate = Candidate::find(executable, self.shared.surroundings.executable.as_deref())?;
         // The descriptors in this state are of no use to it, and closed again before anything is spawned.
         let state = self.with_outputs_at_rest(|driver, at_rest| {
             let mut kept = Kept::default();

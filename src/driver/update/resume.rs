@@ -206,7 +206,7 @@ impl Driver {
     /// Goes on where the program before us in this process stopped. To be called within a `LocalSet`.
     #[must_use]
     pub fn resume(
-        surroundings: Surroundings,
+        mut surroundings: Surroundings,
         signals: Signals,
         (mut open, closed): (OpenOutputs, Closed),
         reserved: Vec<OwnedFd>,
@@ -214,6 +214,10 @@ impl Driver {
         inherited: Inherited,
     ) -> Self {
         let Inherited { state, from } = inherited;
+        // The file may have been renamed since it was executed, and our own look comes after that.
+        if state.executable.is_some() {
+            surroundings.executable = state.executable;
+        }
         let past = Past {
             clock: Clock::resume(state.started),
             oom: OomWatch::resume(surroundings.oom_file.clone(), state.oom_kills_seen),

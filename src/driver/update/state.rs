@@ -82,6 +82,10 @@ pub(super) struct RuntimeState {
     /// Likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) pushes: Option<Starts>,
+    /// Where the file lies that is executed next, for the update after this one. Absent in states of programs that looked for it
+    /// only then.
+    #[serde(default, with = "bytes::option", skip_serializing_if = "Option::is_none")]
+    pub(super) executable: Option<PathBuf>,
     pub(super) apps: Vec<AppState>,
 }
 
