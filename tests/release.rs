@@ -21,11 +21,12 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn pack(name: &str) -> PathBuf {
+/// A release of this machine's binary, and of what `more` says besides.
+fn pack(name: &str, more: &[String]) -> PathBuf {
     let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _not_there = fs::remove_dir_all(&to);
     let mut command = script("scripts/release");
-    command.arg(&to).arg(format!("{}={}", PLATFORMS.0, stripped().display()));
+    command.arg(&to).arg(format!("{}={}", PLATFORMS.0, stripped().display())).args(more);
     // Its default is the last commit's, and there may be one between two packings.
     succeed(command.env("SOURCE_DATE_EPOCH", "1800000000"));
     to
@@ -34,7 +35,7 @@ fn pack(name: &str) -> PathBuf {
 /// Packed once.
 fn release() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
-    MADE.get_or_init(|| pack("release"))
+    MADE.get_or_init(|| pack("release", &[]))
 }
 
 /// The files of a directory that has no other.
@@ -56,7 +57,7 @@ fn says_its_version(program: &mut Command) {
 #[test]
 fn the_same_binary_makes_the_same_bytes_and_the_sums_are_theirs() {
     let first = files(release());
-    let second = files(&pack("release-again"));
+    let second = files(&pack("release-again", &[]));
     assert!(first.keys().eq(second.keys()), "{:?} {:?}", first.keys(), second.keys());
     for (name, bytes) in &first {
         assert!(second[name] == *bytes, "{name} differs");
@@ -75,6 +76,46 @@ fn the_same_binary_makes_the_same_bytes_and_the_sums_are_theirs() {
     }
     let checked = succeed(Command::new("sha256sum").args(["--check", "SHA256SUMS"]).current_dir(release()));
     assert_eq!(said(&checked).lines().count(), first.len() - 1, "each file has a sum, but theirs");
+}
+
+/// Our own binary, but that it says to be one for the other machine: packed, never run.
+fn for_the_other_machine() -> PathBuf {
+    let mut bytes = fs::read(stripped()).unwrap();
+    let machine: u16 = if cfg!(target_arch = "x86_64") { 0xb7 } else { 0x3e };
+    bytes[18..20].copy_from_slice(&machine.to_le_bytes());
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("for-the-other-machine");
+    fs::write(&file, bytes).unwrap();
+    file
+}
+
+#[test]
+fn a_release_for_two_machines_has_each_ones_binary_in_its_own_packages() {
+    let other = PLATFORMS.1;
+    let to = pack("release-both", &[format!("{other}={}", for_the_other_machine().display())]);
+    let expected = fs::read(for_the_other_machine()).unwrap();
+    assert_eq!(fs::read(to.join(format!("pmr-runtime-{other}"))).unwrap(), expected);
+    for (archive, path) in [
+        (
+            format!("pmr-runtime-{VERSION}-{other}.tar.gz"),
+            format!("pmr-runtime-{VERSION}-{other}/bin/pmr-runtime"),
+        ),
+        (format!("pmr-runtime-{other}-{VERSION}.tgz"), "package/bin/pmr-runtime".to_owned()),
+    ] {
+        let unpacked = succeed(Command::new("tar").arg("-xzOf").arg(to.join(&archive)).arg(path));
+        assert!(unpacked.stdout == expected, "{archive}");
+    }
+    let its = if architecture() == "amd64" { "arm64" } else { "amd64" };
+    let package = to.join(format!("pmr-runtime_{VERSION}-1_{its}.deb"));
+    let field = succeed(Command::new("dpkg-deb").arg("--field").arg(package).arg("Architecture"));
+    assert_eq!(said(&field), format!("{its}\n"));
+}
+
+#[test]
+fn a_platform_that_there_is_none_of_is_not_packed() {
+    let place = TempDir::new().unwrap();
+    let output = script("scripts/release").arg(place.path()).arg("linux-mips").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("neither linux-x64 nor linux-arm64"), "{output:?}");
 }
 
 /// A machine with nothing but dpkg's own books.
