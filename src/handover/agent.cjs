@@ -166,13 +166,9 @@ function answerQuestion() {
   }
 }
 
-// How many HTTP/1 answers are owed to clients that are still there. Servers in `met` are fed with connections without ever
-// listening; those that have none are taken out of it.
-function owed(met) {
-  for (const server of met) {
-    if (open.has(server) || closing.has(server) || connectionsOf(server).length === 0) met.delete(server);
-  }
-  const connections = [...open, ...closing, ...met].flatMap(connectionsOf);
+// How many HTTP/1 answers are owed to clients that are still there.
+function owed() {
+  const connections = [...open, ...closing].flatMap(connectionsOf);
   return connections.filter(({ socket }) => socket._httpMessage && !socket.destroyed).length;
 }
 

@@ -35,21 +35,18 @@ let measured = null;
 let last = null;
 let timer = null;
 
-// Servers that were asked in the window, and those that were before and have connections still.
-const met = new Set();
-
 // What was measured since the last question; at the first one only what needs no time. `owed` counts the answers that are owed
-// to clients that are still there, by servers that listen and those given to it.
+// to clients that are still there.
 function report(owed = () => 0) {
   const now = performance.now();
   if (measured !== null && now - measured.since < TOO_SOON_MS) return last;
   const answer = {
     window: null, loop: null, gc: null, http: null, heap: heap(), active: active(),
   };
-  if (measured === null) begin(isBun ? 0 : owed(met));
+  if (measured === null) begin(isBun ? 0 : owed());
   else {
     const window = now - measured.since;
-    const http = isBun ? requestsOfBun(window) : requests(owed(met), window);
+    const http = isBun ? requestsOfBun(window) : requests(owed(), window);
     Object.assign(answer, { window, loop: loop(), gc: collections(), http });
   }
   open(now);
@@ -64,7 +61,7 @@ function begin(before) {
   const latency = createHistogram({ highest: LONGEST_US, figures: 2 });
   // Up to now: all that have been asked; of these, what was answered and what was given up. How many until the next is timed, and
   // how many are not, on average.
-  measured = { collector, delay, latency, timed: new Map(), asked: before, answered: 0, givenUp: 0, skip: 1, every: 1, pending: 0, put: null };
+  measured = { collector, delay, latency, timed: new Map(), loose: new Set(), asked: before, answered: 0, givenUp: 0, skip: 1, every: 1, pending: 0, put: null };
   collector?.observe({ entryTypes: ['gc'] });
   delay.enable();
   if (isBun) watchServers(require('http').Server.prototype);
@@ -84,7 +81,6 @@ function end() {
   finished.unsubscribe(onFinish);
   measured = null;
   last = null;
-  met.clear();
 }
 
 function open(now) {
@@ -93,7 +89,7 @@ function open(now) {
   measured.latency.reset();
   Object.assign(measured, {
     since: now, utilization: isBun ? null : performance.eventLoopUtilization(), collections: { count: 0, ms: 0 },
-    requests: 0, errors: 0, taken: 0, server: undefined,
+    requests: 0, errors: 0, taken: 0, server: undefined, isLoose: false,
   });
 }
 
@@ -105,7 +101,9 @@ function collect({ duration }) {
 
 function onStart({ response, server }) {
   if (measured === null) return;
-  if (server !== measured.server) meet(server);
+  // One server follows the other seldom.
+  if (server !== measured.server) Object.assign(measured, { server, isLoose: !listsConnections(server) });
+  if (measured.isLoose) measured.loose.add(response);
   measured.asked += 1;
   measured.skip -= 1;
   if (measured.skip > 0) return;
@@ -117,10 +115,11 @@ function onStart({ response, server }) {
   if (measured.taken % (2 * TIMED_PER_S) === 0) measured.every *= 2;
 }
 
-// One server follows the other seldom.
-function meet(server) {
-  measured.server = server;
-  met.add(server);
+// One that never listens, since another gives it its connections, as sticky sessions do, has no list of them: what it owes is
+// known from its requests alone.
+function listsConnections(server) {
+  const key = Object.getOwnPropertySymbols(server).find(({ description }) => description === 'http.server.connections');
+  return server[key] !== undefined;
 }
 
 // Of one that had begun before we measured, how long it took is not known.
@@ -128,6 +127,7 @@ function onFinish({ response }) {
   if (measured === null) return;
   measured.requests += 1;
   if (response.statusCode >= 500) measured.errors += 1;
+  if (measured.loose.size > 0) measured.loose.delete(response);
   if (measured.timed.size === 0) return;
   const since = measured.timed.get(response);
   if (since === undefined) return;
@@ -186,11 +186,12 @@ function collections() {
 }
 
 // What was asked and is neither answered nor owed was given up: its client has gone, or was cut off.
-function requests(owed, window) {
-  const { latency, errors, timed } = measured;
-  for (const response of timed.keys()) {
-    if ((response.destroyed || response.req?.destroyed) && !response.writableFinished) timed.delete(response);
+function requests(listed, window) {
+  const { latency, errors, timed, loose } = measured;
+  for (const responses of [timed, loose]) {
+    for (const response of responses.keys()) if (isGivenUp(response)) responses.delete(response);
   }
+  const owed = listed + loose.size;
   measured.answered += measured.requests;
   const aborted = Math.max(measured.asked - measured.answered - measured.givenUp - owed, 0);
   measured.givenUp += aborted;
@@ -198,6 +199,10 @@ function requests(owed, window) {
   const seen = latency.max > 0 && Number.isFinite(latency.mean);
   const took = seen ? summary(latency, (us) => us / US_PER_MS) : null;
   return { requests: measured.requests, errors, aborted, in_flight: owed, latency: took };
+}
+
+function isGivenUp(response) {
+  return (response.destroyed || response.req?.destroyed) && !response.writableFinished;
 }
 
 function summary(histogram, ms) {
