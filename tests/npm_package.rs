@@ -167,6 +167,30 @@ fn on_what_is_not_linux_the_command_is_run_by_itself() {
 }
 
 #[test]
+fn on_what_is_not_linux_help_and_version_are_answered() {
+    let app = App::with_package(&["npm", "install", "pmr-runtime"]);
+    let version = format!("pmr-runtime {}", env!("CARGO_PKG_VERSION"));
+    for (words, part) in [
+        (&["--version"][..], version.as_str()),
+        (&["-i", "2", "-V"], &version),
+        (&["--help"], "Usage: pmr-runtime "),
+        (&["start", "-h"], "https://github.com/"),
+        (&["--as-pmr", "--help"], "Usage: pmr "),
+        // Of the command, and the value of an option.
+        (&["node", "--version"], "v"),
+        (&["--name", "--help", "echo", "run"], "run"),
+    ] {
+        let mut plain = app.on_a_mac(words).spawn();
+        plain.ends_with(0);
+        let told = String::from_utf8(plain.final_stdout()).unwrap();
+        assert!(
+            told.starts_with(part) || part.starts_with("https:") && told.contains(part),
+            "{words:?}: {told}"
+        );
+    }
+}
+
+#[test]
 fn on_what_is_not_linux_the_rest_is_refused() {
     let app = App::with_package(&["npm", "install", "pmr-runtime"]);
     for (words, part, status) in [

@@ -7,6 +7,8 @@ const { run } = require('./child.cjs');
 // Written by a test of the runtime (src/cli/npm.rs), which knows its options.
 const grammar = require('./grammar.json');
 
+const DOCUMENTATION = 'https://github.com/pmr-runtime/pmr-runtime#readme';
+
 const FAILED = 1;
 const USAGE = 2;
 
@@ -23,8 +25,13 @@ const INTERPRETERS = {
 // Files that tell of several apps.
 const CONFIGURATION = /(^|[/\\])Procfile[^/\\]*$|\.config\.[cm]?js$|\.(json5?|ya?ml|toml)$/;
 
+// What is answered without anything being run.
+const ANSWERS = { '--help': help, '-h': help, '--version': version, '-V': version };
+
 /** Runs the command among `words`, which are those of `pmr-runtime`'s command line; or says why not. */
 function plain(words) {
+  const asked = withoutOptions(words[0] === 'start' ? words.slice(1) : words).options.find((word) => ANSWERS[word]);
+  if (asked) return process.stdout.write(`${ANSWERS[asked](words[0] === '--as-pmr' ? 'pmr' : 'pmr-runtime')}\n`);
   if (words[0] === '--as-pmr' || grammar.verbs.includes(words[0])) {
     return refuse(FAILED, 'there is no runtime to talk to');
   }
@@ -45,14 +52,29 @@ function commandOf(words) {
   return [interpreter, rest[0], ...withoutOptions(rest.slice(1)).rest];
 }
 
-/** What follows the leading options, and whether that was after `--`. */
+/** The leading options, what follows them, and whether that was after `--`. */
 function withoutOptions(words) {
+  const options = [];
   let at = 0;
   while (at < words.length && words[at].startsWith('-') && words[at] !== '--') {
+    options.push(words[at]);
     at += grammar.values.includes(words[at]) ? 2 : 1;
   }
   const ended = words[at] === '--';
-  return { rest: words.slice(ended ? at + 1 : at), ended };
+  return { options, rest: words.slice(ended ? at + 1 : at), ended };
+}
+
+function version(name) {
+  return `${name} ${require('../package.json').version}`;
+}
+
+function help(name) {
+  const usage = { pmr: 'pmr [OPTIONS] <VERB>', 'pmr-runtime': 'pmr-runtime [OPTIONS] COMMAND [ARGS]...' }[name];
+  const here = {
+    pmr: 'there is no runtime to talk to',
+    'pmr-runtime': 'COMMAND is run by itself, as one process, whatever the options are',
+  }[name];
+  return `Usage: ${usage}\n\nThis is ${system()}, and the runtime is for Linux alone: ${here}.\nOptions and all else: ${DOCUMENTATION}`;
 }
 
 function refuse(status, why) {
@@ -61,8 +83,11 @@ function refuse(status, why) {
 }
 
 function say(what) {
-  const system = { darwin: 'macOS', win32: 'Windows' }[process.platform] ?? process.platform;
-  process.stderr.write(`pmr-runtime: this is ${system}, and the runtime is for Linux alone: ${what}\n`);
+  process.stderr.write(`pmr-runtime: this is ${system()}, and the runtime is for Linux alone: ${what}\n`);
+}
+
+function system() {
+  return { darwin: 'macOS', win32: 'Windows' }[process.platform] ?? process.platform;
 }
 
 module.exports = { plain };
