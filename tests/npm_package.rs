@@ -19,7 +19,11 @@ use support::launch::{Launch, binary};
 use support::ports::free_port;
 use support::release::{PLATFORMS, said, succeed};
 use support::signals;
+use support::terminal::{CTRL_C, Terminal};
 use tempfile::TempDir;
+
+/// What Ctrl-\\ sends to the terminal.
+const CTRL_BACKSLASH: &[u8] = b"\x1c";
 
 /// Who runs as this process.
 fn executable(pid: i32) -> PathBuf {
@@ -164,6 +168,67 @@ fn on_what_is_not_linux_the_command_is_run_by_itself() {
     app.on_a_mac(&["no-such-program"]).spawn().ends_with(127);
     app.write("status.js", "process.exit(Number(process.argv[2]))");
     app.on_a_mac(&["start", "status.js", "-i", "max", "--", "9"]).spawn().ends_with(9);
+}
+
+/// Says what it got of each signal when it is asked to end, and ends when it is asked again.
+const COUNTER: &str = "
+    const got = { SIGINT: 0, SIGQUIT: 0, SIGHUP: 0 };
+    for (const signal in got) process.on(signal, () => console.log(`${signal} ${++got[signal]}`));
+    let asked = false;
+    process.on('SIGTERM', () => {
+      if (asked) process.exit(0);
+      asked = true;
+      console.log(`all ${Object.values(got)}.`);
+    });
+    setInterval(() => {}, 1000);
+    console.log('counts');
+";
+
+#[test]
+fn a_signal_of_the_terminal_is_not_sent_twice() {
+    let app = App::with_package(&["npm", "install", "pmr-runtime"]);
+    app.write("counter.js", COUNTER);
+    // Standard input is none of the terminal.
+    let line = "exec node_modules/.bin/pmr-runtime \"$@\" < /dev/null";
+    let launch = app.on_a_mac(&["-c", line, "sh", "node", "counter.js"]).binary("/bin/sh");
+    let mut terminal = Terminal::spawn(launch);
+    terminal.until_shows("counts");
+    terminal.types(CTRL_C);
+    terminal.until_shows("SIGINT 1");
+    terminal.types(CTRL_BACKSLASH);
+    terminal.until_shows("SIGQUIT 1");
+    // As the kernel does when the terminal is closed: to the whole group.
+    let group = format!("kill -HUP -{}", terminal.runtime.pid());
+    succeed(Command::new("/bin/sh").args(["-c", &group]));
+    terminal.until_shows("SIGHUP 1");
+    terminal.runtime.signal(signals::TERM);
+    assert_eq!(terminal.until_screen("all", counted), "1,1,1");
+    terminal.runtime.signal(signals::TERM);
+    terminal.runtime.ends_with(0);
+}
+
+/// What the program says that it got.
+fn counted(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("all ")?;
+    Some(rest.split_once('.')?.0.to_owned())
+}
+
+#[test]
+fn without_a_terminal_signals_are_handed_on() {
+    let app = App::with_package(&["npm", "install", "pmr-runtime"]);
+    app.write("counter.js", COUNTER);
+    let mut plain = app.on_a_mac(&["node", "counter.js"]).spawn();
+    plain.stdout_line("counts");
+    for (number, line) in
+        [(signals::INT, "SIGINT 1"), (signals::QUIT, "SIGQUIT 1"), (signals::HUP, "SIGHUP 1")]
+    {
+        plain.signal(number);
+        plain.stdout_line(line);
+    }
+    plain.signal(signals::TERM);
+    plain.stdout_line("all 1,1,1.");
+    plain.signal(signals::TERM);
+    plain.ends_with(0);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 const { spawn } = require('node:child_process');
 const os = require('node:os');
+const { isatty } = require('node:tty');
 
 const NOT_EXECUTABLE = 126;
 const NOT_FOUND = 127;
@@ -10,9 +11,10 @@ const SIGNAL_BASE = 128;
 
 function run(program, words) {
   const child = start(program, words);
-  // A terminal sends it to the program as well.
-  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
-  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGQUIT']) process.on(signal, () => child.kill(signal));
+  // A terminal sends these to the program as well, which would take the second for impatience.
+  const ofTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP']) process.on(signal, () => ofTerminal || child.kill(signal));
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
   child.on('error', (error) => {
     process.stderr.write(`error: cannot run \`${program}\`: ${error.message}\n`);
     process.exitCode = error.code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
