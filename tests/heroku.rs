@@ -8,6 +8,9 @@ mod platform;
 mod support;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
 
 use platform::{Build, Dyno, PROCFILE, pack};
 use support::cluster::http_pids;
@@ -120,6 +123,8 @@ fn what_is_not_what_it_should_be_is_not_installed() {
     refused(&build, "is not what it should be");
     build.configure(&[("PMR_RUNTIME_SHA256", ""), ("PMR_RUNTIME_URL", "http://127.0.0.1:1/pmr-runtime")]);
     refused(&build, "could be anybody's");
+    build.configure(&[("PMR_RUNTIME_URL", "HTTP://127.0.0.1:1/pmr-runtime")]);
+    refused(&build, "could be anybody's");
     build.configure(&[("PMR_RUNTIME_URL", "file:///no/such/file")]);
     refused(&build, "Could not fetch file:///no/such/file");
     build.write("text", "no program");
@@ -128,6 +133,47 @@ fn what_is_not_what_it_should_be_is_not_installed() {
     fs::remove_file(build.path("buildpack/release")).unwrap();
     build.configure(&[("PMR_RUNTIME_URL", "")]);
     refused(&build, "knows of no release");
+}
+
+/// Answers twice with the file: the first time it stops in the middle, and keeps the connection.
+fn stalls_once(listener: &TcpListener, file: &[u8]) {
+    let mut kept = Vec::new();
+    for part in [&file[..file.len() / 2], file] {
+        let (mut connection, _) = listener.accept().unwrap();
+        let _some_of_the_request = connection.read(&mut [0; 4096]).unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", file.len());
+        connection.write_all(head.as_bytes()).unwrap();
+        connection.write_all(part).unwrap();
+        kept.push(connection);
+    }
+}
+
+/// A `curl` that loses patience after a second, where it is told of patience at all, and waits no longer than a minute.
+const HASTY: &str = r#"#!/bin/bash
+for word; do
+  if [ "$before" = --speed-time ]; then word=1; fi
+  words+=("$word")
+  before="$word"
+done
+exec timeout 60 /usr/bin/env PATH=/usr/local/bin:/usr/bin:/bin curl "${words[@]}"
+"#;
+
+#[test]
+fn a_download_that_stands_still_is_begun_anew() {
+    let build = Build::new();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}/pmr-runtime", listener.local_addr().unwrap());
+    let file = fs::read(build.url().trim_start_matches("file://")).unwrap();
+    let server = std::thread::spawn(move || stalls_once(&listener, &file));
+    build.configure(&[("PMR_RUNTIME_URL", &url), ("PMR_RUNTIME_SHA256", &build.sum())]);
+    build.write("hasty", HASTY);
+    fs::create_dir(build.path("bin")).unwrap();
+    // By another process: who forks while we have it open for writing would keep it from being executed.
+    succeed(Command::new("install").args(["-m", "755"]).arg(build.path("hasty")).arg(build.path("bin/curl")));
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", build.path("bin").display());
+    let compiled = build.compiling().env("PATH", path).output().unwrap();
+    assert!(compiled.status.success(), "{}", said(&compiled));
+    server.join().unwrap();
 }
 
 #[track_caller]

@@ -36,8 +36,10 @@ platform() {
   esac
 }
 
+# Fetches $1 into the file $2. What stands still for half a minute is given up, and begun anew.
 download() {
-  curl --fail --silent --show-error --location --proto-redir =https --retry 3 --connect-timeout 10 "$1" || fail "Could not fetch $1."
+  curl --fail --silent --show-error --location --proto-redir =https --retry 3 --connect-timeout 10 \
+    --speed-limit 1024 --speed-time 30 --output "$2" "$1" || fail "Could not fetch $1."
 }
 
 # Says `URL SHA256`; the latter is empty where nothing is known of the file.
@@ -59,7 +61,7 @@ wanted() {
     local name="release_${platform//-/_}"
     sum="${!name:-}"
   else
-    sum="$(download "$releases/v$version/SHA256SUMS" | awk -v file="pmr-runtime-$platform" '$2 == file { print $1 }')"
+    sum="$(download "$releases/v$version/SHA256SUMS" - | awk -v file="pmr-runtime-$platform" '$2 == file { print $1 }')"
   fi
   if [ -z "$sum" ]; then fail "Version $version of pmr-runtime has no file for $platform."; fi
   echo "$releases/v$version/pmr-runtime-$platform $sum"
@@ -80,11 +82,11 @@ install_runtime() {
   if [ -n "$sum" ] && [ -f "$kept" ] && [ "$(sum_of "$kept")" = "$sum" ]; then
     say "Using the one that is kept from the last build"
   else
-    case "$sum$url" in
+    case "$sum${url,,}" in
       http:*) fail "$url could be anybody's: set PMR_RUNTIME_SHA256, or take an https:// address." ;;
     esac
     say "Fetching $url"
-    download "$url" > "$kept.part"
+    download "$url" "$kept.part"
     check "$kept.part" "$url" "$sum"
     mv "$kept.part" "$kept"
   fi

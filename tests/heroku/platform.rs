@@ -66,8 +66,13 @@ impl Build {
 
     /// `bin/compile`, with nothing of ours in its environment.
     pub(crate) fn compile(&self) -> Output {
+        self.compiling().output().unwrap()
+    }
+
+    pub(crate) fn compiling(&self) -> Command {
         let mut command = self.script("compile");
-        command.args(["app", "cache", "env"].map(|name| self.path(name))).output().unwrap()
+        command.args(["app", "cache", "env"].map(|name| self.path(name)));
+        command
     }
 
     /// `bin/build` of a Cloud Native Buildpack.
