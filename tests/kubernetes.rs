@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use pmr_runtime::config::values::bytes;
 use pmr_runtime::config::{duration, setting};
 use serde_json::{Value, json};
 
@@ -41,7 +42,7 @@ fn values() -> Value {
         "full": {
             "image": { "repository": "registry.example/shop", "digest": format!("sha256:{}", "a".repeat(64)), "pullSecrets": [{ "name": "pull" }] },
             "args": ["node", "server.js"], "port": 8080,
-            "env": { "PMR_HEALTH": "/health", "LEVEL": 3, "FAST": true }, "envFrom": [{ "configMapRef": { "name": "shop" } }],
+            "env": { "PMR_HEALTH": "/health", "LEVEL": 3, "LIMIT": 10_000_000, "SHARE": 0.25, "FAST": true }, "envFrom": [{ "configMapRef": { "name": "shop" } }],
             "shutdownDelaySeconds": 20, "killTimeoutSeconds": 60, "maxMemoryRestart": "",
             "web": { "tokenSecret": { "name": "shop-token", "key": "secret" } },
             "service": { "type": "LoadBalancer", "port": 443 },
@@ -49,6 +50,8 @@ fn values() -> Value {
             "autoscaling": { "enabled": true, "maxReplicas": 30, "requestsInFlight": 50, "cpuUtilization": 0 },
             "serviceMonitor": { "enabled": true, "labels": { "release": "prometheus" } },
             "podAnnotations": { "example.com/why": "a test" }, "podLabels": { "team": "shop" },
+            // From the range that OpenShift gives a namespace.
+            "userId": 1_000_700_000, "groupId": 1_000_700_000,
             "nodeSelector": { "kubernetes.io/arch": "arm64" },
             "tolerations": [{ "key": "spot", "operator": "Exists", "effect": "NoSchedule" }],
             "affinity": { "nodeAffinity": {} },
@@ -200,6 +203,47 @@ fn what_belongs_together_finds_each_other() {
                 _ => {}
             }
         }
+    }
+}
+
+#[test]
+fn a_large_number_is_written_out() {
+    let Some(objects) = objects() else { return };
+    let deployment = of_whole_chart(objects, "Deployment");
+    let variables = environment(deployment);
+    for (name, text) in [("LEVEL", "3"), ("LIMIT", "10000000"), ("SHARE", "0.25"), ("FAST", "true")] {
+        assert_eq!(variables[name], text, "{name}");
+    }
+    let user = &deployment["spec"]["template"]["spec"]["securityContext"];
+    for name in ["runAsUser", "runAsGroup"] {
+        assert_eq!(user[name].as_u64(), Some(1_000_700_000), "{name}: {}", user[name]);
+    }
+}
+
+#[test]
+fn a_size_that_the_chart_takes_is_one_that_the_runtime_takes() {
+    let schema = std::fs::read_to_string(deploy().join("helm/pmr-runtime/values.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let pattern = schema["properties"]["maxMemoryRestart"]["pattern"].as_str().unwrap();
+    let pattern = regex_lite::Regex::new(pattern).unwrap();
+    assert!(pattern.is_match(""), "no limit");
+    for size in [
+        "400M",
+        "1.5G",
+        "1.5g",
+        "500k",
+        "314572800",
+        "0",
+        "1.5.5",
+        "1.5.5M",
+        "1.5",
+        ".5G",
+        "5.G",
+        ".",
+        "M",
+        "4 M",
+    ] {
+        assert_eq!(pattern.is_match(size), bytes(size).is_ok(), "{size}");
     }
 }
 
