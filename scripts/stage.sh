@@ -51,3 +51,9 @@ stage() {
   install -D -m 644 -t "$doc/examples/node" examples/node/*
   chmod -R u=rwX,go=rX "$to"
 }
+
+# It is the tests' one, or whoever makes a release has installed it.
+need_cargo_deb() {
+  PATH="$PATH:$PMR_TEST_TOOLS/cargo-deb/bin"
+  if ! command -v cargo-deb > /dev/null; then fail "there is no cargo-deb: cargo install --locked cargo-deb"; fi
+}
