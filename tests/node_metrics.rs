@@ -21,18 +21,49 @@ fn launch(version: &str, script: &str, workers: usize, port: u16) -> Launch {
     Launch::new(words).port(port).workers(workers)
 }
 
+/// What the script beside ours says, run alone by that version of Node.
+fn metered(version: &str, script: &str) -> Value {
+    let meter = concat!(env!("CARGO_MANIFEST_DIR"), "/src/handover/meter.cjs");
+    let mut command = Command::new(tool(version));
+    command.arg("--expose-gc").arg(fixture(script)).env("APP_METER", meter);
+    let output = command.output().expect("it can be run");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{version}: {output:?}"))
+}
+
 /// Each look: whether anything is measured before it, whether it has a window, whether anything is measured after it.
 #[test]
 fn nothing_is_measured_before_the_first_look_and_long_after_the_last() {
-    let meter = concat!(env!("CARGO_MANIFEST_DIR"), "/src/handover/meter.cjs");
     for version in VERSIONS {
-        let mut command = Command::new(tool(version));
-        let output =
-            command.arg(fixture("node/meter.js")).env("APP_METER", meter).output().expect("it can be run");
-        let seen: Value =
-            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{version}: {output:?}"));
+        let seen = metered(version, "node/meter.js");
         let looks = json!([[false, false, true], [true, true, true], [false, false, true], false]);
         assert_eq!(seen, looks, "{version}");
+    }
+}
+
+/// The fixture has a clock of its own, on which these are seconds: two at 100,000 requests and 100 collections; two at which an answer takes
+/// 200 ms; four at 5000.
+#[test]
+fn what_comes_too_often_to_hear_all_of_it_is_heard_in_slices_and_reckoned_up() {
+    for version in VERSIONS {
+        let found = metered(version, "node/meter_busy.js");
+        assert_eq!(found["left"], false, "{version}");
+        let seconds = found["seen"].as_array().expect("seconds");
+        let of = |second: usize, name: &str| {
+            seconds[second][name].as_f64().unwrap_or_else(|| panic!("{name} in {found:#}"))
+        };
+        let is_near = |second, name, count: f64| (of(second, name) - count).abs() <= count / 50.0;
+        // Of the seconds in which the load changes nothing can be said so exactly.
+        for (second, requests) in [(0, 1e5), (1, 1e5), (3, 1e5), (5, 5e3), (6, 5e3), (7, 5e3)] {
+            assert!(is_near(second, "requests", requests), "{version}: {found:#}");
+            assert!(is_near(second, "errors", requests / if second < 4 { 10.0 } else { 5.0 }), "{found:#}");
+        }
+        // There may be one of Node's own.
+        assert!([0, 1].iter().all(|&second| (of(second, "collections") - 100.0).abs() < 20.0), "{found:#}");
+        assert!((0..8).all(|second| of(second, "aborted") == 0.0), "{version}: {found:#}");
+        let is_sliced: Vec<bool> = (0..8).map(|second| of(second, "heard") < 1000.0).collect();
+        assert_eq!(is_sliced, [false, true, true, true, true, true, true, false], "{version}: {found:#}");
+        assert!(of(1, "heard") < 200.0, "{version}: {found:#}");
+        assert!(of(3, "slowest") >= 200.0, "{version}: {found:#}");
     }
 }
 

@@ -38,7 +38,7 @@ class Part:
 PARTS = {
     "idle": Part(idle.measure, 1.3, 0.5),
     "first-answer": Part(first_answer.measure, 2, 0.3),
-    "agent": Part(agent.measure, 8, 2),
+    "agent": Part(agent.measure, 19, 2),
     "history": Part(history.measure, 11, 1.5),
     "logs": Part(logs.measure, 0.5, 0.2),
     "slow-reader": Part(slow_reader.measure, 0.2, 0.2),

@@ -1,155 +1,90 @@
 """What our script costs in a Node worker: requests a second while nobody asks how it does, and while somebody does each second; and
-how much later the first answer comes. Against the same with `--no-agent`, in the same round. Uses wrk.
+how much later the first answer comes. Uses wrk.
 
-No two processes of Node are equally fast, so there are several of each variant. What a question each second costs is a fraction of
-what two processes differ by, so there the same process is compared with itself: before, while, and after somebody asks.
+No two processes of Node are equally fast, by more than what is measured. So what questions cost is measured within one process, which is
+asked and not asked by turns; and what the script costs that nobody asks, by many processes.
 """
 
-import contextlib
-import dataclasses
+import json
 import random
 import statistics
-import threading
-import time
-from pathlib import Path
+import subprocess
+import urllib.request
+from dataclasses import replace
 
 import first_answer
 import peer
 import process
 import throughput
-from control import Control
 
 # Promised: at least so many times the requests, and at most so many milliseconds.
 REQUESTS, LATER = 0.99, 2.0
-# Processes of each variant, rounds, seconds of each turn.
-QUICK, WHOLE = (4, 2, 1), (6, 6, 2)
-# So long after the last question a worker has put all away that measures (PATIENCE_MS in meter.cjs), and some more.
-FORGOTTEN_S = 17
+# Pairs of turns; pairs of processes, and seconds of each.
+QUICK, WHOLE = (8, 3, 1), (80, 40, 2)
+# Of each process, before it counts: compiles what is hot.
+WARM_S = 2
+TURN_S = 2
 
-WITHOUT, QUIET, ASKED = "without it", "nobody asks", "asked each second"
-
-
-@dataclasses.dataclass
-class Process:
-    """A runtime with one worker, and the worker's pid."""
-
-    running: peer.Running
-    pid: int
-
-
-@dataclasses.dataclass
-class Turn:
-    """Requests a second, and seconds of the worker's CPU time for each of them."""
-
-    rate: float
-    cpu: float
+EXPRESS = peer.TOOLS / "frameworks/node_modules/express"
+ASKED = peer.Peer("two lines", peer.ours(peer.NODE, str(process.APPS / "asked.js")), most=1)
+SERVERS = [ASKED, replace(ASKED, name="Express", variables={"EXPRESS": str(EXPRESS)})]
 
 
 def measure(binary, options, report):
+    turns, processes, seconds = QUICK if options.quick else WHOLE
     report.title(f"Our script in a Node worker, {throughput.CONNECTIONS} clients at once (wrk)")
-    processes, rounds, seconds = QUICK if options.quick else WHOLE
-    turns = all_turns(binary, processes, rounds, seconds)
-    report.table(
-        [f"{processes} processes, {rounds} rounds", "requests a second", "compared with", "median", "quartiles", "CPU a request", "kept"],
-        [
-            [WITHOUT, rate(turns[WITHOUT]), "", "", "", "", ""],
-            row(QUIET, turns[QUIET], WITHOUT, others(turns[QUIET], turns[WITHOUT]), report),
-            row(ASKED, turns[ASKED], "itself, unasked", itself(turns[ASKED], turns[QUIET]), report),
-        ],
-    )
+    rows = [asked(binary, server, turns, report) for server in SERVERS]
+    rows.append(unasked(binary, processes, seconds, report))
+    report.table(["", "pairs", "requests a second", "ratio: median", "95 % sure", "CPU a request", "95 % sure", "kept"], rows)
     report.line("")
     starts(binary, options, report)
 
 
-def rate(turns):
-    return f"{statistics.median(turn.rate for of_one in turns for turn in of_one):,.0f} /s"
+def asked(binary, server, pairs, report):
+    """One process, asked each second in every second turn."""
+    with peer.Running(binary, server, 1) as running:
+        seconds = WARM_S + 2 * (pairs + 1) * TURN_S
+        load(running.port, seconds)
+        with urllib.request.urlopen(f"http://127.0.0.1:{running.port}/turns") as answer:
+            # The first pair was to compile what is hot.
+            found = json.load(answer)[2:]
+    without, with_it = ([turn for turn in found if turn["isAsked"] == wanted] for wanted in (False, True))
+    return row(f"{server.name}, asked each second", with_it, without, report)
 
 
-def row(name, turns, beside, pairs, report):
-    ratios = [one.rate / other for one, other, _ in pairs]
-    median = statistics.median(ratios)
-    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    # How much CPU time a request takes tells what it costs where something else, too, wants the machine.
-    cpu = statistics.median(one.cpu / other for one, _, other in pairs)
-    kept = report.judge_least(f"our script in a Node worker, {name}", median, REQUESTS, "")
-    return [name, rate(turns), beside, f"{median:.3f}", f"{low:.3f} … {high:.3f}", f"{cpu:.3f}", kept]
+def unasked(binary, pairs, seconds, report):
+    """Processes that nobody asks, with our script and without, in pairs."""
+    with_it, without = [], []
+    for _ in range(pairs):
+        for words, turns in random.sample([([], with_it), (["--no-agent"], without)], 2):
+            with peer.Running(binary, peer.OURS_ONE, 1, words) as running:
+                load(running.port, WARM_S)
+                turns.append({"rate": throughput.wrk(running.port, seconds)[0]})
+    return row("two lines, nobody asks", with_it, without, report)
 
 
-def others(turns, bare):
-    """Each turn with the rate and the CPU time of a process of the other variant in the same round."""
-    return [(one, other.rate, other.cpu) for mine, theirs in zip(turns, bare) for one, other in zip(mine, theirs)]
+def load(port, seconds):
+    command = ["wrk", "-t1", f"-c{throughput.CONNECTIONS}", f"-d{seconds}s", f"http://127.0.0.1:{port}/"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def itself(asked, quiet):
-    """Each turn with the means of the same process's turns before and after it."""
-    return [
-        (one, (before.rate + after.rate) / 2, (before.cpu + after.cpu) / 2)
-        for mine, own in zip(asked, quiet)
-        for one, before, after in zip(mine, own, own[1:])
-    ]
+def row(name, with_it, without, report):
+    def compared(what):
+        ratios = [one[what] / other[what] for one, other in zip(with_it, without)]
+        low, high = sure(ratios)
+        return statistics.median(ratios), f"{low:.3f} … {high:.3f}"
+
+    rate, rates = compared("rate")
+    cpu, cpus = compared("cpu") if "cpu" in without[0] else (None, "")
+    kept = report.judge_least(f"our script in a Node worker, {name}", rate, REQUESTS, "")
+    a_second = f"{statistics.median(one['rate'] for one in with_it):,.0f} /s"
+    return [name, str(min(len(with_it), len(without))), a_second, f"{rate:.3f}", rates, f"{cpu:.3f}" if cpu else "", cpus, kept]
 
 
-def all_turns(binary, processes, rounds, seconds):
-    """For each variant and process, its turns. The last round of those that nobody asks has nothing asked after it."""
-    with contextlib.ExitStack() as stack:
-        bare = [start(stack, binary, ["--no-agent"]) for _ in range(processes)]
-        ours = [start(stack, binary, []) for _ in range(processes)]
-        for one in [*bare, *ours]:
-            turn(one, 2)  # Compiles what is hot.
-        for one in ours:
-            with asking(one):  # And what is hot then.
-                turn(one, 2)
-        found = {name: [[] for _ in range(processes)] for name in (WITHOUT, QUIET, ASKED)}
-        for _ in range(rounds):
-            quiet_round(bare, ours, found, seconds)
-            for at, one in enumerate(ours):
-                with asking(one):
-                    found[ASKED][at].append(turn(one, seconds))
-        quiet_round(bare, ours, found, seconds)
-        return found
-
-
-def quiet_round(bare, ours, found, seconds):
-    time.sleep(FORGOTTEN_S)
-    for at, pair in enumerate(zip(bare, ours)):
-        for name, one in random.sample([(WITHOUT, pair[0]), (QUIET, pair[1])], 2):
-            found[name][at].append(turn(one, seconds))
-
-
-def start(stack, binary, words):
-    running = stack.enter_context(peer.Running(binary, peer.OURS_ONE, 1, words))
-    return Process(running, next(iter(running.workers())))
-
-
-def turn(one, seconds):
-    before = cpu_time(one.pid)
-    rate = throughput.wrk(one.running.port, seconds)[0]
-    return Turn(rate, (cpu_time(one.pid) - before) / (rate * seconds))
-
-
-@contextlib.contextmanager
-def asking(one):
-    control, ended = Control(one.running.home), threading.Event()
-    # The first question begins the measuring, so it comes before.
-    control.instances()
-
-    def ask():
-        while not ended.wait(1):
-            assert control.instances()[0]["node"]["window_ms"]
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def cpu_time(pid):
-    """Seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / process.TICKS
+def sure(ratios):
+    """Between what the median lies, by drawing again from what was found."""
+    medians = sorted(statistics.median(random.choices(ratios, k=len(ratios))) for _ in range(2000))
+    return medians[50], medians[-51]
 
 
 def starts(binary, options, report):

@@ -15,6 +15,11 @@ const TOO_SOON_MS = 10;
 // Where there are more requests a second, about so many of them are timed. To time one takes as long as a fiftieth of the
 // shortest answer.
 const TIMED_PER_S = 1000;
+// To hear of a request takes a hundredth of the shortest answer, and of a collection more than a young one itself. Where more come
+// than so many, they are heard in slices of the time, and reckoned up.
+const HEARD_REQUESTS_PER_S = 10_000;
+const HEARD_COLLECTIONS_PER_S = 10;
+const SLICE_MS = 50;
 const MS_PER_S = 1000;
 const NS_PER_MS = 1e6;
 const US_PER_MS = 1e3;
@@ -29,6 +34,52 @@ const REQUEST = /Req|ConnectWrap$|WriteWrap$|ShutdownWrap$/;
 
 const started = channel('http.server.request.start');
 const finished = channel('http.server.response.finish');
+
+// Hears all of something that comes; where that is more than `enough` a second, only for slices of the time.
+class Ear {
+  constructor(enough, listen, leave) {
+    Object.assign(this, { enough, listen, leave, share: 1, heard: 0, timer: null });
+    this.opened = performance.now();
+    this.begin(this.opened);
+  }
+
+  begin(now = performance.now()) {
+    this.since = now;
+    this.listen();
+    this.plan();
+  }
+
+  plan() {
+    this.timer = this.share < 1 ? setTimeout(() => this.pause(), SLICE_MS) : null;
+    this.timer?.unref();
+  }
+
+  pause() {
+    this.heard += performance.now() - this.since;
+    this.since = null;
+    this.leave();
+    // By chance, lest it go in step with what comes.
+    this.timer = setTimeout(() => this.begin(), (SLICE_MS / this.share - SLICE_MS) * 2 * Math.random());
+    this.timer.unref();
+  }
+
+  // Of a window at whose end `count` were heard: how often as many came as were heard. Then a new one begins. One of which nothing was
+  // heard goes into the next.
+  turn(now, count) {
+    if (this.since !== null) this.heard += now - this.since;
+    if (this.heard === 0) return 0;
+    const times = (now - this.opened) / this.heard;
+    this.share = Math.min(this.enough / MS_PER_S * this.heard / count, 1);
+    Object.assign(this, { opened: now, heard: 0, since: this.since === null ? null : now });
+    if (this.timer === null) this.plan();
+    return times;
+  }
+
+  end() {
+    clearTimeout(this.timer);
+    if (this.since !== null) this.leave();
+  }
+}
 
 // What the window that is open has seen; `null` while nobody asks.
 let measured = null;
@@ -46,8 +97,8 @@ function report(owed = () => 0) {
   if (measured === null) begin(isBun ? 0 : owed());
   else {
     const window = now - measured.since;
-    const http = isBun ? requestsOfBun(window) : requests(owed(), window);
-    Object.assign(answer, { window, loop: loop(), gc: collections(), http });
+    const http = isBun ? requestsOfBun(window) : requests(owed(), window, timesRequests(now));
+    Object.assign(answer, { window, loop: loop(), gc: collections(now), http });
   }
   open(now);
   last = answer;
@@ -56,29 +107,59 @@ function report(owed = () => 0) {
 
 // `before` are being answered already.
 function begin(before) {
-  const collector = isBun ? null : new PerformanceObserver((list) => list.getEntries().forEach(collect));
   const delay = monitorEventLoopDelay({ resolution: TRIAL_MS });
   const latency = createHistogram({ highest: LONGEST_US, figures: 2 });
   // Up to now: all that have been asked; of these, what was answered and what was given up. How many until the next is timed, and
   // how many are not, on average.
-  measured = { collector, delay, latency, timed: new Map(), loose: new Set(), asked: before, answered: 0, givenUp: 0, skip: 1, every: 1, pending: 0, put: null };
-  collector?.observe({ entryTypes: ['gc'] });
+  measured = { ears: null, delay, latency, timed: new Map(), loose: new Set(), asked: before, answered: 0, givenUp: 0, skip: 1, every: 1, pending: 0, put: null };
   delay.enable();
-  if (isBun) watchServers(require('http').Server.prototype);
-  else {
-    started.subscribe(onStart);
-    finished.subscribe(onFinish);
+  if (isBun) {
+    measured.isHearing = true;
+    watchServers(require('http').Server.prototype);
+  } else {
+    measured.ears = { requests: new Ear(HEARD_REQUESTS_PER_S, hearRequests, leaveRequests), collections: earOfCollections() };
   }
   timer = setTimeout(end, PATIENCE_MS);
   timer.unref();
 }
 
+function earOfCollections() {
+  const collector = new PerformanceObserver((list) => list.getEntries().forEach(collect));
+  return new Ear(HEARD_COLLECTIONS_PER_S, () => collector.observe({ entryTypes: ['gc'] }), () => {
+    collector.takeRecords().forEach(collect);
+    collector.disconnect();
+  });
+}
+
+function hearRequests() {
+  measured.isHearing = true;
+  started.subscribe(onStart);
+  if (!measured.hearsEnds) finished.subscribe(onFinish);
+  measured.hearsEnds = true;
+}
+
+// Those that are timed are followed to their end: else what takes long would never be seen.
+function leaveRequests() {
+  measured.isHearing = false;
+  started.unsubscribe(onStart);
+  leaveEnds();
+}
+
+function leaveEnds() {
+  if (measured === null || measured.isHearing || !measured.hearsEnds || measured.timed.size > 0) return;
+  finished.unsubscribe(onFinish);
+  measured.hearsEnds = false;
+}
+
+// Puts all away.
 function end() {
-  measured.collector?.disconnect();
+  if (measured === null) return;
+  clearTimeout(timer);
+  measured.timed.clear();
+  for (const ear of Object.values(measured.ears ?? {})) ear.end();
+  leaveEnds();
   measured.delay.disable();
   measured.put?.();
-  started.unsubscribe(onStart);
-  finished.unsubscribe(onFinish);
   measured = null;
   last = null;
 }
@@ -125,15 +206,21 @@ function listsConnections(server) {
 // Of one that had begun before we measured, how long it took is not known.
 function onFinish({ response }) {
   if (measured === null) return;
-  measured.requests += 1;
-  if (response.statusCode >= 500) measured.errors += 1;
-  if (measured.loose.size > 0) measured.loose.delete(response);
+  if (measured.isHearing) count(response);
   if (measured.timed.size === 0) return;
   const since = measured.timed.get(response);
   if (since === undefined) return;
   measured.timed.delete(response);
+  // Not from within the channel, which is just telling its listeners.
+  if (!measured.isHearing && measured.timed.size === 0) setImmediate(leaveEnds);
   const us = Math.round((performance.now() - since) * US_PER_MS);
   measured.latency.record(Math.min(Math.max(us, 1), LONGEST_US));
+}
+
+function count(response) {
+  measured.requests += 1;
+  if (response.statusCode >= 500) measured.errors += 1;
+  if (measured.loose.size > 0) measured.loose.delete(response);
 }
 
 // Bun publishes no channels of requests: for as long as somebody asks, we stand before what all servers of `node:http` have in common.
@@ -170,7 +257,7 @@ function follow(response) {
 // whether the app has a server of this kind.
 function requestsOfBun(window) {
   if (measured.asked === 0) return null;
-  return { ...requests(measured.pending, window), in_flight: null };
+  return { ...requests(measured.pending, window, 1), in_flight: null };
 }
 
 function loop() {
@@ -181,24 +268,36 @@ function loop() {
   return { utilization, delay: seen ? summary(delay, ms) : null };
 }
 
-function collections() {
-  return isBun ? null : measured.collections;
+function collections(now) {
+  if (isBun) return null;
+  const { count, ms } = measured.collections;
+  const times = measured.ears.collections.turn(now, count);
+  return { count: Math.round(count * times), ms: ms * times };
 }
 
-// What was asked and is neither answered nor owed was given up: its client has gone, or was cut off.
-function requests(listed, window) {
-  const { latency, errors, timed, loose } = measured;
+// A server that never listens is heard all the time: nothing else knows what it owes.
+function timesRequests(now) {
+  const { requests, loose, isLoose, ears } = measured;
+  return ears.requests.turn(now, isLoose || loose.size > 0 ? 0 : requests);
+}
+
+// What was asked and is neither answered nor owed was given up: its client has gone, or was cut off. That is not known of what was heard in
+// slices, of which there were so many `times` as many as were heard.
+function requests(listed, window, times) {
+  const { latency, timed, loose } = measured;
   for (const responses of [timed, loose]) {
     for (const response of responses.keys()) if (isGivenUp(response)) responses.delete(response);
   }
   const owed = listed + loose.size;
-  measured.answered += measured.requests;
+  if (times === 1) measured.answered += measured.requests;
+  else Object.assign(measured, { asked: owed, answered: 0, givenUp: 0 });
   const aborted = Math.max(measured.asked - measured.answered - measured.givenUp - owed, 0);
   measured.givenUp += aborted;
   measured.every = Math.max(Math.round(measured.requests / window * MS_PER_S / TIMED_PER_S), 1);
   const seen = latency.max > 0 && Number.isFinite(latency.mean);
   const took = seen ? summary(latency, (us) => us / US_PER_MS) : null;
-  return { requests: measured.requests, errors, aborted, in_flight: owed, latency: took };
+  const all = (heard) => Math.round(heard * times);
+  return { requests: all(measured.requests), errors: all(measured.errors), aborted, in_flight: owed, latency: took };
 }
 
 function isGivenUp(response) {
@@ -222,4 +321,4 @@ function active() {
   return { handles: all.length - requests, requests };
 }
 
-module.exports = { report };
+module.exports = { report, end };
