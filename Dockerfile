@@ -8,15 +8,19 @@
 
 ARG RUST_IMAGE=rust:1-slim-bookworm
 ARG NODE_IMAGE=node:22-slim
+# BuildKit tells what the builder is. The classic builder does not, and builds for itself alone.
+ARG BUILDER=${BUILDPLATFORM:-linux}
 
-FROM ${RUST_IMAGE} AS build
+# Whatever is compiled for, the builder runs programs of its own architecture: it has to emulate nothing.
+FROM --platform=${BUILDER} ${RUST_IMAGE} AS build
+ARG TARGETARCH
 WORKDIR /src
+COPY scripts/build scripts/
+RUN scripts/build --tools ${TARGETARCH}
 COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 COPY src src
-# The target's name is part of the path (see .cargo/config.toml); one glob fits every architecture.
-RUN cargo build --release --locked && mkdir /out && cp target/*-linux-*/release/pmr-runtime /out/ && \
-  ln -s pmr-runtime /out/pmr
+RUN mkdir /out && cp "$(scripts/build ${TARGETARCH})" /out/ && ln -s pmr-runtime /out/pmr
 
 FROM scratch AS runtime
 ARG VERSION=0.1.0

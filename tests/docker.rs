@@ -12,6 +12,8 @@ mod client;
 mod engine;
 #[path = "docker/images.rs"]
 mod images;
+#[path = "docker/platforms.rs"]
+mod platforms;
 #[path = "support/ports.rs"]
 mod ports;
 #[path = "docker/wait.rs"]
@@ -23,6 +25,7 @@ use std::time::Duration;
 
 use engine::{Container, Engine};
 use images::{EXAMPLE_IMAGE, FIXTURE_IMAGE, RUNTIME_IMAGE};
+use platforms::Architecture;
 use wait::wait_until;
 
 /// Long enough for a container to start on a machine with other things to do.
@@ -150,4 +153,32 @@ fn the_runtime_image_holds_one_file_and_a_link_and_runs_there_as_runtime_and_as_
     let worker = [&command[..], &["--no-autorestart", "/pmr-runtime", "--version"]].concat();
     let printed = engine.docker(&worker);
     assert!(printed.contains(env!("CARGO_PKG_VERSION")), "printed {printed:?}");
+}
+
+/// What `cargo` was asked for, where `image` was made with a stand-in for it.
+#[track_caller]
+fn expect_compiled_for(engine: &Engine, image: &str, architecture: &Architecture) {
+    let platform = engine.docker(&["inspect", "--format", "{{.Os}}/{{.Architecture}}", image]);
+    assert_eq!(platform, format!("linux/{}", architecture.name));
+
+    let asked = engine.read(image, "pmr-runtime");
+    let triple = architecture.triple;
+    assert!(asked.starts_with("build --release --locked "), "{image}: {asked}");
+    assert!(asked.contains(&format!(" --target {triple} ")), "{image}: {asked}");
+    let has_linker = asked.contains(&format!("target.{triple}.linker = '"));
+    assert_eq!(has_linker, !architecture.is_here, "{image}: {asked}");
+}
+
+#[test]
+fn buildkit_compiles_for_either_machine_on_this_one_and_emulates_neither() {
+    let Some(engine) = engine::shared() else { return };
+    for architecture in &platforms::ARCHITECTURES {
+        expect_compiled_for(&engine, &platforms::make(&engine, architecture), architecture);
+    }
+}
+
+#[test]
+fn the_classic_builder_compiles_for_this_machine() {
+    let Some(engine) = engine::shared() else { return };
+    expect_compiled_for(&engine, &platforms::make_by_classic_builder(&engine), Architecture::here());
 }

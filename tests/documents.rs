@@ -235,10 +235,20 @@ fn the_docker_build_is_given_every_file_that_it_copies() {
         let (_, sources) = words.split_last().expect("COPY has a target");
         for source in sources {
             assert!(repository().join(source).exists(), "`{line}`: no `{source}`");
-            let top = source.split('/').next().expect("a path has a first part");
-            assert!(kept.contains(top), "`{line}`: .dockerignore keeps `{source}` out");
+            let mut folders = Path::new(source).ancestors().filter_map(Path::to_str);
+            assert!(folders.any(|it| kept.contains(it)), "`{line}`: .dockerignore keeps `{source}` out");
         }
     }
+}
+
+/// Else the builder would have to emulate that machine.
+#[test]
+fn an_image_for_another_machine_is_made_without_running_a_program_of_it() {
+    let text = read("Dockerfile");
+    let (_, build) =
+        text.split_once("\nFROM --platform=${BUILDER} ").expect("one stage is the builder's own");
+    let (_, images) = build.split_once("\nFROM ").expect("there are more stages");
+    assert!(!images.contains("\nRUN "), "{images}");
 }
 
 /// The build fails at once where Cargo.toml names a file, of a benchmark say, that the Dockerfile does not copy.

@@ -25,6 +25,14 @@ const LEFT_OUT: [&str; 10] = [
     "turtledemo",
 ];
 
+/// Where the real one puts what it has compiled for `--target`.
+const CARGO: &str = r#"#!/bin/sh
+words="$*"
+while [ "$1" != --target ]; do shift; done
+mkdir -p "target/$2/release"
+echo "$words" > "target/$2/release/pmr-runtime"
+"#;
+
 /// Makes the Node image.
 #[track_caller]
 pub(crate) fn make_node(engine: &Engine, image: &str) {
@@ -62,9 +70,28 @@ pub(crate) fn make_python(engine: &Engine, image: &str) {
     root.take_tree(packages, inside(library), &["__pycache__", "pip", "setuptools"]);
     let script = fs::read_to_string(venv.join("uvicorn")).expect("uvicorn's script can be read");
     let (_, rest) = script.split_once('\n').expect("it has more than one line");
-    let to = root.path().join("usr/local/bin/uvicorn");
-    fs::write(&to, format!("#!{}\n{rest}", interpreter.display())).expect("it takes a file");
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).expect("its owner may set a mode");
+    root.script("usr/local/bin/uvicorn", &format!("#!{}\n{rest}", interpreter.display()));
+    root.import(engine, image);
+}
+
+/// Makes the image that compiles, on a machine of `triple`: `cargo` writes the words that it is called with into the place of the binary. All
+/// libraries and linkers are there.
+#[track_caller]
+pub(crate) fn make_rust(engine: &Engine, image: &str, triple: &str) {
+    let root = Root::new(None);
+    for name in ["cp", "dirname", "ln", "mkdir", "realpath", "sed"] {
+        let program = fs::canonicalize(format!("/usr/bin/{name}"))
+            .or_else(|_| fs::canonicalize(format!("/bin/{name}")));
+        root.take(&program.expect("this machine has it"), format!("bin/{name}"));
+    }
+    root.script(
+        "bin/rustc",
+        &format!("#!/bin/sh\nif [ \"$1\" = -vV ]; then echo 'host: {triple}'; else echo /; fi\n"),
+    );
+    root.script("bin/cargo", CARGO);
+    for linker in ["x86_64-linux-gnu-gcc", "aarch64-linux-gnu-gcc"] {
+        root.script(&format!("bin/{linker}"), "#!/bin/sh\nexit 1\n");
+    }
     root.import(engine, image);
 }
 
@@ -103,6 +130,12 @@ impl Root {
         let to = self.path().join(to);
         fs::create_dir_all(to.parent().expect("a file has a directory")).expect("a directory can be made");
         fs::copy(from, to).unwrap_or_else(|error| panic!("{} can be copied: {error}", from.display()));
+    }
+
+    fn script(&self, to: &str, text: &str) {
+        let to = self.path().join(to);
+        fs::write(&to, text).expect("it takes a file");
+        fs::set_permissions(to, fs::Permissions::from_mode(0o755)).expect("its owner may set a mode");
     }
 
     fn link(&self, to: &Path, from: &str) {
@@ -150,7 +183,7 @@ fn inside(path: &Path) -> &Path {
     path.strip_prefix("/").expect("it is an absolute path")
 }
 
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     env::var_os("PMR_TEST_TOOLS").map_or_else(|| Path::new(REPOSITORY).join(".work/tools"), PathBuf::from)
 }
 

@@ -1,7 +1,7 @@
 //! A Docker engine of the tests' own: its state, its socket and its processes live in one temporary directory and one
 //! PID namespace, so that nothing outlives the test program, however it ends, and no other engine is touched.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-use tempfile::TempDir;
+use tempfile::{TempDir, TempPath};
 
+use crate::bases;
 use crate::images;
 use crate::wait::wait_until;
 
@@ -114,12 +115,11 @@ impl Engine {
     /// Makes an image of the directory `root`.
     #[track_caller]
     pub(crate) fn import(&self, root: &Path, image: &str) {
-        let archive = self.state.path().join("root.tar");
-        let archived = Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(root).arg(".").output();
+        let archive = self.archive();
+        let archived = Command::new("tar").arg("-cf").arg(&*archive).arg("-C").arg(root).arg(".").output();
         let archived = archived.expect("`tar` can be run");
         assert!(archived.status.success(), "tar: {}", String::from_utf8_lossy(&archived.stderr));
         self.docker(&["import", &archive.to_string_lossy(), image]);
-        fs::remove_file(archive).expect("what was made can be removed");
     }
 
     /// Starts a container in the background.
@@ -129,19 +129,47 @@ impl Engine {
         Container { id, client: self.client() }
     }
 
+    /// Runs the plugin `buildx`, which builds by the engine's BuildKit, with `arguments`.
+    #[track_caller]
+    pub(crate) fn buildx(&self, arguments: &[&str]) {
+        let mut command = self.client().command(bases::tools().join("buildx/docker-buildx"), arguments);
+        // What it remembers goes with the engine.
+        succeed(command.env("DOCKER_CONFIG", self.state.path().join("client")));
+    }
+
     /// The regular files of an image, but for those that Docker itself puts into every container.
     #[track_caller]
     pub(crate) fn files_of(&self, image: &str) -> Vec<String> {
-        let id = self.docker(&["create", image]);
-        let archive = self.state.path().join("files.tar");
-        self.docker(&["export", "--output", &archive.to_string_lossy(), &id]);
-        self.docker(&["rm", &id]);
-        let listed = Command::new("tar").arg("-tf").arg(&archive).output().expect("`tar` can be run");
+        let listed =
+            Command::new("tar").arg("-tf").arg(&*self.export(image)).output().expect("`tar` can be run");
         let listed = String::from_utf8(listed.stdout).expect("these names are text");
         let is_dockers = |name: &str| {
             ["etc/", "dev/", "proc/", "sys/", ".dockerenv"].iter().any(|own| name.starts_with(own))
         };
         listed.lines().filter(|name| !name.ends_with('/') && !is_dockers(name)).map(str::to_owned).collect()
+    }
+
+    /// What a file of an image holds.
+    #[track_caller]
+    pub(crate) fn read(&self, image: &str, file: &str) -> String {
+        let read = Command::new("tar").arg("-xOf").arg(&*self.export(image)).arg(file).output();
+        String::from_utf8(read.expect("`tar` can be run").stdout).expect("it is text")
+    }
+
+    /// An archive of all files of an image.
+    #[track_caller]
+    fn export(&self, image: &str) -> TempPath {
+        let id = self.docker(&["create", image]);
+        let archive = self.archive();
+        self.docker(&["export", "--output", &archive.to_string_lossy(), &id]);
+        self.docker(&["rm", &id]);
+        archive
+    }
+
+    /// A file to be filled, which nobody else has: tests run at the same time.
+    fn archive(&self) -> TempPath {
+        let file = tempfile::Builder::new().suffix(".tar").tempfile_in(self.state.path());
+        file.expect("the engine's directory takes a file").into_temp_path()
     }
 
     fn log_tail(&self) -> String {
@@ -191,23 +219,31 @@ fn spawn_keeper(state: &Path) -> Result<Child, String> {
 }
 
 impl Client {
+    fn command(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.env("DOCKER_HOST", format!("unix://{}", self.socket.display())).args(arguments);
+        // The classic builder needs no plugin and no second image.
+        command.env("DOCKER_BUILDKIT", "0");
+        command
+    }
+
     fn output(&self, arguments: &[&str]) -> Output {
-        Command::new("docker")
-            .env("DOCKER_HOST", format!("unix://{}", self.socket.display()))
-            // The classic builder needs no plugin and no second image.
-            .env("DOCKER_BUILDKIT", "0")
-            .args(arguments)
-            .output()
-            .expect("`docker` can be run")
+        self.command("docker", arguments).output().expect("`docker` can be run")
     }
 
     #[track_caller]
     fn run(&self, arguments: &[&str]) -> String {
-        let output = self.output(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "docker {arguments:?}: {errors}");
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        succeed(&mut self.command("docker", arguments))
     }
+}
+
+#[track_caller]
+fn succeed(command: &mut Command) -> String {
+    let output =
+        command.output().unwrap_or_else(|error| panic!("{command:?} (`scripts/test` installs it): {error}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
 impl Container {

@@ -22,8 +22,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_pmr-runtime");
 #[track_caller]
 pub(crate) fn make_all(engine: &Engine) {
     let context = tempfile::tempdir().expect("a temporary directory can be made");
-    let dockerfile =
-        fs::read_to_string(format!("{REPOSITORY}/Dockerfile")).expect("the Dockerfile can be read");
+    let dockerfile = dockerfile();
 
     bases::make_node(engine, &default_of(&dockerfile, "NODE_IMAGE"));
 
@@ -62,13 +61,17 @@ pub(crate) fn make_example(engine: &Engine, example: &str, base: fn(&Engine, &st
 }
 
 #[track_caller]
-fn build(engine: &Engine, context: &Path, options: &[&str], image: &str) {
+pub(crate) fn build(engine: &Engine, context: &Path, options: &[&str], image: &str) {
     let words = ["build", "--network=none", "--tag", image];
     engine.docker(&[&words, options, &[&*context.to_string_lossy()]].concat());
 }
 
+pub(crate) fn dockerfile() -> String {
+    fs::read_to_string(format!("{REPOSITORY}/Dockerfile")).expect("the Dockerfile can be read")
+}
+
 /// The default of a build argument.
-fn default_of(dockerfile: &str, argument: &str) -> String {
+pub(crate) fn default_of(dockerfile: &str, argument: &str) -> String {
     let prefix = format!("ARG {argument}=");
     let found = dockerfile.lines().find_map(|line| line.strip_prefix(&prefix));
     found.unwrap_or_else(|| panic!("the Dockerfile has no line `{prefix}…`")).to_owned()
@@ -76,8 +79,9 @@ fn default_of(dockerfile: &str, argument: &str) -> String {
 
 /// The Dockerfile with its first stage replaced, and one more for the test's own server.
 fn without_compiling(dockerfile: &str) -> String {
-    let (head, rest) =
-        dockerfile.split_once("\nFROM ${RUST_IMAGE} AS build\n").expect("the first stage compiles");
+    let (head, rest) = dockerfile
+        .split_once("\nFROM --platform=${BUILDER} ${RUST_IMAGE} AS build\n")
+        .expect("the first stage compiles");
     let (_, stages) = rest.split_once("\nFROM ").expect("there are more stages");
     format!(
         "{head}\nFROM scratch AS build\nCOPY out /out\n\nFROM {stages}\n\
