@@ -72,7 +72,7 @@ impl App {
         }
         // A shell reports its child's SIGKILL as its own exit code 137.
         if worker.stop != Stop::Killed && reason.status() == ExitReason::Signal(Signal::KILL).status() {
-            return if self.shared.oom.borrow_mut().has_struck() {
+            return if self.shared.oom.borrow_mut().has_struck(self.shared.clock.now()) {
                 Killer::OutOfMemory
             } else {
                 Killer::Unknown
