@@ -137,6 +137,13 @@ impl AppSpec {
         self.range.map_or(self.instances, |range| range.most)
     }
 
+    /// Whether a worker may give way to another before the memory of all is used up. What ends and is not replaced is a job: begun
+    /// anew, it would do its work twice.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.health.memory_guard == MemoryGuard::On && self.restart.after_exit == AfterExit::Restart
+    }
+
     /// Whether we are a mere init: one process, never restarted, every signal passed on, its exit status ours.
     #[must_use]
     pub fn is_init(&self) -> bool {

@@ -41,7 +41,7 @@ use super::setting;
 use super::settings::{LogFormat, LogLevel, Settings};
 use super::sizing::{self, Cpus, DEFAULT_WEB_MEMORY, Memory, Request};
 use super::values;
-use crate::spec::{AfterExit, AppSpec, MemoryGuard, PreStart};
+use crate::spec::{AppSpec, PreStart};
 
 /// Reads the beginning of a file, looked up from the given directory, or from our own.
 pub type ReadHead<'a> = dyn Fn(Option<&Path>, &Path) -> Option<Vec<u8>> + 'a;
@@ -172,9 +172,7 @@ fn settings_of(invocation: Invocation, world: World<'_>) -> Result<Settings, Res
 
 /// Whether nothing is done before the memory is used up. A mere init has no opinion of its child.
 fn is_unprepared(app: &AppSpec) -> bool {
-    let is_guarded =
-        app.health.memory_guard == MemoryGuard::On && app.restart.after_exit == AfterExit::Restart;
-    app.health.max_memory.is_none() && !is_guarded && !app.is_init()
+    app.health.max_memory.is_none() && !app.is_guarded() && !app.is_init()
 }
 
 /// What the runtime does as a whole: see [`Settings`].

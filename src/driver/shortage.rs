@@ -10,7 +10,7 @@ use crate::memory::{Guard, Look, Weight};
 use crate::metrics::sampler::{own_size, weigh};
 use crate::metrics::usage::Key;
 use crate::process::Pid;
-use crate::spec::{AfterExit, MemoryGuard, WorkerKey};
+use crate::spec::WorkerKey;
 use crate::supervisor::{Event, StateName, Uptime};
 
 /// The memory that all workers and we share.
@@ -106,10 +106,7 @@ impl App {
     /// Whether its workers may give way.
     fn is_guarded(&self) -> bool {
         let is_at_work = self.prelude.gate == Gate::Open && self.status.is_none();
-        let app = &self.plan().app;
-        // What ends and is not replaced is a job: begun anew, it would do its work twice.
-        let is_replaced = app.restart.after_exit == AfterExit::Restart;
-        is_at_work && is_replaced && !self.whose.is_init && app.health.memory_guard == MemoryGuard::On
+        is_at_work && !self.whose.is_init && self.plan().app.is_guarded()
     }
 
     fn members(&self, now: Uptime) -> Vec<Member> {
