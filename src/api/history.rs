@@ -2,26 +2,26 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// The figures of all instances over the same time.
+/// The figures of all instances over the same time. A column may be anything that is written as a [`Column`] is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HistoryView {
+pub struct HistoryView<C = Column> {
     /// From one value to the next.
     pub step_ms: u64,
     /// The time of the first value of each column, since the epoch; that of the i-th is so many steps later.
     pub from_ms: u64,
-    pub series: Vec<SeriesView>,
+    pub series: Vec<SeriesView<C>>,
 }
 
 /// Those of one instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SeriesView {
+pub struct SeriesView<C = Column> {
     pub app: String,
     pub app_id: u32,
     pub instance: u32,
     /// The instance's number in the runtime.
     pub id: u32,
     #[serde(flatten)]
-    pub columns: ColumnsView,
+    pub columns: ColumnsView<C>,
 }
 
 /// The newest figures of one instance.
@@ -36,19 +36,19 @@ pub struct RecentView {
 
 /// Columns of equal length, in the order of time. `null` is what was not known.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ColumnsView {
-    pub cpu_percent: Column,
-    pub memory_bytes: Column,
+pub struct ColumnsView<C = Column> {
+    pub cpu_percent: C,
+    pub memory_bytes: C,
     /// The 99th percentile.
-    pub loop_delay_ms: Column,
-    pub loop_utilization: Column,
-    pub requests_per_second: Column,
-    pub in_flight: Column,
+    pub loop_delay_ms: C,
+    pub loop_utilization: C,
+    pub requests_per_second: C,
+    pub in_flight: C,
     /// The 95th percentile.
-    pub latency_ms: Column,
-    pub errors_per_second: Column,
+    pub latency_ms: C,
+    pub errors_per_second: C,
     /// How often a worker was started in the place of one that ended, within the step.
-    pub restarts: Column,
+    pub restarts: C,
 }
 
 /// One figure over time.
@@ -57,27 +57,37 @@ pub struct ColumnsView {
 pub struct Column(pub Vec<Option<f32>>);
 
 impl Serialize for Column {
-    /// Whole numbers without a point, since most are, and there are many.
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        write(self.0.iter().copied(), to)
+    }
+}
+
+/// Writes a column. Whole numbers without a point, since most are, and there are many.
+pub fn write<S: Serializer>(values: impl Iterator<Item = Option<f32>>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(values.map(|value| value.map(Number::from)))
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Number {
+    Whole(u32),
+    Any(f64),
+}
+
+impl From<f32> for Number {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is whole, and within the type"
+    )]
+    fn from(value: f32) -> Self {
         /// The first `f32` above which not every whole number is one.
         const EXACT: f32 = 16_777_216.0;
-        #[derive(Serialize)]
-        #[serde(untagged)]
-        enum Number {
-            Whole(u32),
-            Any(f64),
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is whole, and within the type"
-        )]
-        let number = |value: f32| match value {
-            whole if whole.fract() == 0.0 && (0.0..EXACT).contains(&whole) => Number::Whole(whole as u32),
+        match value {
+            whole if whole.fract() == 0.0 && (0.0..EXACT).contains(&whole) => Self::Whole(whole as u32),
             // The same digits, whichever way it becomes JSON.
-            other => Number::Any(other.to_string().parse().unwrap_or(f64::from(other))),
-        };
-        to.collect_seq(self.0.iter().map(|value| value.map(number)))
+            other => Self::Any(other.to_string().parse().unwrap_or(f64::from(other))),
+        }
     }
 }
 

@@ -1,9 +1,13 @@
 //! From series to the answer of `GET /v1/history`. Pure.
 
+use std::ops::Range;
+
+use serde::{Serialize, Serializer};
+
 use super::point::Field;
 use super::ring::Ring;
 use super::series::Series;
-use crate::api::history::{Column, ColumnsView, HistoryView, RecentView, SeriesView};
+use crate::api::history::{self, Column, ColumnsView, HistoryView, RecentView, SeriesView};
 use crate::api::types::{AppView, InstanceView};
 
 /// From one value to the next.
@@ -22,12 +26,32 @@ impl Step {
     }
 }
 
-/// A copy of all that an answer is made of: making it takes milliseconds, which is for another thread.
+/// A copy of all that an answer is made of, which takes no memory to speak of: making it takes milliseconds, which is for another thread.
 #[derive(Debug)]
 pub struct Excerpt {
     step: Step,
     since_ms: Option<u64>,
-    series: Vec<(SeriesView, Ring)>,
+    series: Vec<(SeriesView<()>, Ring)>,
+}
+
+/// A column that is written from where it lies: an hour of a few instances takes megabytes, which nobody needs at once.
+#[derive(Debug)]
+pub struct Figures<'a> {
+    ring: &'a Ring,
+    field: Field,
+    times: Range<u64>,
+}
+
+impl Figures<'_> {
+    fn values(&self) -> impl Iterator<Item = Option<f32>> {
+        self.times.clone().map(|time| self.ring.get(time, self.field as usize).value())
+    }
+}
+
+impl Serialize for Figures<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        history::write(self.values(), to)
+    }
 }
 
 impl Excerpt {
@@ -52,31 +76,36 @@ impl Excerpt {
 
     /// All from the first time of which any is known, or after the one that was said, to the last.
     #[must_use]
-    pub fn view(self) -> HistoryView {
+    pub fn view(&self) -> HistoryView<Figures<'_>> {
         let step_ms = self.step.millis();
         let spans = || self.series.iter().filter_map(|(_, ring)| ring.span());
         let after = self.since_ms.map(|since| (since / step_ms).saturating_add(1));
         let first = spans().map(|(first, _)| first).min().max(after).unwrap_or(0);
         // Nothing where there is nothing new.
         let end = spans().map(|(_, last)| last + 1).max().unwrap_or(0).max(first);
-        let whole =
-            |(head, ring): (SeriesView, Ring)| SeriesView { columns: columns(&ring, first..end), ..head };
-        let series = self.series.into_iter().map(whole).collect();
-        HistoryView { step_ms, from_ms: first.saturating_mul(step_ms), series }
+        let series = self.series.iter().map(|(head, ring)| {
+            let columns = columns(|field| Figures { ring, field, times: first..end });
+            let SeriesView { app, app_id, instance, id, .. } = head.clone();
+            SeriesView { app, app_id, instance, id, columns }
+        });
+        HistoryView { step_ms, from_ms: first.saturating_mul(step_ms), series: series.collect() }
     }
 }
 
 /// The last `seconds` of which anything is known.
 pub(super) fn recent(series: &Series, seconds: u64) -> Option<RecentView> {
-    let (first, last) = series.seconds.span()?;
+    let ring = &series.seconds;
+    let (first, last) = ring.span()?;
     let first = first.max((last + 1).saturating_sub(seconds));
-    let columns = columns(&series.seconds, first..last + 1);
-    Some(RecentView { step_ms: Step::Second.millis(), from_ms: first * Step::Second.millis(), columns })
+    let column = |field| Column(Figures { ring, field, times: first..last + 1 }.values().collect());
+    Some(RecentView {
+        step_ms: Step::Second.millis(),
+        from_ms: first * Step::Second.millis(),
+        columns: columns(column),
+    })
 }
 
-fn columns(ring: &Ring, times: std::ops::Range<u64>) -> ColumnsView {
-    let column =
-        |field: Field| Column(times.clone().map(|time| ring.get(time, field as usize).value()).collect());
+fn columns<C>(column: impl Fn(Field) -> C) -> ColumnsView<C> {
     ColumnsView {
         cpu_percent: column(Field::CpuPercent),
         memory_bytes: column(Field::MemoryBytes),

@@ -4,6 +4,7 @@
 //! so what an instance never shows, and what stays zero, costs next to nothing. Times are whole steps since 1970.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::code::Code;
 use super::point::{FIELDS, NOTHING, Point};
@@ -27,11 +28,12 @@ pub(super) struct Ring {
 
 type Block = [Column; FIELDS];
 
-/// One figure over the time of a block. What lies beyond the last time means nothing.
+/// One figure over the time of a block. What lies beyond the last time means nothing. Copies of a ring have the numbers in common until
+/// one of them is changed.
 #[derive(Debug, Clone, PartialEq)]
 enum Column {
     Same(Code),
-    Each(Box<[Code; LENGTH]>),
+    Each(Arc<[Code; LENGTH]>),
 }
 
 impl Column {
@@ -48,12 +50,12 @@ impl Column {
             Self::Same(before) if place == 0 => *before = code,
             Self::Same(before) if *before == code => {}
             Self::Same(before) => {
-                let mut codes = Box::new([Code::UNKNOWN; LENGTH]);
+                let mut codes = [Code::UNKNOWN; LENGTH];
                 codes[..place].fill(*before);
                 codes[place] = code;
-                *self = Self::Each(codes);
+                *self = Self::Each(Arc::new(codes));
             }
-            Self::Each(codes) => codes[place] = code,
+            Self::Each(codes) => Arc::make_mut(codes)[place] = code,
         }
     }
 }
@@ -175,11 +177,11 @@ fn place(time: u64) -> usize {
 }
 
 fn each(bytes: &[u8; LENGTH * 2]) -> Column {
-    let mut codes = Box::new([Code::UNKNOWN; LENGTH]);
+    let mut codes = [Code::UNKNOWN; LENGTH];
     for (code, pair) in codes.iter_mut().zip(bytes.as_chunks().0) {
         *code = Code::from_bytes(*pair);
     }
-    Column::Each(codes)
+    Column::Each(Arc::new(codes))
 }
 
 fn take<'a, const N: usize>(from: &mut &'a [u8]) -> Option<&'a [u8; N]> {

@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
+use super::answer::Excerpt;
 use super::store::{Latest, Look, MOST_SERIES, Store};
 use super::{Looker, Step, Telemetry, TelemetryState};
+use crate::api::history::HistoryView;
 use crate::api::node::{self, NodeView};
 use crate::api::types::AppView;
 use crate::control::sample;
@@ -36,8 +38,13 @@ fn keep(store: &mut Store, look: Look) {
     store.keep(latest);
 }
 
+/// As who has asked reads it.
+fn read(excerpt: &Excerpt) -> HistoryView {
+    serde_json::from_str(&serde_json::to_string(&excerpt.view()).unwrap()).unwrap()
+}
+
 fn cpu(store: &Store, since_ms: Option<u64>) -> (u64, Vec<Vec<Option<f32>>>) {
-    let view = store.history(Step::Second, since_ms, |_, _| true).view();
+    let view = read(&store.history(Step::Second, since_ms, |_, _| true));
     (view.from_ms, view.series.into_iter().map(|series| series.columns.cpu_percent.0).collect())
 }
 
@@ -120,10 +127,10 @@ fn what_is_handed_over_goes_on() {
     assert!(next.latest().is_none() && next.history(Step::Second, None, |_, _| true).is_none());
     next.set_kept(true);
     next.keep(look(131, vec![app()]));
-    let view = next.history(Step::Second, None, |_, _| true).unwrap().view();
+    let view = read(&next.history(Step::Second, None, |_, _| true).unwrap());
     let column = &view.series[0].columns.cpu_percent.0;
     assert_eq!((view.from_ms, column.len(), column[130], column[131]), (BEGIN_MS, 132, None, Some(70.0)));
-    let minutes = next.history(Step::Minute, None, |_, _| true).unwrap().view();
+    let minutes = read(&next.history(Step::Minute, None, |_, _| true).unwrap());
     assert_eq!((minutes.from_ms, minutes.series[1].columns.cpu_percent.0.len()), (BEGIN_MS, 2));
 }
 
