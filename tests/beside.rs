@@ -7,7 +7,7 @@ mod support;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -28,15 +28,21 @@ fn place() -> TempDir {
 /// A copy of `pmr`, as cargo makes one, in `directory`.
 fn installed(directory: &Path) -> PathBuf {
     let to = directory.join("pmr");
-    fs::copy(PMR, &to).unwrap();
+    install(Path::new(PMR), &to, 0o755);
     to
 }
 
 /// Puts a program by the runtime's name into `directory`.
 fn put_runtime(directory: &Path, text: &str, mode: u32) {
-    let file = directory.join("pmr-runtime");
-    fs::write(&file, text).unwrap();
-    fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+    let from = directory.join("text");
+    fs::write(&from, text).unwrap();
+    install(&from, &directory.join("pmr-runtime"), mode);
+}
+
+/// By a process of its own: what this one has open for writing, a child that another test is just starting would hold open, so that it could
+/// not be executed.
+fn install(from: &Path, to: &Path, mode: u32) {
+    succeed(Command::new("install").arg("-m").arg(format!("{mode:o}")).args([from, to]));
 }
 
 #[track_caller]
