@@ -46,7 +46,8 @@ fn nothing_is_measured_before_the_first_look_and_long_after_the_last() {
 fn what_comes_too_often_to_hear_all_of_it_is_heard_in_slices_and_reckoned_up() {
     for version in VERSIONS {
         let found = metered(version, "node/meter_busy.js");
-        assert_eq!(found["left"], false, "{version}");
+        let ended = json!({ "isFollowed": true, "isLeft": false });
+        assert_eq!(found["ended"], json!([ended, ended]), "{version}");
         let seconds = found["seen"].as_array().expect("seconds");
         let of = |second: usize, name: &str| {
             seconds[second][name].as_f64().unwrap_or_else(|| panic!("{name} in {found:#}"))

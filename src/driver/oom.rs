@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::cgroup;
 use crate::supervisor::Uptime;
 
-/// A kill is that of a worker whose death is seen so soon after it was counted. Of others, such as a worker's child, nobody asks.
+/// Where the count has risen by several, the kills are those of workers whose deaths are seen so soon after one another.
 const SAME_MOMENT: Duration = Duration::from_secs(1);
 
 /// Watches the count. Looks only when asked: after a worker was ended by SIGKILL.
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kill_of_a_workers_child_is_not_that_of_a_worker_much_later() {
+    fn a_kill_that_no_worker_claims_at_once_is_nobodys() {
         let (directory, mut watch) = watch();
         count(&directory, 4);
         assert_eq!([1, 3].map(|at| watch.has_struck(seconds(at))), [true, false]);

@@ -16,10 +16,11 @@ const TOO_SOON_MS = 10;
 // shortest answer.
 const TIMED_PER_S = 1000;
 // To hear of a request takes a hundredth of the shortest answer, and of a collection more than a young one itself. Where more come
-// than so many, they are heard in slices of the time, and reckoned up.
+// than so many, they are heard for a part of each period, and reckoned up.
 const HEARD_REQUESTS_PER_S = 10_000;
-const HEARD_COLLECTIONS_PER_S = 10;
-const SLICE_MS = 50;
+const HEARD_COLLECTIONS_PER_S = 20;
+const PERIOD_MS = 200;
+const LEAST_SHARE = 0.05;
 const MS_PER_S = 1000;
 const NS_PER_MS = 1e6;
 const US_PER_MS = 1e3;
@@ -35,10 +36,10 @@ const REQUEST = /Req|ConnectWrap$|WriteWrap$|ShutdownWrap$/;
 const started = channel('http.server.request.start');
 const finished = channel('http.server.response.finish');
 
-// Hears all of something that comes; where that is more than `enough` a second, only for slices of the time.
+// Hears all of something that comes; where that is more than `enough` a second, only for a share of each period.
 class Ear {
   constructor(enough, listen, leave) {
-    Object.assign(this, { enough, listen, leave, share: 1, heard: 0, timer: null });
+    Object.assign(this, { enough, listen, leave, share: 1, heard: 0, left: 0, timer: null });
     this.opened = performance.now();
     this.begin(this.opened);
   }
@@ -50,17 +51,20 @@ class Ear {
   }
 
   plan() {
-    this.timer = this.share < 1 ? setTimeout(() => this.pause(), SLICE_MS) : null;
+    this.timer = this.share < 1 ? setTimeout(() => this.pause(), this.share * PERIOD_MS) : null;
     this.timer?.unref();
   }
 
+  // For what is left of this period, and a part of the next one that chance chooses, lest it go in step with what comes.
   pause() {
     this.heard += performance.now() - this.since;
     this.since = null;
     this.leave();
-    // By chance, lest it go in step with what comes.
-    this.timer = setTimeout(() => this.begin(), (SLICE_MS / this.share - SLICE_MS) * 2 * Math.random());
+    const rest = (1 - this.share) * PERIOD_MS;
+    const before = Math.random() * rest;
+    this.timer = setTimeout(() => this.begin(), this.left + before);
     this.timer.unref();
+    this.left = rest - before;
   }
 
   // Of a window at whose end `count` were heard: how often as many came as were heard. Then a new one begins. One of which nothing was
@@ -69,7 +73,7 @@ class Ear {
     if (this.since !== null) this.heard += now - this.since;
     if (this.heard === 0) return 0;
     const times = (now - this.opened) / this.heard;
-    this.share = Math.min(this.enough / MS_PER_S * this.heard / count, 1);
+    this.share = Math.max(Math.min(this.enough / MS_PER_S * this.heard / count, 1), LEAST_SHARE);
     Object.assign(this, { opened: now, heard: 0, since: this.since === null ? null : now });
     if (this.timer === null) this.plan();
     return times;
@@ -138,7 +142,8 @@ function hearRequests() {
   measured.hearsEnds = true;
 }
 
-// Those that are timed are followed to their end: else what takes long would never be seen.
+// Those that are timed are followed to their end, else what takes long would never be seen; and those that a server owes that never
+// listens.
 function leaveRequests() {
   measured.isHearing = false;
   started.unsubscribe(onStart);
@@ -146,7 +151,8 @@ function leaveRequests() {
 }
 
 function leaveEnds() {
-  if (measured === null || measured.isHearing || !measured.hearsEnds || measured.timed.size > 0) return;
+  if (measured === null || measured.isHearing || !measured.hearsEnds) return;
+  if (measured.timed.size + measured.loose.size > 0) return;
   finished.unsubscribe(onFinish);
   measured.hearsEnds = false;
 }
@@ -155,7 +161,7 @@ function leaveEnds() {
 function end() {
   if (measured === null) return;
   clearTimeout(timer);
-  measured.timed.clear();
+  for (const responses of [measured.timed, measured.loose]) responses.clear();
   for (const ear of Object.values(measured.ears ?? {})) ear.end();
   leaveEnds();
   measured.delay.disable();
@@ -206,21 +212,22 @@ function listsConnections(server) {
 // Of one that had begun before we measured, how long it took is not known.
 function onFinish({ response }) {
   if (measured === null) return;
-  if (measured.isHearing) count(response);
-  if (measured.timed.size === 0) return;
+  if (measured.isHearing) {
+    measured.requests += 1;
+    if (response.statusCode >= 500) measured.errors += 1;
+  }
+  if (measured.loose.size > 0) measured.loose.delete(response);
+  if (measured.timed.size > 0) time(response);
+  // Not from within the channel, which is just telling its listeners.
+  if (!measured.isHearing && measured.timed.size + measured.loose.size === 0) setImmediate(leaveEnds);
+}
+
+function time(response) {
   const since = measured.timed.get(response);
   if (since === undefined) return;
   measured.timed.delete(response);
-  // Not from within the channel, which is just telling its listeners.
-  if (!measured.isHearing && measured.timed.size === 0) setImmediate(leaveEnds);
   const us = Math.round((performance.now() - since) * US_PER_MS);
   measured.latency.record(Math.min(Math.max(us, 1), LONGEST_US));
-}
-
-function count(response) {
-  measured.requests += 1;
-  if (response.statusCode >= 500) measured.errors += 1;
-  if (measured.loose.size > 0) measured.loose.delete(response);
 }
 
 // Bun publishes no channels of requests: for as long as somebody asks, we stand before what all servers of `node:http` have in common.
@@ -271,8 +278,10 @@ function loop() {
 function collections(now) {
   if (isBun) return null;
   const { count, ms } = measured.collections;
-  const times = measured.ears.collections.turn(now, count);
-  return { count: Math.round(count * times), ms: ms * times };
+  const ear = measured.ears.collections;
+  const most = now - ear.opened;
+  const times = ear.turn(now, count);
+  return { count: Math.round(count * times), ms: Math.min(ms * times, most) };
 }
 
 // A server that never listens is heard all the time: nothing else knows what it owes.
