@@ -33,7 +33,7 @@ use crate::otlp::Pusher;
 use crate::otlp::config::Config;
 use crate::sys::filter::Filter;
 use crate::sys::signals::{self, Held};
-use crate::sys::{descriptors, guard, low_fds, replace, subreaper};
+use crate::sys::{descriptors, guard, heap, low_fds, replace, subreaper};
 use crate::telemetry::Telemetry;
 
 /// The first word by which a runtime without apps is started, for the background: `pmr-runtime daemon HOME`.
@@ -117,6 +117,7 @@ fn start(signals: Held, state: Option<OwnedFd>) -> Result<u8, Error> {
 }
 
 pub(super) fn in_event_loop(all: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
+    heap::give_back_large_buffers();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Else one could take a signal in the moment in which we hand over to another program, which would never hear of it.

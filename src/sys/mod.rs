@@ -11,6 +11,7 @@ pub mod evaluation;
 pub mod executable;
 pub mod filter;
 pub mod guard;
+pub mod heap;
 pub mod inherited;
 pub mod inspect;
 pub mod low_fds;
