@@ -58,12 +58,15 @@ pub struct Column(pub Vec<Option<f32>>);
 
 impl Serialize for Column {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        write(self.0.iter().copied(), to)
+        write_column(self.0.iter().copied(), to)
     }
 }
 
 /// Writes a column. Whole numbers without a point, since most are, and there are many.
-pub fn write<S: Serializer>(values: impl Iterator<Item = Option<f32>>, to: S) -> Result<S::Ok, S::Error> {
+pub fn write_column<S: Serializer>(
+    values: impl Iterator<Item = Option<f32>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     to.collect_seq(values.map(|value| value.map(Number::from)))
 }
 

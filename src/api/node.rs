@@ -49,8 +49,8 @@ pub struct HttpView {
     pub requests_per_second: f64,
     /// Answered with a status of 500 or more.
     pub errors: u64,
-    /// Whose connection was gone before they were answered.
-    pub aborted: u64,
+    /// Whose connection was gone before they were answered; `None` where there were so many requests that the others are estimates.
+    pub aborted: Option<u64>,
     /// Being answered at the end of the window.
     pub in_flight: Option<u64>,
     /// From a request's headers to its answer's end; `None` where none was answered.
@@ -114,8 +114,8 @@ impl std::fmt::Display for HttpView {
         if self.errors > 0 {
             write!(f, ", {} errors", self.errors)?;
         }
-        if self.aborted > 0 {
-            write!(f, ", {} aborted", self.aborted)?;
+        if let Some(aborted @ 1..) = self.aborted {
+            write!(f, ", {aborted} aborted")?;
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ pub(crate) fn sample() -> NodeView {
             requests: 420,
             requests_per_second: 420.0,
             errors: 2,
-            aborted: 1,
+            aborted: Some(1),
             in_flight: Some(7),
             latency_ms: Some(spread),
         }),
@@ -178,7 +178,7 @@ mod tests {
         let whole = sample();
         let delay_ms = whole.event_loop.unwrap().delay_ms;
         let http =
-            HttpView { in_flight: None, errors: 0, aborted: 0, latency_ms: None, ..whole.http.unwrap() };
+            HttpView { in_flight: None, errors: 0, aborted: None, latency_ms: None, ..whole.http.unwrap() };
         let event_loop = EventLoopView { utilization: None, delay_ms };
         let bun =
             NodeView { event_loop: Some(event_loop), gc: None, http: Some(http), active: None, ..whole };

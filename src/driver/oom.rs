@@ -7,7 +7,7 @@ use crate::config::cgroup;
 use crate::supervisor::Uptime;
 
 /// Where the count has risen by several, the kills are those of workers whose deaths are seen so soon after one another.
-const SAME_MOMENT: Duration = Duration::from_secs(1);
+const SAME_MOMENT: Duration = Duration::from_secs(5);
 
 /// Watches the count. Looks only when asked: after a worker was ended by SIGKILL.
 #[derive(Debug)]
@@ -96,6 +96,6 @@ mod tests {
     fn a_kill_that_no_worker_claims_at_once_is_nobodys() {
         let (directory, mut watch) = watch();
         count(&directory, 4);
-        assert_eq!([1, 3].map(|at| watch.has_struck(seconds(at))), [true, false]);
+        assert_eq!([1, 7].map(|at| watch.has_struck(seconds(at))), [true, false]);
     }
 }

@@ -290,23 +290,28 @@ function timesRequests(now) {
   return ears.requests.turn(now, isLoose || loose.size > 0 ? 0 : requests);
 }
 
-// What was asked and is neither answered nor owed was given up: its client has gone, or was cut off. That is not known of what was heard in
-// slices, of which there were so many `times` as many as were heard.
+// What was asked and is neither answered nor owed was given up: its client has gone, or was cut off. That is not known where not all was
+// heard, but there were so many `times` as many.
 function requests(listed, window, times) {
   const { latency, timed, loose } = measured;
   for (const responses of [timed, loose]) {
     for (const response of responses.keys()) if (isGivenUp(response)) responses.delete(response);
   }
   const owed = listed + loose.size;
-  if (times === 1) measured.answered += measured.requests;
-  else Object.assign(measured, { asked: owed, answered: 0, givenUp: 0 });
-  const aborted = Math.max(measured.asked - measured.answered - measured.givenUp - owed, 0);
-  measured.givenUp += aborted;
+  const aborted = times === 1 ? newlyGivenUp(owed) : null;
+  if (aborted === null) Object.assign(measured, { asked: owed, answered: 0, givenUp: 0 });
   measured.every = Math.max(Math.round(measured.requests / window * MS_PER_S / TIMED_PER_S), 1);
   const seen = latency.max > 0 && Number.isFinite(latency.mean);
   const took = seen ? summary(latency, (us) => us / US_PER_MS) : null;
   const all = (heard) => Math.round(heard * times);
   return { requests: all(measured.requests), errors: all(measured.errors), aborted, in_flight: owed, latency: took };
+}
+
+function newlyGivenUp(owed) {
+  measured.answered += measured.requests;
+  const count = Math.max(measured.asked - measured.answered - measured.givenUp - owed, 0);
+  measured.givenUp += count;
+  return count;
 }
 
 function isGivenUp(response) {

@@ -41,7 +41,7 @@ struct Gc {
 struct Http {
     requests: f64,
     errors: f64,
-    aborted: f64,
+    aborted: Option<f64>,
     in_flight: Option<f64>,
     latency: Option<Spread>,
 }
@@ -100,7 +100,7 @@ fn requests(window: f64, it: &Http) -> HttpView {
         requests: count(it.requests),
         requests_per_second: amount(it.requests) / window * 1000.0,
         errors: count(it.errors),
-        aborted: count(it.aborted),
+        aborted: it.aborted.map(count),
         in_flight: it.in_flight.map(count),
         latency_ms: it.latency.as_ref().map(spread),
     }

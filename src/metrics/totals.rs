@@ -86,7 +86,7 @@ impl Totals {
         if let Some(http) = report.http {
             total.requests = total.requests.saturating_add(http.requests);
             total.errors = total.errors.saturating_add(http.errors);
-            total.aborted = total.aborted.saturating_add(http.aborted);
+            total.aborted = total.aborted.saturating_add(http.aborted.unwrap_or(0));
             let mean = http.latency_ms.map_or(0.0, |latency| latency.mean);
             total.took = total.took.saturating_add(millis(mean * http.requests as f64));
         }

@@ -50,7 +50,7 @@ impl Figures<'_> {
 
 impl Serialize for Figures<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        history::write(self.values(), to)
+        history::write_column(self.values(), to)
     }
 }
 

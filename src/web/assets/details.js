@@ -71,7 +71,7 @@ function nodePanel(node) {
     facts([
       ['Event loop', loop && loop.utilization !== null && `${write.share(loop.utilization)} busy`],
       ['Requests', http && `${write.number(http.requests_per_second)} a second${http.in_flight === null ? '' : `, ${http.in_flight} in flight`}`],
-      ['Errors', http && `${http.errors} with status 500 or more, ${http.aborted} aborted`],
+      ['Errors', http && `${http.errors} with status 500 or more${http.aborted === null ? '' : `, ${http.aborted} aborted`}`],
       [
         'Garbage collection',
         gc && span && `${write.percent((gc.took_ms / span) * 100)} of the time, ${gc.collections} times`,
