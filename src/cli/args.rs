@@ -24,7 +24,7 @@ pub use options::Options;
 pub use usage::UsageError;
 
 /// What is said of a configuration file.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 struct OfFile {
     /// Only these apps of the file
     #[arg(long, value_name = "APP,APP", hide = true)]
@@ -124,7 +124,7 @@ pub enum Request {
 /// When the words follow no rule of the grammar.
 pub fn parse(argv: impl IntoIterator<Item = OsString>, look: &Look<'_>) -> Result<Request, UsageError> {
     let mut argv: Vec<OsString> = argv.into_iter().collect();
-    let line: CommandLine = match read(CommandLine::command(), &argv) {
+    let line: CommandLine = match plain(&argv).map_or_else(|| read(CommandLine::command(), &argv), Ok) {
         Ok(Read::Line(line)) => line,
         Ok(Read::Asked(request)) => return Ok(request),
         // What is said of a configuration file may stand before it.
@@ -151,6 +151,15 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, look: &Look<'_>) -> Resul
         return outcome;
     }
     file_line(&argv, start)
+}
+
+/// A command line without options of ours, as most are: to build the whole grammar for it would hold the app's start up.
+fn plain(argv: &[OsString]) -> Option<Read<CommandLine>> {
+    let words = argv.get(1..)?;
+    let is_option = words.first()?.as_encoded_bytes().starts_with(b"-");
+    let line =
+        || CommandLine { options: Options::default(), of_file: OfFile::default(), words: words.to_vec() };
+    (!is_option).then(line).map(Read::Line)
 }
 
 /// The whole help text.

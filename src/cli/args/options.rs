@@ -10,7 +10,7 @@ use crate::config::raw::Flags;
 
 /// Our own options. Every one has a twin in the environment, named in its help. What only refines another is hidden there,
 /// lest the help outgrow a screen; the documentation has all.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Options {
     /// Workers [env: PMR_INSTANCES] [default: WEB_CONCURRENCY, or auto]
     #[arg(short, long, value_name = "N|N..M|max|auto", allow_hyphen_values = true)]

@@ -43,6 +43,26 @@ fn command(line: &str) -> String {
     words.join(" ")
 }
 
+/// Such a line is read without the grammar, to the same end.
+#[test]
+fn a_line_without_options_is_read_as_the_grammar_reads_it() {
+    for line in ["node", "node index.js --help -i 3", "start", "a -- b --", "npm -- start -i 2", "x - y", "é"]
+    {
+        let argv: Vec<_> =
+            std::iter::once("pmr-runtime").chain(line.split(' ')).map(OsString::from).collect();
+        let Some(Read::Line(plain)) = plain(&argv) else { panic!("{line}") };
+        let Ok(Read::Line(read)) = read::<CommandLine>(CommandLine::command(), &argv) else {
+            panic!("{line}")
+        };
+        assert_eq!(format!("{plain:?}"), format!("{read:?}"));
+    }
+    for words in
+        [&["pmr-runtime"][..], &["pmr-runtime", "-i", "2", "node"], &["pmr-runtime", "--", "node"], &[]]
+    {
+        assert!(plain(&words.iter().map(OsString::from).collect::<Vec<_>>()).is_none(), "{words:?}");
+    }
+}
+
 #[test]
 fn from_the_command_on_every_word_is_the_apps() {
     for (line, app) in [

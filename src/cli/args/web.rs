@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct Web {
     /// Metrics, probes and API [env: PMR_WEB] [default: off]
     #[arg(long, value_name = "[ADDR:]PORT", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
