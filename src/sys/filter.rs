@@ -90,23 +90,41 @@ impl Filter {
         }
     }
 
-    /// Begins to try whether a filter can be had here, on a thread of its own, which takes the filter to its end.
+    /// Begins to find out whether a filter can be had here. Where a filter is in place already, which may forbid or preclude
+    /// another, it is tried on a thread of its own, which takes the filter to its end.
     #[must_use]
     pub fn probe() -> Probe {
+        if nothing_is_in_its_way() {
+            return Probe::Certain;
+        }
         let attempt = std::thread::Builder::new().stack_size(64 * 1024).spawn(|| {
             let listener = Filter.install()?;
             // SAFETY: the descriptor was just made for us and is owned by nobody else.
             drop(unsafe { OwnedFd::from_raw_fd(listener) });
             Ok(())
         });
-        Probe { attempt }
+        Probe::Attempt(attempt)
     }
+}
+
+/// Whether no filter is in place (prctl(2), PR_GET_SECCOMP), and the kernel knows of listeners (seccomp(2),
+/// SECCOMP_GET_ACTION_AVAIL).
+fn nothing_is_in_its_way() -> bool {
+    let action = libc::SECCOMP_RET_USER_NOTIF;
+    // SAFETY: prctl(2) with a plain integer.
+    let mode = unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) };
+    // SAFETY: `action` is a number that the kernel reads, and outlives the call.
+    mode == 0
+        && unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, &raw const action) }
+            == 0
 }
 
 /// A trial under way.
 #[derive(Debug)]
-pub struct Probe {
-    attempt: io::Result<JoinHandle<Result<(), Errno>>>,
+pub enum Probe {
+    /// No trial is needed.
+    Certain,
+    Attempt(io::Result<JoinHandle<Result<(), Errno>>>),
 }
 
 impl Probe {
@@ -115,7 +133,10 @@ impl Probe {
     /// # Errors
     /// As for [`Filter::install`], or when no thread can be had.
     pub fn outcome(self) -> io::Result<()> {
-        Ok(self.attempt?.join().unwrap_or(Err(Errno::EINVAL))?)
+        match self {
+            Self::Certain => Ok(()),
+            Self::Attempt(attempt) => Ok(attempt?.join().unwrap_or(Err(Errno::EINVAL))?),
+        }
     }
 }
 

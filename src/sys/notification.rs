@@ -64,12 +64,21 @@ enum Received {
     Closed,
 }
 
+/// Who asks waits until it is answered, so its CPU is free for us; to wake another one that sleeps takes longer than the whole
+/// answer (Linux 6.6, seccomp_unotify(2)). Older kernels refuse, and wake as they please.
+fn wake_where_asked(fd: &OwnedFd) {
+    const SYNC_WAKE_UP: u64 = 1;
+    // SAFETY: the ioctl takes its argument by value.
+    let _refused = unsafe { libc::ioctl(fd.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) };
+}
+
 impl Listener {
     /// Watches the descriptor that [`super::filter::Filter::install`] made.
     ///
     /// # Errors
     /// When the event loop refuses it.
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
+        wake_where_asked(&fd);
         Ok(Self(watch(fd, Interest::READABLE)?))
     }
 
