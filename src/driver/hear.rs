@@ -106,6 +106,10 @@ impl App {
                 }
                 worker.servers.push((query.server(), handed.inode));
                 link.answer_listener(query, handed.socket, &mut self.tickets);
+                let pid = worker.pid;
+                if let Some(interception) = self.workers.interception(id) {
+                    interception.note_holder(handed.inode, pid);
+                }
             }
             Err(Refusal::Listen(error)) => {
                 link.answer_error(query, Errno(error.errno() as i32));

@@ -117,6 +117,11 @@ impl Interception {
         })
     }
 
+    /// `process` was given the socket in another way: over Node's channel.
+    pub fn note_holder(&mut self, inode: u64, process: Pid) {
+        self.holders.insert(inode, process);
+    }
+
     /// Where the questions come in.
     #[must_use]
     pub fn listener(&self) -> &Rc<Listener> {
@@ -306,9 +311,10 @@ impl Interception {
     /// Whether `process` has the socket already, under another descriptor, or another of this worker's processes, which was
     /// handed it before: two programs that take the same port by mistake would else share its connections.
     fn is_held(&self, inode: u64, process: Pid, fd: RawFd) -> bool {
-        let other = self.holders.get(&inode).filter(|&&holder| holder != process);
+        // Who was never handed it cannot have it, and is not kept waiting while we look through all its descriptors.
+        let Some(&holder) = self.holders.get(&inode) else { return false };
         inspect::holds_socket(process, inode, Some(fd))
-            || other.is_some_and(|&holder| inspect::holds_socket(holder, inode, None))
+            || holder != process && inspect::holds_socket(holder, inode, None)
     }
 
     /// The app's own `listen` would set its backlog on the socket that all share, so it is never made on ours.
