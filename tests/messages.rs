@@ -50,6 +50,14 @@ fn an_app_of_one_worker_has_a_channel_and_ends_by_itself() {
 }
 
 #[test]
+fn a_look_at_its_channel_does_not_open_it_and_a_use_does() {
+    for version in VERSIONS {
+        let seen = json!({ "fd": 3, "looked": "undefined", "used": "function" });
+        assert_eq!(said_by_one_that_ends(version, "looks"), [Value::Null, seen], "{version}");
+    }
+}
+
+#[test]
 fn a_module_can_import_its_channel_by_name() {
     for version in VERSIONS {
         let mut runtime = running(version, "node/channel.mjs").spawn();

@@ -338,11 +338,8 @@ fn agent_for(command: &CommandSpec, goes_without: bool) -> Option<Agent> {
     };
     let given = variable(loader.variable());
     let refuses = loader == Loader::Node && environment::restricts_node(&command.arguments, given);
-    (!refuses).then(|| Agent {
-        directories: agent::directories(variable("TMPDIR")),
-        loader,
-        given: given.map(OsStr::to_owned),
-    })
+    let directories = agent::directories(variable("TMPDIR"));
+    (!refuses).then(|| Agent::new(directories, loader, given.map(OsStr::to_owned)))
 }
 
 /// The `#!` line of a script that is started by its path or found in PATH.

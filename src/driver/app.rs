@@ -81,6 +81,8 @@ pub(super) struct App {
     pub(super) removed: bool,
     /// How its number of instances followed the load last.
     pub(super) last_scaled: Option<ScaledView>,
+    /// Whether the kernel does not let us see what its workers bind, as where they run under another user.
+    pub(super) sees_no_calls: bool,
 }
 
 impl App {
@@ -132,6 +134,7 @@ impl App {
             unnoted_status: None,
             removed: false,
             last_scaled: None,
+            sees_no_calls: false,
         }
     }
 

@@ -18,8 +18,8 @@ use super::plan::Plan;
 use super::rescue::Given;
 use super::said::OfItself;
 use super::workers::{Parking, Stop, Worker};
-use crate::handover::agent::Loader;
-use crate::handover::choose::Way;
+use crate::handover::agent::{Agent, Loader};
+use crate::handover::choose::{Interception as Beneath, Way};
 use crate::handover::cluster::ClusterLink;
 use crate::handover::cluster::spawn::{self as channel_variables, Membership};
 use crate::handover::environment::{self, Place};
@@ -27,13 +27,17 @@ use crate::handover::intercept::Interception;
 use crate::handover::notify::{self, NotifyListener};
 use crate::handover::park::Gate;
 use crate::listener::{Blocking, ListenError};
-use crate::process::Pid;
-use crate::spec::{self, Asking, Company, EventLoop, Generation, InstanceId, ReadySign, WorkerId, WorkerKey};
+use crate::process::{Pid, Signal};
+use crate::spec::{
+    self, Asking, Balance, Company, EventLoop, Generation, InstanceId, ReadySign, WorkerId, WorkerKey,
+};
 use crate::supervisor::{self, Event, SpawnFailure};
 use crate::sys::channel;
 use crate::sys::filter::Filter;
+use crate::sys::inspect;
 use crate::sys::notification::Listener;
 use crate::sys::oom;
+use crate::sys::signals::signal_process;
 use crate::sys::spawn::{Child, Identity, Order, Output, SpawnError, Stdin, spawn};
 use crate::sys::terminal;
 
@@ -71,6 +75,7 @@ struct Gifts {
     /// Variables that name the worker's own pid.
     own_pid: Vec<&'static str>,
     channel: Option<UnixStream>,
+    membership: Option<Membership>,
     notify: Option<NotifyListener>,
 }
 
@@ -101,13 +106,37 @@ impl App {
         (generation, parking): (Generation, supervisor::Parking),
     ) -> Result<Event, StartError> {
         let plan = self.plan_of(generation);
-        let gifts = self.gifts(&plan, id, instance)?;
+        let stdin = if parking == supervisor::Parking::On { Stdin::Null } else { self.stdin(&plan) };
+        let mut gifts = self.gifts(&plan, id, instance, parking)?;
+        let mut child = self.launch(&plan, (instance, generation), &gifts, stdin)?;
+        if gifts.membership == Some(Membership::Deferred) && inspect::is_closed_to_us(child.pid) {
+            // We could not see what it binds. It has not begun to run the app.
+            self.sees_no_calls = true;
+            let _gone = signal_process(child.pid, Signal::KILL);
+            gifts = self.gifts(&plan, id, instance, parking)?;
+            child = self.launch(&plan, (instance, generation), &gifts, stdin)?;
+        }
+        let pid = child.pid;
+        let parking = Parking::of(parking, &plan);
+        let has_terminal = stdin == Stdin::Terminal;
+        let worker = self.adopt(id, (instance, parking, &plan), child, gifts, has_terminal);
+        self.workers.add(id, worker);
+        self.shared.guard_group(pid);
+        Ok(Event::Spawned { worker: id, pid })
+    }
+
+    fn launch(
+        &self,
+        plan: &Plan,
+        (instance, generation): (InstanceId, Generation),
+        gifts: &Gifts,
+        stdin: Stdin,
+    ) -> Result<Child, SpawnError> {
         let command = &plan.app.command;
         let variables = gifts.variables.iter().cloned();
         let environment =
             environment::of_worker(&command.environment, &self.place(instance, generation), variables);
-        let stdin = if parking == supervisor::Parking::On { Stdin::Null } else { self.stdin(&plan) };
-        let child = spawn(Order {
+        spawn(Order {
             program: &command.program,
             arguments: &command.arguments,
             environment: &environment,
@@ -120,14 +149,7 @@ impl App {
             own_pid: &gifts.own_pid,
             filter: plan.way.intercepts().then_some(Filter),
             oom_score_adj: oom::of_worker(self.shared.surroundings.memory_limit),
-        })?;
-        let pid = child.pid;
-        let parking = Parking::of(parking, &plan);
-        let has_terminal = stdin == Stdin::Terminal;
-        let worker = self.adopt(id, (instance, parking, &plan), child, gifts, has_terminal);
-        self.workers.add(id, worker);
-        self.shared.guard_group(pid);
-        Ok(Event::Spawned { worker: id, pid })
+        })
     }
 
     /// What a worker is told of its place.
@@ -149,12 +171,19 @@ impl App {
         }
     }
 
-    fn gifts(&mut self, plan: &Plan, id: WorkerId, instance: InstanceId) -> Result<Gifts, StartError> {
+    fn gifts(
+        &mut self,
+        plan: &Plan,
+        id: WorkerId,
+        instance: InstanceId,
+        parking: supervisor::Parking,
+    ) -> Result<Gifts, StartError> {
         let mut gifts = Gifts::default();
         let (health, command) = (&plan.app.health, &plan.app.command);
         let waits = plan.app.readiness.sign != ReadySign::Listening;
-        let agent = plan.agent.as_ref().and_then(|agent| Some((agent.loader, agent.options()?)));
-        match (plan.way, membership(plan, agent.as_ref().map(|(loader, _)| *loader))) {
+        let agent = plan.agent.as_ref().and_then(|agent| Some((agent, agent.options()?)));
+        let may_defer = parking == supervisor::Parking::Off && !self.sees_no_calls;
+        match (plan.way, membership(plan, agent.as_ref().map(|(agent, _)| *agent), may_defer)) {
             (Way::Activation, _) => self.add_socket(plan, &mut gifts, instance)?,
             (_, Some(membership)) => add_channel(&mut gifts, id, membership)?,
             (_, None) => {}
@@ -169,11 +198,11 @@ impl App {
             gifts.set("WATCHDOG_USEC", period.as_micros().to_string());
             gifts.own_pid.push("WATCHDOG_PID");
         }
-        if let Some((loader, options)) = agent {
-            gifts.set(loader.variable(), options);
+        if let Some((agent, options)) = agent {
+            gifts.set(agent.loader.variable(), options);
             if gifts.channel.is_some() {
                 gifts.own_pid.push(channel_variables::REPORTS);
-                if !matches!(plan.way, Way::Cluster(_)) {
+                if gifts.membership != Some(Membership::Cluster) {
                     gifts.own_pid.push(channel_variables::OFFER);
                 }
             }
@@ -269,17 +298,21 @@ pub(super) fn identity(of: &spec::Identity) -> Identity<'_> {
 }
 
 /// How much of Node's protocol a worker speaks; `None` where it cannot, or, a mere init, need not. What Node itself must
-/// answer needs a channel that is open from the start. Bun's is only ever written to.
-fn membership(plan: &Plan, agent: Option<Loader>) -> Option<Membership> {
-    if let Way::Cluster(_) = plan.way {
-        return Some(Membership::Cluster);
-    }
-    if agent == Some(Loader::Bun) {
-        return Some(Membership::Offered);
-    }
+/// answer needs a channel that is open from the start, and so does a worker that is held or handed connections: so long it runs on.
+/// Bun's is only ever written to.
+fn membership(plan: &Plan, agent: Option<&Agent>, may_defer: bool) -> Option<Membership> {
     let (app, is_init) = (&plan.app, plan.app.is_init());
     let waits = app.readiness.sign != ReadySign::Listening;
     let listens = app.health.event_loop == EventLoop::Answers || app.stop.asking == Asking::Message;
+    let defers = |agent: &Agent| agent.loader == Loader::Node && !agent.comes_late();
+    if let Way::Cluster(beneath) = plan.way {
+        let is_plain = beneath == Beneath::On && app.balance.way == Balance::Shared && !waits && !listens;
+        let deferred = may_defer && is_plain && agent.is_some_and(defers);
+        return Some(if deferred { Membership::Deferred } else { Membership::Cluster });
+    }
+    if agent.is_some_and(|agent| agent.loader == Loader::Bun) {
+        return Some(Membership::Offered);
+    }
     match plan.node_script {
         true if waits || listens || !(agent.is_some() || is_init) => Some(Membership::MessagesOnly),
         true if !is_init => Some(Membership::Offered),
@@ -294,6 +327,7 @@ fn add_channel(gifts: &mut Gifts, id: WorkerId, membership: Membership) -> Resul
     }
     gifts.extra = Some(Rc::new(theirs));
     gifts.channel = Some(ours);
+    gifts.membership = Some(membership);
     Ok(())
 }
 

@@ -3,8 +3,10 @@
 //!
 //! Node can only be handed a file, so it is written where we may write, readable for all: a worker that gives up its
 //! rights must still be able to start other node processes. What lies there already is used only if it is ours, and
-//! the same to the byte. Two more scripts lie beside it, which measure and look inside; the first loads them when somebody asks.
+//! the same to the byte. More scripts lie beside it, which it loads when the app has started, or when somebody asks: what node reads
+//! before the app delays it.
 
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,9 +18,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::spec::bytes;
 
-const SCRIPT: &str = include_str!("agent.cjs");
-const METER: &str = include_str!("meter.cjs");
-const INSIGHT: &str = include_str!("insight.cjs");
+/// By their names. The last one, which is loaded, finds the others by its own.
+const SCRIPTS: [(&str, &str); 5] = [
+    ("drain", include_str!("drain.cjs")),
+    ("reports", include_str!("reports.cjs")),
+    ("meter", include_str!("meter.cjs")),
+    ("insight", include_str!("insight.cjs")),
+    ("agent", include_str!("agent.cjs")),
+];
 
 /// A file system in memory, on whatever machine.
 const MEMORY: &str = "/dev/shm";
@@ -54,14 +61,23 @@ pub struct Agent {
     /// The loader's variable as the user has set it.
     #[serde(with = "bytes::option")]
     pub given: Option<OsString>,
+    /// Where the scripts were found or put last.
+    #[serde(skip)]
+    installed: RefCell<Option<Installed>>,
 }
 
 impl Agent {
+    /// With nothing put anywhere yet; the arguments are the fields of the same names.
+    #[must_use]
+    pub fn new(directories: Vec<PathBuf>, loader: Loader, given: Option<OsString>) -> Self {
+        Self { directories, loader, given, installed: RefCell::default() }
+    }
+
     /// The value of the loader's variable for a worker that starts now; `None` where there is no place for the script. Looks each
     /// time, since such directories are tidied by others, and a script that is missing would end every worker at its start.
     #[must_use]
     pub fn options(&self) -> Option<OsString> {
-        let script = install(&self.directories)?;
+        let script = self.script()?;
         let given = self.given.as_deref();
         match self.loader {
             Loader::Node => Some(node_options(given, &script)),
@@ -72,7 +88,24 @@ impl Agent {
     /// Where the script is; `None` where there is no place for it.
     #[must_use]
     pub fn directory(&self) -> Option<PathBuf> {
-        install(&self.directories)?.parent().map(Path::to_owned)
+        self.script()?.parent().map(Path::to_owned)
+    }
+
+    /// Whether the user has modules of his own loaded before the agent.
+    #[must_use]
+    pub fn comes_late(&self) -> bool {
+        let given = self.given.as_deref().and_then(OsStr::to_str).unwrap_or_default();
+        let preloads = |word: &str| word.starts_with("-r") || word.starts_with("--require");
+        given.split_whitespace().any(|word| preloads(word.trim_start_matches('"')))
+    }
+
+    /// What was read once is not read again while it is the same file, untouched since.
+    fn script(&self) -> Option<PathBuf> {
+        let mut installed = self.installed.borrow_mut();
+        if !installed.as_ref().is_some_and(Installed::is_untouched) {
+            *installed = install(&self.directories).and_then(Installed::of);
+        }
+        installed.as_ref().map(|installed| installed.script().to_owned())
     }
 
     /// Where large files may be put, best first: disk before memory.
@@ -84,8 +117,50 @@ impl Agent {
     }
 }
 
-/// Writes the script to the first of `directories` that takes it and returns its path; `None` where none does.
-fn install(directories: &[PathBuf]) -> Option<PathBuf> {
+/// The scripts, as they lay in their files when they were read.
+#[derive(Debug, Clone)]
+pub struct Installed {
+    files: Files,
+    marks: [Mark; SCRIPTS.len()],
+}
+
+type Files = [PathBuf; SCRIPTS.len()];
+
+/// What changes with a file, whoever changes it: nobody sets the time of the last change of its inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Mark {
+    file: (u64, u64),
+    changed: (i64, i64),
+}
+
+impl Installed {
+    fn of(files: Files) -> Option<Self> {
+        let marks = marks(&files).ok()?;
+        Some(Self { files, marks })
+    }
+
+    /// The one that is loaded.
+    fn script(&self) -> &Path {
+        let [.., agent] = &self.files;
+        agent
+    }
+
+    fn is_untouched(&self) -> bool {
+        marks(&self.files).is_ok_and(|marks| marks == self.marks)
+    }
+}
+
+fn marks(files: &Files) -> io::Result<[Mark; SCRIPTS.len()]> {
+    let mut marks = [Mark::default(); SCRIPTS.len()];
+    for (mark, file) in marks.iter_mut().zip(files) {
+        let found = fs::symlink_metadata(file)?;
+        *mark = Mark { file: (found.dev(), found.ino()), changed: (found.ctime(), found.ctime_nsec()) };
+    }
+    Ok(marks)
+}
+
+/// Writes the scripts to the first of `directories` that takes them and returns their paths; `None` where none does.
+fn install(directories: &[PathBuf]) -> Option<Files> {
     directories.iter().find_map(|directory| install_in(directory).ok())
 }
 
@@ -123,32 +198,33 @@ fn bun_options(given: Option<&OsStr>, script: &Path) -> Option<OsString> {
     Some(options)
 }
 
-fn install_in(directory: &Path) -> io::Result<PathBuf> {
-    // This one finds the others by its name.
-    put(directory, "meter", METER)?;
-    put(directory, "insight", INSIGHT)?;
-    put(directory, "agent", SCRIPT)
+fn install_in(directory: &Path) -> io::Result<Files> {
+    let uid = nix::unistd::geteuid().as_raw();
+    let build = fingerprint();
+    let files = SCRIPTS.map(|(name, _)| directory.join(format!("pmr-{name}-{build:016x}-{uid}.cjs")));
+    for (file, (name, script)) in files.iter().zip(SCRIPTS) {
+        let draft = directory.join(format!(".pmr-{name}-{uid}-{}", std::process::id()));
+        put(file, &draft, script, uid)?;
+    }
+    Ok(files)
 }
 
-fn put(directory: &Path, name: &str, script: &str) -> io::Result<PathBuf> {
-    let uid = nix::unistd::geteuid().as_raw();
-    let path = directory.join(format!("pmr-{name}-{:016x}-{uid}.cjs", fingerprint()));
-    if is_ours(&path, script, uid)? {
-        return Ok(path);
+fn put(path: &Path, draft: &Path, script: &str, uid: u32) -> io::Result<()> {
+    if is_ours(path, script, uid)? {
+        return Ok(());
     }
-    let draft = directory.join(format!(".pmr-{name}-{uid}-{}", std::process::id()));
-    let written = write_new(&draft, script).and_then(|()| fs::rename(&draft, &path));
+    let written = write_new(draft, script).and_then(|()| fs::rename(draft, path));
     if written.is_err() {
         // What is left of a draft is of no use to anybody; if even this fails, the directory is not ours to write in.
-        let _gone = fs::remove_file(&draft);
+        let _gone = fs::remove_file(draft);
     }
-    written.map(|()| path)
+    written
 }
 
 /// Names the scripts by what is in them, so that two builds of the runtime never replace each other's.
 fn fingerprint() -> u64 {
     let mut hasher = DefaultHasher::new();
-    (SCRIPT, METER, INSIGHT).hash(&mut hasher);
+    SCRIPTS.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -175,45 +251,52 @@ fn write_new(path: &Path, script: &str) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn agent_in(directory: &Path) -> Agent {
+        Agent::new(vec![directory.to_owned()], Loader::Node, None)
+    }
+
     #[test]
     fn the_script_is_written_once_and_then_used_again() {
         let directory = tempfile::tempdir().unwrap();
-        let path = install(&[directory.path().join("missing"), directory.path().to_owned()]).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), SCRIPT);
-        let before = fs::metadata(&path).unwrap().ino();
-        assert_eq!(install(&[directory.path().to_owned()]), Some(path.clone()));
-        assert_eq!(fs::metadata(&path).unwrap().ino(), before);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3);
+        let files = install(&[directory.path().join("missing"), directory.path().to_owned()]).unwrap();
+        for (file, (_, script)) in files.iter().zip(SCRIPTS) {
+            assert_eq!(fs::read_to_string(file).unwrap(), script);
+        }
+        let before = marks(&files).unwrap();
+        assert_eq!(install(&[directory.path().to_owned()]), Some(files.clone()));
+        assert_eq!(marks(&files).unwrap(), before);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), SCRIPTS.len());
     }
 
     #[test]
     fn a_changed_script_is_replaced_and_a_link_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let path = install(&[directory.path().to_owned()]).unwrap();
+        let agent = agent_in(directory.path());
+        let path = agent.script().unwrap();
+        let good = fs::read_to_string(&path).unwrap();
         fs::write(&path, "throw 1").unwrap();
-        install(&[directory.path().to_owned()]).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), SCRIPT);
+        assert_eq!(agent.script(), Some(path.clone()));
+        assert_eq!(fs::read_to_string(&path).unwrap(), good);
         fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", &path).unwrap();
-        assert_eq!(install(&[directory.path().to_owned()]), None);
+        assert_eq!(agent.script(), None);
     }
 
     #[test]
     fn a_script_that_was_tidied_away_is_written_again() {
         let directory = tempfile::tempdir().unwrap();
-        let agent =
-            Agent { directories: vec![directory.path().to_owned()], loader: Loader::Node, given: None };
+        let agent = agent_in(directory.path());
         let options = agent.options().unwrap();
         let scripts = || fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
         scripts().for_each(|script| fs::remove_file(script).unwrap());
         assert_eq!(agent.options(), Some(options));
-        assert_eq!(scripts().count(), 3);
+        assert_eq!(scripts().count(), SCRIPTS.len());
     }
 
     #[test]
     fn what_is_large_is_put_on_a_disk_where_there_is_one() {
         let directories = directories(Some(OsStr::new("/scratch")));
-        let agent = Agent { directories, loader: Loader::Node, given: None };
+        let agent = Agent::new(directories, Loader::Node, None);
         let expected = ["/scratch", "/tmp", "/run", "/var/tmp", "/dev/shm"].map(PathBuf::from);
         assert_eq!(agent.spacious(), expected);
     }
@@ -224,6 +307,16 @@ mod tests {
         assert_eq!(options, Some("--smol --preload=/x.cjs".into()));
         assert_eq!(bun_options(None, Path::new("/x.cjs")), Some("--preload=/x.cjs".into()));
         assert_eq!(bun_options(None, Path::new("/a b/x.cjs")), None);
+    }
+
+    #[test]
+    fn modules_that_the_user_has_loaded_are_loaded_before_the_agent() {
+        let late = |given: &str| Agent::new(vec![], Loader::Node, Some(given.into())).comes_late();
+        for given in ["-r ./a.js", "--enable-source-maps --require a", "--require=a", "\"--require\" a"] {
+            assert!(late(given), "{given}");
+        }
+        assert!(!late("--max-old-space-size=400 --import ./a.mjs"));
+        assert!(!agent_in(Path::new("/tmp")).comes_late());
     }
 
     #[test]

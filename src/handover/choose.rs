@@ -11,7 +11,7 @@ use crate::spec::Share;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Way {
     /// Node's cluster protocol. Interception beneath it, where it is to be had, covers what does not go through the
-    /// protocol: child processes, `exclusive` listeners, the wrong port.
+    /// protocol: child processes, `exclusive` listeners, the wrong port, and plain TCP servers, which start sooner so.
     Cluster(Interception),
     Intercept,
     Activation,

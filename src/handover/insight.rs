@@ -244,8 +244,7 @@ mod tests {
     #[test]
     fn what_is_laid_out_is_found_beside_the_agent_and_goes_without_a_trace() {
         let directory = tempfile::tempdir().unwrap();
-        let agent =
-            Agent { directories: vec![directory.path().to_owned()], loader: Loader::Node, given: None };
+        let agent = Agent::new(vec![directory.path().to_owned()], Loader::Node, None);
         agent.directory().unwrap();
         let scripts = names(directory.path());
         let Ordered { id, mut file, names: laid_out } =
@@ -264,7 +263,7 @@ mod tests {
 
     #[test]
     fn without_a_place_it_is_said_where_one_was_looked_for() {
-        let agent = Agent { directories: vec!["/missing/a".into()], loader: Loader::Node, given: None };
+        let agent = Agent::new(vec!["/missing/a".into()], Loader::Node, None);
         assert!(matches!(order(&agent, me(), Wanted::Report), Err(OrderError::NoPlace)));
         let error = result_file(&["/missing/a".into(), "/missing/b".into()], "x", None).unwrap_err();
         let said =

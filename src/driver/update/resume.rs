@@ -319,6 +319,7 @@ impl App {
             unnoted_status: None,
             removed: false,
             last_scaled: state.last_scaled,
+            sees_no_calls: false,
         };
         let plan = app.plan();
         app.arrange_look(&plan);

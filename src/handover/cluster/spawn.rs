@@ -11,6 +11,9 @@ pub const OFFER: &str = "PMR_CHANNEL";
 /// The agent's variable for the pid of the process that is asked for reports.
 pub const REPORTS: &str = "PMR_REPORTS";
 
+/// The agent's variable for the number of a cluster worker whose channel it opens when it is needed.
+pub const WORKER: &str = "PMR_WORKER";
+
 /// Node takes all three out of the app's environment. What we were started with ourselves must not reach a worker.
 pub const VARIABLES: [&str; 3] = ["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"];
 
@@ -19,18 +22,31 @@ pub const VARIABLES: [&str; 3] = ["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION
 pub enum Membership {
     /// It asks us for its sockets; `cluster.isWorker` is true. It does not exit by itself when its work is done.
     Cluster,
+    /// The same, as far as the app can see, but the channel is opened by the agent, and only once something needs it. A plain TCP
+    /// server does not: its `bind` is intercepted. It exits by itself when its work is done.
+    Deferred,
     /// It has `process.send` and no more; it listens by itself.
     MessagesOnly,
     /// The same, but the channel is opened by the agent, and only once the app looks for it.
     Offered,
 }
 
-/// The variables to set for `worker`, of [`VARIABLES`]. `cluster.worker.id` becomes the worker's number.
+impl Membership {
+    /// Whether the agent is to open the channel.
+    #[must_use]
+    pub fn leaves_channel_to_agent(self) -> bool {
+        matches!(self, Self::Deferred | Self::Offered)
+    }
+}
+
+/// The variables to set for `worker`, of [`VARIABLES`], or [`WORKER`]. `cluster.worker.id` becomes the worker's number.
 #[must_use]
 pub fn environment(membership: Membership, worker: WorkerId) -> Vec<(&'static str, String)> {
     let [channel, mode, id] = VARIABLES;
-    if membership == Membership::Offered {
-        return Vec::new();
+    match membership {
+        Membership::Deferred => return vec![(WORKER, worker.to_string())],
+        Membership::Offered => return Vec::new(),
+        Membership::Cluster | Membership::MessagesOnly => {}
     }
     let mut variables = vec![(channel, CHANNEL_FD.to_string()), (mode, "json".to_owned())];
     if membership == Membership::Cluster {
@@ -52,5 +68,6 @@ mod tests {
         let half = environment(Membership::MessagesOnly, WorkerId(7));
         assert_eq!(half[..], full[..2]);
         assert_eq!(environment(Membership::Offered, WorkerId(7)), []);
+        assert_eq!(environment(Membership::Deferred, WorkerId(7)), [("PMR_WORKER", "7".to_owned())]);
     }
 }
