@@ -3,17 +3,23 @@
 mod support;
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use support::fixtures::{fixture, tool};
 
 const VERSIONS: [&str; 4] = ["node18", "node20", "node22", "node24"];
 
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/handover/agent.cjs");
+
 /// Runs `case` of the fixture, at most for 20 s.
 fn run(version: &str, case: &str) -> Output {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/handover/agent.cjs");
+    run_with(Path::new(SCRIPT), version, case)
+}
+
+fn run_with(script: &Path, version: &str, case: &str) -> Output {
     let mut command = Command::new("timeout");
-    command.args(["--signal=KILL", "20"]).arg(tool(version)).args(["--require", script]);
+    command.args(["--signal=KILL", "20"]).arg(tool(version)).arg("--require").arg(script);
     command.arg(fixture("node/agent.js")).env("APP_CASE", case).output().expect("`timeout` can be run")
 }
 
@@ -51,6 +57,18 @@ fn nothing_of_it_is_visible_to_the_app() {
 #[test]
 fn a_timer_or_a_pool_does_not_keep_a_drained_server() {
     ends("pool", BY_THE_SIGNAL, "");
+}
+
+/// Whoever tidies has taken them away before they were loaded.
+#[test]
+fn without_the_scripts_beside_it_a_server_ends_by_the_signal() {
+    let directory = tempfile::tempdir().unwrap();
+    let alone = directory.path().join("agent.cjs");
+    std::fs::copy(SCRIPT, &alone).unwrap();
+    for version in VERSIONS {
+        let output = run_with(&alone, version, "pool");
+        assert_eq!(output.status.signal(), Some(15), "{version}: {output:?}");
+    }
 }
 
 #[test]

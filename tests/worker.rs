@@ -14,7 +14,7 @@ use support::fixtures::{fixture, tool};
 use support::launch::{Launch, binary};
 use support::ports::free_port;
 use support::runtime::Runtime;
-use support::{http, processes};
+use support::{http, processes, signals};
 
 const VERSIONS: [&str; 4] = ["node18", "node20", "node22", "node24"];
 
@@ -90,6 +90,63 @@ fn what_is_sent_to_workers_is_heard_and_they_stop_all_the_same() {
         });
         runtime.stops();
     }
+}
+
+/// Of which the agent does not know that it is a stop: the runtime's farewell ends a worker that still hears messages.
+#[test]
+fn a_stop_by_another_signal_ends_who_only_closes_the_server() {
+    let port = free_port();
+    let launch = with_options(&["--kill-signal", "SIGUSR2"], "node24", port);
+    let launch = launch.env("APP_HEARS", "1").env("APP_STOP", "SIGUSR2").env("APP_FAILS", "1");
+    let mut runtime = launch.spawn();
+    have_no_channel(&runtime, port, false);
+    runtime.stops();
+}
+
+/// The one binds by itself, the other has to ask for its socket.
+#[test]
+fn two_servers_of_one_worker_do_not_share_a_port() {
+    for version in VERSIONS {
+        let port = free_port();
+        let mut runtime = workers(version, port).env("APP_TLS_TOO", "1").spawn();
+        http_pids(&runtime, 2, port);
+        runtime.until_stdout("both are refused", |text| {
+            (text.matches("secure: EADDRINUSE").count() >= 2).then_some(())
+        });
+        assert!(!runtime.stdout.text().contains("secure: listening"), "{version}: {}", runtime.tails());
+        runtime.stops();
+    }
+}
+
+/// As in Node, which closes what its cluster knows of.
+#[test]
+fn a_server_of_its_own_outlives_a_disconnect() {
+    let (port, own) = (free_port(), free_port());
+    let mut runtime = workers("node24", port).env("APP_EXCLUSIVE", own.to_string()).spawn();
+    http_pids(&runtime, 2, port);
+    assert_eq!(http::get(port, "/leave").unwrap(), "left true");
+    runtime.stdout_line("disconnected pid=");
+    runtime.stops();
+    assert_eq!(runtime.stdout.text().matches("exclusive: true").count(), 2, "{}", runtime.tails());
+}
+
+/// As ts-node does, which may refuse what it compiles.
+#[test]
+fn an_app_that_compiles_what_it_loads_drains_all_the_same() {
+    let hook = "require('module')._extensions['.js'] = (module, file) => { if (!/worker.js$/.test(file)) throw file;";
+    let hook = format!("{hook} module._compile(require('fs').readFileSync(file, 'utf8'), file); }};");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("hook.cjs");
+    std::fs::write(&file, hook).unwrap();
+    let port = free_port();
+    let words: [PathBuf; 4] = [tool("node24"), "--require".into(), file, fixture("node/worker.js")];
+    let mut runtime = Launch::new(words).port(port).workers(2).env("APP_STOP", "SIGUSR2").spawn();
+    http_pids(&runtime, 2, port);
+    let slow = std::thread::spawn(move || http::get(port, "/slow"));
+    runtime.stdout_line("slow pid=");
+    runtime.signal(signals::TERM);
+    assert_eq!(slow.join().unwrap().unwrap(), "slow");
+    runtime.ends_with(0);
 }
 
 #[test]

@@ -96,9 +96,11 @@ impl App {
     pub(super) fn give(&mut self, id: WorkerId, query: &Query, wanted: &Wanted) {
         let Some(instance) = self.workers.get(id).map(|worker| worker.instance) else { return };
         let outcome = self.obtain(self.socket_owner(instance), wanted);
+        let is_taken = outcome.as_ref().is_ok_and(|handed| self.has_bound(id, wanted, handed.inode));
         let Some(worker) = self.workers.get_mut(id) else { return };
         let Some(link) = &worker.link else { return };
         match outcome {
+            Ok(_) if is_taken => link.answer_error(query, Errno::EADDRINUSE),
             Ok(handed) => {
                 // An app may close its server and listen again for as long as it lives.
                 if !worker.handed.contains(&handed.inode) {
@@ -117,6 +119,13 @@ impl App {
             }
             Err(Refusal::NoSuchDescriptor) => link.answer_error(query, Errno(libc::EBADF)),
         }
+    }
+
+    /// Whether the worker has bound that socket itself: another server of its would take its connections.
+    fn has_bound(&mut self, id: WorkerId, wanted: &Wanted, inode: u64) -> bool {
+        let Some(pid) = self.workers.get(id).map(|worker| worker.pid) else { return false };
+        let is_tcp = matches!(wanted, Wanted::Tcp { .. });
+        is_tcp && self.workers.interception(id).is_some_and(|interception| interception.is_with(inode, pid))
     }
 
     /// Node needs non-blocking sockets: Node 18 accepts until there is nothing left, and would hang on a blocking one.

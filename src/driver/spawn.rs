@@ -112,9 +112,10 @@ impl App {
         if gifts.membership == Some(Membership::Deferred) && inspect::is_closed_to_us(child.pid) {
             // We could not see what it binds. It has not begun to run the app.
             self.sees_no_calls = true;
-            let _gone = signal_process(child.pid, Signal::KILL);
-            gifts = self.gifts(&plan, id, instance, parking)?;
-            child = self.launch(&plan, (instance, generation), &gifts, stdin)?;
+            if signal_process(child.pid, Signal::KILL).is_ok() {
+                gifts = self.gifts(&plan, id, instance, parking)?;
+                child = self.launch(&plan, (instance, generation), &gifts, stdin)?;
+            }
         }
         let pid = child.pid;
         let parking = Parking::of(parking, &plan);

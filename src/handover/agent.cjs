@@ -1,8 +1,8 @@
-// Loaded into Node workers by pmr-runtime (NODE_OPTIONS --require). It changes how a process that has called `listen`
-// stops, and nothing else: a stop signal for which the app has no handler of its own no longer cuts off the requests being
-// answered (`drain.cjs`). To a worker of ours it also offers a channel to the runtime, as to a child of `fork`, and where there are
-// several it makes a worker of Node's cluster of it. Such a worker tells the runtime how it does, when asked, and of what it dies
-// (`reports.cjs`). Bun loads it as well (BUN_OPTIONS --preload), for the channel and these reports alone: how Bun stops is left as it is.
+// Loaded into Node workers by pmr-runtime (NODE_OPTIONS --require). In every process it changes how one that has called `listen`
+// stops: a stop signal for which the app has no handler of its own no longer cuts off the requests being answered (`drain.cjs`). To a
+// worker of the runtime it also offers a channel, as to a child of `fork`, and where there are several it makes workers of Node's cluster
+// of them. One with a channel tells the runtime how it does, when asked, and of what it dies (`reports.cjs`). Bun loads it as well
+// (BUN_OPTIONS --preload), for the channel and these reports alone: how Bun stops is left as it is.
 'use strict';
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'];
@@ -19,8 +19,7 @@ const DEEPEST = 64;
 // By this the runtime asks for a report. The kernel ignores it for whoever does not handle it, so that it does no harm. It is
 // not listened to before the app has had time to give its first answers.
 const QUESTION = 'SIGURG';
-// The other scripts are loaded at that time, too, while they surely lie where they were put, and not before: each line that Node reads
-// holds up the app's start.
+// The other scripts are loaded at that time, too, and not before: each line that Node reads holds up the app's start.
 const LATER_MS = 100;
 
 // What the scripts share.
@@ -42,17 +41,22 @@ const shared = {
   die,
   fileAt,
   isConnected,
+  load,
 };
 const loaded = {};
 let watching = false;
 // Whether we have made a cluster worker of the process.
 let joined = false;
+// Its servers for which the runtime was not asked.
+const unasked = new WeakSet();
+// Is to be said to such a worker once it has closed its servers.
+let farewell = null;
 // Whether the runtime asks us.
 let isAsked = false;
 
 // Node itself asks for the number of the channel's descriptor when the app first writes to a pipe.
 const closedChannel = new Proxy({}, {
-  get(nothing, name) {
+  get(target, name) {
     if (name === 'fd') return CHANNEL_FD;
     openChannel();
     const value = process.channel?.[name];
@@ -61,6 +65,8 @@ const closedChannel = new Proxy({}, {
 });
 
 const isBun = process.versions.bun !== undefined;
+const Module = isBun ? undefined : require('module');
+const loadAsIs = Module?._extensions['.js'];
 // Node marks what it forbids in worker threads, which get no signals. Asking `worker_threads` itself would load it, which
 // takes longer than all the rest of this file.
 const isMainThread = isBun ? Bun.isMainThread : process.chdir.disabled !== true;
@@ -87,14 +93,25 @@ function getReady() {
   else hold(QUESTION);
 }
 
-// The other scripts lie beside this one; `undefined` if somebody has tidied them away.
+// `undefined` if somebody has tidied it away.
 function script(name) {
   try {
-    loaded[name] ??= require(__filename.replace(/agent([^/]*)$/, `${name}$1`)).share(shared);
+    return load(name).share(shared);
   } catch {
-    // We do without.
+    return undefined;
   }
-  return loaded[name];
+}
+
+// The other scripts lie beside this one. The app may compile what it loads (ts-node), but not them.
+function load(name) {
+  if (loaded[name] !== undefined) return loaded[name];
+  const path = __filename.replace(/agent([^/]*)$/, `${name}$1`);
+  if (isBun) return require(path);
+  const found = new Module(path);
+  found.filename = path;
+  loadAsIs(found, path);
+  loaded[name] = found.exports;
+  return found.exports;
 }
 
 function takeChannel() {
@@ -128,7 +145,7 @@ function joinCluster(number) {
   cluster._getServer = function (server, options, done) {
     // The runtime might not see what another user binds.
     if (!isPlain(server, options) || identity() !== user) {
-      // Until the answer is there.
+      // It keeps the process from now on, as Node's own does.
       openAndKeep();
       return Reflect.apply(ask, this, arguments);
     }
@@ -137,6 +154,7 @@ function joinCluster(number) {
     const error = typeof handle === 'number' ? handle : bindError(handle, port);
     // The app may listen to errors after it has called `listen`.
     if (error !== 0) return process.nextTick(done, error, null);
+    unasked.add(server);
     server.once('listening', () => { cluster.worker.state = 'listening'; });
     done(0, handle);
   };
@@ -171,7 +189,7 @@ function closeBeforeDisconnect(prototype) {
     if (leaving) return this;
     leaving = true;
     this.exitedAfterDisconnect = true;
-    const servers = [...shared.open].filter(({ listening }) => listening);
+    const servers = [...shared.open].filter((server) => server.listening && unasked.has(server));
     let left = servers.length;
     const closed = () => {
       left -= 1;
@@ -273,12 +291,20 @@ function watchMessages() {
   process.emit = function (event, ...rest) {
     if (event === 'internalMessage' && isFarewell(rest[0])) {
       const { worker } = require('cluster');
+      if (worker?.exitedAfterDisconnect) return true;
       // The runtime does not know of servers for which we have not asked it.
-      if (worker && (worker.exitedAfterDisconnect || joined && shared.open.size > 0)) return true;
+      if (joined && listens()) {
+        farewell = () => process.emit(event, ...rest);
+        return true;
+      }
     }
     if (event === 'message' && rest[0]?.source === '_sio_adapter') reviveBuffers(rest[0], DEEPEST);
     return Reflect.apply(emit, this, [event, ...rest]);
   };
+}
+
+function listens() {
+  return [...shared.open].some(({ listening }) => listening);
 }
 
 function isFarewell(message) {
@@ -308,6 +334,7 @@ function trackServers(prototype) {
   prototype.close = function (callback) {
     if (shared.open.delete(this)) shared.closing.add(this);
     const result = Reflect.apply(close, this, arguments);
+    if (farewell !== null && !listens()) process.nextTick(farewell);
     if (shared.signalled) script('drain')?.part(this);
     return result;
   };
@@ -379,6 +406,7 @@ function arrived(signal, rest) {
 
 // Removing the last listener gives the signal back to the kernel.
 function die(signal) {
+  shared.draining = signal;
   if (!process.listeners(signal).includes(nothing)) process.on(signal, nothing);
   process.removeListener(signal, nothing);
   return process.kill(process.pid, signal);

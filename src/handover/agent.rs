@@ -126,11 +126,13 @@ pub struct Installed {
 
 type Files = [PathBuf; SCRIPTS.len()];
 
-/// What changes with a file, whoever changes it: nobody sets the time of the last change of its inode.
+/// What changes with a file, whoever changes it: nobody sets the time of the last change of its inode. The kernel notes that in ticks of
+/// some milliseconds (before Linux 6.13), so its length as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Mark {
     file: (u64, u64),
     changed: (i64, i64),
+    length: u64,
 }
 
 impl Installed {
@@ -154,7 +156,8 @@ fn marks(files: &Files) -> io::Result<[Mark; SCRIPTS.len()]> {
     let mut marks = [Mark::default(); SCRIPTS.len()];
     for (mark, file) in marks.iter_mut().zip(files) {
         let found = fs::symlink_metadata(file)?;
-        *mark = Mark { file: (found.dev(), found.ino()), changed: (found.ctime(), found.ctime_nsec()) };
+        let changed = (found.ctime(), found.ctime_nsec());
+        *mark = Mark { file: (found.dev(), found.ino()), changed, length: found.len() };
     }
     Ok(marks)
 }

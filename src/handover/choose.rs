@@ -155,8 +155,7 @@ impl Situation<'_> {
     }
 }
 
-/// A single node process is better off as a primary of its own: it starts sooner, may run a cluster itself, and ends when its
-/// work is done, while a cluster worker's channel would keep a one-shot script alive for ever.
+/// A single node process is better off as a primary of its own: it may run a cluster itself.
 fn automatic(situation: &Situation<'_>, remarks: &mut Vec<Remark>) -> Way {
     if situation.node_script && situation.has_several_workers() {
         let beneath = if situation.no_interception.is_none() { Interception::On } else { Interception::Off };

@@ -1,7 +1,7 @@
 // Loaded by the agent beside it: a worker with a channel tells the runtime how it does, when asked, and of what it dies.
 'use strict';
 
-// The agent's number for it, too.
+// Where the agent has it, too.
 const CHANNEL_FD = 3;
 // What is older was for a process that had our number before us.
 const ORDER_FRESH_MS = 10_000;
@@ -27,7 +27,7 @@ function answerQuestion() {
   try {
     const order = newOrder();
     if (order !== null) heed(order);
-    else tell({ cmd: 'NODE_PMR', report: sibling('meter').report(owed) });
+    else tell({ cmd: 'NODE_PMR', report: shared.load('meter').report(owed) });
   } catch {
     // The other script was tidied away, or there is no room in the channel: then there is no answer.
   }
@@ -35,12 +35,8 @@ function answerQuestion() {
 
 // How many HTTP/1 answers are owed to clients that are still there.
 function owed() {
-  const connections = [...shared.open, ...shared.closing].flatMap(sibling('drain').connectionsOf);
+  const connections = [...shared.open, ...shared.closing].flatMap(shared.load('drain').connectionsOf);
   return connections.filter(({ socket }) => socket._httpMessage && !socket.destroyed).length;
-}
-
-function sibling(name) {
-  return require(__filename.replace(/reports([^/]*)$/, `${name}$1`));
 }
 
 // What is wanted beside a report stands in a file next to this one, of whoever has put this one here.
@@ -58,7 +54,7 @@ function newOrder() {
 
 function heed(order) {
   try {
-    sibling('insight').heed(order, tell);
+    shared.load('insight').heed(order, tell);
   } catch ({ message }) {
     tell({ cmd: 'NODE_PMR', insight: { id: order.id, state: 'failed', why: message } });
   }

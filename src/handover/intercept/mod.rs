@@ -117,6 +117,12 @@ impl Interception {
         })
     }
 
+    /// Whether `process` was handed the socket, and has it still.
+    #[must_use]
+    pub fn is_with(&self, inode: u64, process: Pid) -> bool {
+        self.holders.get(&inode) == Some(&process) && inspect::holds_socket(process, inode, None)
+    }
+
     /// `process` was given the socket in another way: over Node's channel.
     pub fn note_holder(&mut self, inode: u64, process: Pid) {
         self.holders.insert(inode, process);
