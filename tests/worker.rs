@@ -198,18 +198,20 @@ fn what_node_must_answer_itself_has_its_channel_from_the_start() {
 }
 
 #[test]
-fn a_worker_that_gives_up_its_rights_before_it_listens_shares_the_port() {
+fn a_worker_that_changes_its_user_before_it_listens_shares_the_port() {
     if !processes::is_root() {
         processes::say_not_shown("only root can become another user");
         return;
     }
-    for through in [&[][..], &["setpriv", "--bounding-set=-sys_ptrace", "--"]] {
-        let port = free_port();
-        let launch = workers("node24", port).env("APP_USER", USER).directory("/");
-        let launch = if through.is_empty() { launch } else { launch.through(through.iter().copied()) };
-        let mut runtime = launch.spawn();
-        have_no_channel(&runtime, port, false);
-        runtime.stops();
+    for user in [USER, "back"] {
+        for without in ["-sys_ptrace", "-sys_time"] {
+            let port = free_port();
+            let rights = format!("--bounding-set={without}");
+            let launch = workers("node24", port).env("APP_USER", user).directory("/");
+            let mut runtime = launch.through(["setpriv", &rights, "--"]).spawn();
+            have_no_channel(&runtime, port, false);
+            runtime.stops();
+        }
     }
 }
 

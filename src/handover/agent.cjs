@@ -49,6 +49,8 @@ let watching = false;
 let joined = false;
 // Its servers for which the runtime was not asked.
 const unasked = new WeakSet();
+// Whether the runtime sees what it binds.
+let isSeen = true;
 // Is to be said to such a worker once it has closed its servers.
 let farewell = null;
 // Whether the runtime asks us.
@@ -141,10 +143,9 @@ function joinCluster(number) {
   delete process.env.NODE_UNIQUE_ID;
   if (!joined) return;
   const { _getServer: ask } = cluster;
-  const user = identity();
+  noteNewUsers();
   cluster._getServer = function (server, options, done) {
-    // The runtime might not see what another user binds.
-    if (!isPlain(server, options) || identity() !== user) {
+    if (!isPlain(server, options)) {
       // It keeps the process from now on, as Node's own does.
       openAndKeep();
       return Reflect.apply(ask, this, arguments);
@@ -165,7 +166,7 @@ function joinCluster(number) {
 // TLS servers get the keys of their sessions with the answer, and a port that the kernel chooses is the same for all.
 function isPlain(server, { port, addressType, fd }) {
   const isTcp = addressType === 4 || addressType === 6;
-  return isTcp && port > 0 && !(fd >= 0) && typeof server._getServerData !== 'function';
+  return isSeen && isTcp && port > 0 && !(fd >= 0) && typeof server._getServerData !== 'function';
 }
 
 // libuv keeps some errors of `bind` for whoever asks next.
@@ -177,8 +178,16 @@ function bindError(handle, port) {
   return error || -require('os').constants.errno.EADDRINUSE;
 }
 
-function identity() {
-  return `${process.geteuid()}:${process.getegid()}`;
+// The kernel does not let everybody look at a process that has ever changed its user, even if it has changed back.
+function noteNewUsers() {
+  for (const name of ['setuid', 'setgid', 'seteuid', 'setegid']) {
+    const change = process[name];
+    const noting = { [name](id) {
+      isSeen = false;
+      return Reflect.apply(change, this, arguments);
+    } };
+    process[name] = noting[name];
+  }
 }
 
 // Node closes the servers for which it has asked over the channel.
