@@ -35,7 +35,8 @@ const shared = {
   draining: null,
   // Of a process that is no cluster worker of Node's own making, once it is open.
   channel: null,
-  // The file at the channel's descriptor: the app may have put another there.
+  channelFd: CHANNEL_FD,
+  // The file at that descriptor: the app may have put another there.
   channelFile: null,
   nothing,
   die,
@@ -116,6 +117,18 @@ function load(name) {
   return found.exports;
 }
 
+// The variables are not for processes that the app starts; each names us, lest who has it all the same takes it for its own.
+function takeQuestions() {
+  const { PMR_REPORTS: owner } = process.env;
+  if (owner === undefined) return;
+  delete process.env.PMR_REPORTS;
+  if (owner !== String(process.pid)) return;
+  shared.channelFile = fileAt(CHANNEL_FD);
+  isAsked = true;
+  process.on('uncaughtExceptionMonitor', (error, origin) => script('reports')?.tellOfException(error, origin));
+}
+
+// As above. Node itself may have opened it: then the agent only notes it.
 function takeChannel() {
   const { PMR_CHANNEL: owner, PMR_WORKER: worker } = process.env;
   if (owner === undefined) return;
@@ -266,17 +279,6 @@ function openChannel() {
   } catch {
     // The app has closed the descriptor, or taken it for itself: it has no channel then.
   }
-}
-
-// The variables are not for processes that the app starts; each names us, lest who has it all the same takes it for its own.
-function takeQuestions() {
-  const { PMR_REPORTS: owner } = process.env;
-  if (owner === undefined) return;
-  delete process.env.PMR_REPORTS;
-  if (owner !== String(process.pid)) return;
-  shared.channelFile = fileAt(CHANNEL_FD);
-  isAsked = true;
-  process.on('uncaughtExceptionMonitor', (error, origin) => script('reports')?.tellOfException(error, origin));
 }
 
 // Whether there is a channel, and not merely the offer of one.

@@ -1,8 +1,6 @@
 // Loaded by the agent beside it: a worker with a channel tells the runtime how it does, when asked, and of what it dies.
 'use strict';
 
-// Where the agent has it, too.
-const CHANNEL_FD = 3;
 // What is older was for a process that had our number before us.
 const ORDER_FRESH_MS = 10_000;
 // An app that survives its exceptions may have many: of more than so many within a second we are silent.
@@ -80,7 +78,7 @@ function tellOfException(error, origin) {
 function tell(message) {
   if (typeof process._send === 'function') {
     if (process.connected) process._send(message, undefined, { swallowErrors: true }, shared.nothing);
-  } else if (shared.channelFile !== null && shared.fileAt(CHANNEL_FD) === shared.channelFile) {
-    require('fs').writeSync(CHANNEL_FD, `${JSON.stringify(message)}\n`);
+  } else if (shared.channelFile !== null && shared.fileAt(shared.channelFd) === shared.channelFile) {
+    require('fs').writeSync(shared.channelFd, `${JSON.stringify(message)}\n`);
   }
 }

@@ -31,14 +31,6 @@ pub enum Membership {
     Offered,
 }
 
-impl Membership {
-    /// Whether the agent is to open the channel.
-    #[must_use]
-    pub fn leaves_channel_to_agent(self) -> bool {
-        matches!(self, Self::Deferred | Self::Offered)
-    }
-}
-
 /// The variables to set for `worker`, of [`VARIABLES`], or [`WORKER`]. `cluster.worker.id` becomes the worker's number.
 #[must_use]
 pub fn environment(membership: Membership, worker: WorkerId) -> Vec<(&'static str, String)> {
