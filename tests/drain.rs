@@ -19,6 +19,12 @@ fn python<const N: usize>(options: [&str; N]) -> Launch {
     Launch::new(options.chain(["python3".into(), fixture("python/app.py")]))
 }
 
+/// Deno's own server.
+fn deno() -> Launch {
+    let deno = [tool("deno"), "run".into(), "--allow-net".into(), "--allow-env".into()];
+    Launch::new(deno.into_iter().chain([fixture("deno/server.js")]))
+}
+
 #[track_caller]
 fn until_reloaded(runtime: &Runtime, round: usize) {
     runtime.until_stderr("the end of the reload", |text| {
@@ -175,10 +181,23 @@ fn without_time_for_it_nothing_is_waited_for() {
 /// Their sockets do not block, so all workers take from one queue.
 #[test]
 fn nor_where_all_share_one_queue() {
-    let deno = [tool("deno"), "run".into(), "--allow-net".into(), "--allow-env".into()];
     let bun = [tool("bun"), fixture("bun/server.js")];
     loses_nothing(Launch::new(bun), 2, WITH_PAUSES);
-    loses_nothing(Launch::new(deno.into_iter().chain([fixture("deno/server.js")])), 2, WITH_PAUSES);
+    loses_nothing(deno(), 2, WITH_PAUSES);
+}
+
+/// Deno catches the signal in any case, only to end at once if the app does not listen to it.
+#[test]
+fn an_app_of_deno_that_listens_to_the_signal_hears_it() {
+    let port = free_port();
+    let mut runtime = deno().port(port).workers(1).env("APP_LISTENS", "1").spawn();
+    runtime.until_ready(1);
+    runtime.stdout_line("prepared");
+    runtime.signal(signals::HUP);
+    runtime.stdout_line("asked");
+    until_reloaded(&runtime, 1);
+    runtime.until_stderr("its own end", |text| text.contains("exited with code 3").then_some(()));
+    runtime.stops();
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl App {
         self.listeners.tend(self.socket_owner(instance));
         self.abandon(instance);
         self.feed(Event::Exited { worker: id, reason, killer, survivors });
-        self.end_drain(id);
+        self.end_parting(id);
         self.hand_on_all(given, instance);
     }
 

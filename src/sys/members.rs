@@ -35,9 +35,13 @@ impl Dispositions {
     /// Whether the signal does not simply end the process.
     #[must_use]
     pub fn withstands(self, signal: Signal) -> bool {
-        let bit = u32::try_from(signal.as_raw() - 1).ok().and_then(|shift| 1_u64.checked_shl(shift));
-        bit.is_some_and(|bit| (self.caught | self.ignored) & bit != 0)
+        has(self.caught | self.ignored, signal)
     }
+}
+
+fn has(set: u64, signal: Signal) -> bool {
+    let bit = u32::try_from(signal.as_raw() - 1).ok().and_then(|shift| 1_u64.checked_shl(shift));
+    bit.is_some_and(|bit| set & bit != 0)
 }
 
 /// What `pid` does on signals.
@@ -47,11 +51,20 @@ pub fn dispositions(pid: Pid) -> Option<Dispositions> {
 }
 
 fn parse_dispositions(status: &str) -> Option<Dispositions> {
-    let set = |name: &str| {
-        let value = status.lines().find_map(|line| line.strip_prefix(name))?;
-        u64::from_str_radix(value.trim(), 16).ok()
-    };
-    Some(Dispositions { caught: set("SigCgt:")?, ignored: set("SigIgn:")? })
+    let (caught, ignored) = (signal_set(status, "SigCgt:")?, signal_set(status, "SigIgn:")?);
+    Some(Dispositions { caught, ignored })
+}
+
+fn signal_set(status: &str, name: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+    u64::from_str_radix(value.trim(), 16).ok()
+}
+
+/// Whether `signal` has come to the process `pid` as a whole, and no thread has taken it yet.
+#[must_use]
+pub fn has_untaken(pid: Pid, signal: Signal) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    signal_set(&status, "ShdPnd:").is_some_and(|pending| has(pending, signal))
 }
 
 /// The name of the file that `pid` executes.
@@ -63,10 +76,24 @@ pub fn program(pid: Pid) -> Option<OsString> {
 /// Whether every thread of `pid` stands still, by a signal that stops it; a process that has ended does, too.
 #[must_use]
 pub fn is_stopped(pid: Pid) -> bool {
-    numbers(&format!("/proc/{pid}/task")).all(|thread| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat"));
-        stat.is_ok_and(|stat| matches!(state(&stat), Some('T' | 't' | 'Z' | 'X')))
-    })
+    threads(pid).all(|thread| is_in(pid, thread, &['T', 't', 'Z', 'X']))
+}
+
+/// Whether every thread of `pid` but the first waits for something.
+#[must_use]
+pub fn others_sleep(pid: Pid) -> bool {
+    threads(pid).filter(|&thread| thread != pid).all(|thread| is_in(pid, thread, &['S', 'Z', 'X']))
+}
+
+/// Whether a thread of `pid` is in one of these states.
+fn is_in(pid: Pid, thread: Pid, states: &[char]) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat"));
+    stat.is_ok_and(|stat| state(&stat).is_some_and(|state| states.contains(&state)))
+}
+
+/// The threads of `pid`.
+pub fn threads(pid: Pid) -> impl Iterator<Item = Pid> + use<> {
+    numbers(&format!("/proc/{pid}/task")).map(Pid::new)
 }
 
 /// The name before it is in parentheses, and may hold any of them.
@@ -74,7 +101,7 @@ fn state(stat: &str) -> Option<char> {
     stat.rsplit_once(") ")?.1.chars().next()
 }
 
-fn numbers(directory: &str) -> impl Iterator<Item = i32> {
+fn numbers(directory: &str) -> impl Iterator<Item = i32> + use<> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(|&number| number > 0)
 }

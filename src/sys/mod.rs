@@ -6,6 +6,7 @@ pub mod arrivals;
 pub mod background;
 pub mod channel;
 pub mod descriptors;
+pub mod detain;
 pub mod diag;
 pub mod evaluation;
 pub mod executable;

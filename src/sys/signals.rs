@@ -20,6 +20,7 @@ use nix::unistd::pipe2;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::members;
 use super::watch::watch;
 use crate::process::{Pid, Signal};
 
@@ -259,6 +260,25 @@ pub fn signal_group(leader: Pid, signal: Signal) -> io::Result<Delivery> {
 /// EPERM, when it may not be signalled by us.
 pub fn signal_process(pid: Pid, signal: Signal) -> io::Result<Delivery> {
     kill(pid.as_raw(), signal.as_raw())
+}
+
+/// Sends `signal` to each thread of the process `pid`, so that none of them runs on before it has taken one: of a signal to the
+/// process the kernel tells a single thread, and the others only hear of its end. For a process that stands still, and
+/// whose threads are therefore the same throughout.
+///
+/// # Errors
+/// EPERM, when it may not be signalled by us.
+pub fn signal_threads(pid: Pid, signal: Signal) -> io::Result<()> {
+    for thread in members::threads(pid) {
+        // SAFETY: tgkill(2) touches no memory of ours.
+        let result =
+            unsafe { libc::syscall(libc::SYS_tgkill, pid.as_raw(), thread.as_raw(), signal.as_raw()) };
+        match Errno::result(result) {
+            Ok(_) | Err(Errno::ESRCH) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Who stops with us.

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::look::{self, Subject};
+use super::parting::{self, Parting};
 use super::watch::{Connections, Holding, Need, Step, Watch};
 use crate::driver::app::App;
 use crate::process::Signal;
 use crate::spec::WorkerId;
-use crate::supervisor::{Event, Uptime};
+use crate::supervisor::{Event, Recipient, Uptime};
 use crate::sys::diag::Connection;
 use crate::sys::signals::signal_group;
 
@@ -31,6 +32,8 @@ const BLIND: &str =
 #[derive(Debug, Default)]
 pub(in crate::driver) struct Drains {
     of_workers: BTreeMap<WorkerId, Drain>,
+    /// Those that have been asked to end, while threads of theirs are detained.
+    partings: BTreeMap<WorkerId, Vec<Parting>>,
     next: Option<Uptime>,
     /// When connections may be looked at again.
     next_connections: Option<Uptime>,
@@ -50,7 +53,19 @@ impl Drains {
 
     /// Whether nobody stands still because of us.
     pub(in crate::driver) fn are_at_rest(&self) -> bool {
-        !self.of_workers.values().any(|drain| drain.subject.held)
+        self.partings.is_empty() && !self.of_workers.values().any(|drain| drain.subject.held)
+    }
+
+    fn nobody(&self) -> bool {
+        self.of_workers.is_empty() && self.partings.is_empty()
+    }
+
+    /// Lets those go that need not be detained any longer.
+    fn let_go(&mut self, now: Uptime) {
+        self.partings.retain(|_, partings| {
+            partings.retain(|parting| !parting.is_over(now));
+            !partings.is_empty()
+        });
     }
 }
 
@@ -91,6 +106,7 @@ impl App {
         if self.drains.next.is_none_or(|next| next > now) {
             return;
         }
+        self.drains.let_go(now);
         // Who was made to stand still does so by the time of the next look, or nearly.
         for _ in 0..LOOKS_IN_A_ROW {
             if !self.look_once(now) {
@@ -101,11 +117,14 @@ impl App {
         let took = done.since(now);
         let pause =
             if self.drains.are_at_rest() { TICK.max(took * TIMES_ITS_COST) } else { HELD_TICK.max(took) };
-        self.drains.next = (!self.drains.of_workers.is_empty()).then(|| done.after(pause));
+        self.drains.next = (!self.drains.nobody()).then(|| done.after(pause));
     }
 
     /// Says whether somebody was made to stand still.
     fn look_once(&mut self, now: Uptime) -> bool {
+        if self.drains.of_workers.is_empty() {
+            return false;
+        }
         let steps = self.steps(now);
         for &(id, step) in &steps {
             self.take_step(id, step);
@@ -166,6 +185,23 @@ impl App {
         }
     }
 
+    /// The worker was sent `signal`, by which it is to end. If it stands still, it may go on after this.
+    pub(in crate::driver) fn part_with_held(&mut self, id: WorkerId, signal: Signal, to: Recipient) {
+        let Some(drain) = self.drains.of_workers.get(&id).filter(|drain| drain.subject.held) else { return };
+        let now = self.shared.clock.now();
+        let partings = parting::part(drain.subject.group, signal, to, now);
+        if !partings.is_empty() {
+            self.drains.partings.insert(id, partings);
+            self.drains.next = Some(now.after(HELD_TICK));
+        }
+    }
+
+    /// The worker has ended.
+    pub(in crate::driver) fn end_parting(&mut self, id: WorkerId) {
+        self.drains.partings.remove(&id);
+        self.end_drain(id);
+    }
+
     /// The worker was asked to end, was killed or has ended: its drain is over. If it stands still, it hears of it only now.
     pub(in crate::driver) fn end_drain(&mut self, id: WorkerId) {
         if let Some(drain) = self.drains.of_workers.remove(&id)
@@ -173,7 +209,7 @@ impl App {
         {
             let _gone = signal_group(drain.subject.group, Signal::CONT);
         }
-        if self.drains.of_workers.is_empty() {
+        if self.drains.nobody() {
             self.drains.next = None;
         }
     }
