@@ -201,7 +201,9 @@ impl App {
         }
         if let Some((agent, options)) = agent {
             gifts.set(agent.loader.variable(), options);
-            if gifts.channel.is_some() {
+            if let Some(theirs) = gifts.extra.clone().filter(|_| gifts.channel.is_some()) {
+                let inode = channel::inode(theirs.as_fd()).map_err(StartError::Channel)?;
+                gifts.set(channel_variables::INODE, inode.to_string());
                 gifts.own_pid.push(channel_variables::REPORTS);
                 if gifts.membership != Some(Membership::Cluster) {
                     gifts.own_pid.push(channel_variables::OFFER);

@@ -36,18 +36,23 @@ const shared = {
   // Of a process that is no cluster worker of Node's own making, once it is open.
   channel: null,
   channelFd: CHANNEL_FD,
-  // The file at that descriptor: the app may have put another there.
-  channelFile: null,
+  // The inode of the socket at that descriptor: the app may have put another there.
+  channelInode: null,
   nothing,
   die,
-  fileAt,
+  inodeAt,
   isConnected,
   load,
 };
 const loaded = {};
 let watching = false;
-// Whether we have made a cluster worker of the process.
-let joined = false;
+// Node's module, where we have made a cluster worker of the process; the worker's number; and how far it is that for the app, too:
+// nobody has asked for it, it is being made, it is there.
+let cluster = null;
+let workerId;
+let membership = 'possible';
+// Whether a server of it listens for which the runtime was not asked.
+let hasListened = false;
 // Its servers for which the runtime was not asked.
 const unasked = new WeakSet();
 // Whether the runtime sees what it binds.
@@ -68,10 +73,10 @@ const closedChannel = new Proxy({}, {
 });
 
 const isBun = process.versions.bun !== undefined;
-const Module = isBun ? undefined : require('module');
+// To be given it by `require` takes Node longer than all the rest of this file.
+const Module = isBun ? undefined : module.constructor;
 const loadAsIs = Module?._extensions['.js'];
-// Node marks what it forbids in worker threads, which get no signals. Asking `worker_threads` itself would load it, which
-// takes longer than all the rest of this file.
+// Node marks what it forbids in worker threads, which get no signals. Asking `worker_threads` itself would load it.
 const isMainThread = isBun ? Bun.isMainThread : process.chdir.disabled !== true;
 
 if (isMainThread) {
@@ -84,8 +89,8 @@ if (isMainThread) {
   }
   takeChannel();
   if (!isBun) watchSignals();
-  // From when the app's own code has run, however long it takes.
-  setTimeout(() => setTimeout(getReady, LATER_MS).unref(), 0).unref();
+  // From when the app's own code has run, however long it takes. A timer would take longer to begin than this.
+  setImmediate(() => setTimeout(getReady, LATER_MS).unref()).unref();
 }
 
 function getReady() {
@@ -119,11 +124,12 @@ function load(name) {
 
 // The variables are not for processes that the app starts; each names us, lest who has it all the same takes it for its own.
 function takeQuestions() {
-  const { PMR_REPORTS: owner } = process.env;
+  const { PMR_REPORTS: owner, PMR_CHANNEL_INODE: inode } = process.env;
   if (owner === undefined) return;
   delete process.env.PMR_REPORTS;
+  delete process.env.PMR_CHANNEL_INODE;
   if (owner !== String(process.pid)) return;
-  shared.channelFile = fileAt(CHANNEL_FD);
+  shared.channelInode = Number(inode);
   isAsked = true;
   process.on('uncaughtExceptionMonitor', (error, origin) => script('reports')?.tellOfException(error, origin));
 }
@@ -138,7 +144,6 @@ function takeChannel() {
   if (isBun) passMessagesOn();
   else if (process.connected) shared.channel = process.channel;
   else {
-    // Before the channel is offered: what Node does here is not the app looking for it.
     if (worker !== undefined) joinCluster(worker);
     offerChannel();
   }
@@ -148,15 +153,15 @@ function takeChannel() {
 // is first loaded. What takes long is its channel, and to be handed a socket over it. A plain TCP server needs neither: it binds
 // by itself, as without a cluster, and the runtime puts the socket that all share in the place of its own.
 function joinCluster(number) {
-  process.env.NODE_UNIQUE_ID = number;
-  const cluster = require('cluster');
   const { _createServerHandle: create } = require('net');
-  joined = cluster.isWorker && typeof cluster._setupWorker === 'function' && typeof create === 'function';
-  if (joined) cluster._setupWorker();
+  process.env.NODE_UNIQUE_ID = number;
+  const found = require('cluster');
   delete process.env.NODE_UNIQUE_ID;
-  if (!joined) return;
-  const { _getServer: ask } = cluster;
+  if (!found.isWorker || typeof found._setupWorker !== 'function' || typeof create !== 'function') return;
+  cluster = found;
+  workerId = number;
   noteNewUsers();
+  const { _getServer: ask } = cluster;
   cluster._getServer = function (server, options, done) {
     if (!isPlain(server, options)) {
       // It keeps the process from now on, as Node's own does.
@@ -169,11 +174,42 @@ function joinCluster(number) {
     // The app may listen to errors after it has called `listen`.
     if (error !== 0) return process.nextTick(done, error, null);
     unasked.add(server);
-    server.once('listening', () => { cluster.worker.state = 'listening'; });
+    server.once('listening', noteListening);
     done(0, handle);
   };
+  Object.defineProperty(cluster, 'worker', {
+    get() {
+      becomeWorker();
+      return cluster.worker;
+    },
+    set: setWorker,
+    configurable: true,
+    enumerable: true,
+  });
+}
+
+function setWorker(value) {
+  Object.defineProperty(cluster, 'worker', { value, writable: true, configurable: true, enumerable: true });
+}
+
+// Not before somebody looks for the worker, or its channel is opened.
+function becomeWorker() {
+  if (cluster === null || membership !== 'possible') return;
+  // What Node does here is not the app looking for the channel.
+  membership = 'begun';
+  setWorker(null);
+  process.env.NODE_UNIQUE_ID = workerId;
+  cluster._setupWorker();
+  delete process.env.NODE_UNIQUE_ID;
+  membership = 'whole';
   closeBeforeDisconnect(cluster.Worker.prototype);
   cluster.worker.on('newListener', openForListener);
+  if (hasListened) noteListening();
+}
+
+function noteListening() {
+  hasListened = true;
+  if (membership === 'whole') cluster.worker.state = 'listening';
 }
 
 // TLS servers get the keys of their sessions with the answer, and a port that the kernel chooses is the same for all.
@@ -245,6 +281,7 @@ function passMessagesOn() {
 function offerChannel() {
   for (const name of OFFERED) {
     const get = () => {
+      if (membership === 'begun') return undefined;
       if (name === 'channel') return closedChannel;
       openChannel();
       return process[name];
@@ -259,7 +296,7 @@ function offerChannel() {
 }
 
 function openForListener(name) {
-  if (name === 'message' || name === 'disconnect') openAndKeep();
+  if (membership !== 'begun' && (name === 'message' || name === 'disconnect')) openAndKeep();
 }
 
 function openAndKeep() {
@@ -270,12 +307,13 @@ function openAndKeep() {
 
 function openChannel() {
   if (shared.channel !== null) return;
+  becomeWorker();
   for (const name of OFFERED) delete process[name];
   process.removeListener('newListener', openForListener);
   try {
     require('child_process')._forkChild(CHANNEL_FD, 'json');
     shared.channel = process.channel;
-    if (joined) watchMessages();
+    if (cluster !== null) watchMessages();
   } catch {
     // The app has closed the descriptor, or taken it for itself: it has no channel then.
   }
@@ -286,10 +324,10 @@ function isConnected() {
   return typeof process._send === 'function' && process.connected;
 }
 
-function fileAt(descriptor) {
+function inodeAt(descriptor) {
   try {
-    const { dev, ino } = require('fs').fstatSync(descriptor);
-    return `${dev}:${ino}`;
+    const found = require('fs').fstatSync(descriptor);
+    return found.isSocket() ? found.ino : null;
   } catch {
     return null;
   }
@@ -304,7 +342,7 @@ function watchMessages() {
       const { worker } = require('cluster');
       if (worker?.exitedAfterDisconnect) return true;
       // The runtime does not know of servers for which we have not asked it.
-      if (joined && listens()) {
+      if (cluster !== null && listens()) {
         farewell = () => process.emit(event, ...rest);
         return true;
       }

@@ -78,7 +78,7 @@ function tellOfException(error, origin) {
 function tell(message) {
   if (typeof process._send === 'function') {
     if (process.connected) process._send(message, undefined, { swallowErrors: true }, shared.nothing);
-  } else if (shared.channelFile !== null && shared.fileAt(shared.channelFd) === shared.channelFile) {
+  } else if (shared.channelInode !== null && shared.inodeAt(shared.channelFd) === shared.channelInode) {
     require('fs').writeSync(shared.channelFd, `${JSON.stringify(message)}\n`);
   }
 }

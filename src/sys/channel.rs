@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, recv, sendmsg};
+use nix::sys::stat::fstat;
 
 /// A connected pair: our end, which never blocks, and the worker's. Both are close-on-exec; the spawn gives the worker
 /// its end by `dup2`.
@@ -18,6 +19,14 @@ pub fn pair() -> io::Result<(UnixStream, OwnedFd)> {
     let (ours, workers) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     Ok((ours, workers.into()))
+}
+
+/// The number by which a worker recognizes its end: no other socket of the machine has it.
+///
+/// # Errors
+/// None is known of.
+pub fn inode(workers: BorrowedFd<'_>) -> io::Result<u64> {
+    Ok(fstat(workers)?.st_ino)
 }
 
 /// Reads what is there into `buffer` and says how many bytes; 0 is the end of the channel.

@@ -11,6 +11,9 @@ pub const OFFER: &str = "PMR_CHANNEL";
 /// The agent's variable for the pid of the process that is asked for reports.
 pub const REPORTS: &str = "PMR_REPORTS";
 
+/// The agent's variable for the inode of the channel's end at that descriptor.
+pub const INODE: &str = "PMR_CHANNEL_INODE";
+
 /// The agent's variable for the number of a cluster worker whose channel it opens when it is needed.
 pub const WORKER: &str = "PMR_WORKER";
 
