@@ -75,6 +75,41 @@ fn an_app_finds_itself_a_worker_and_its_channel_opens_when_it_is_used() {
 }
 
 #[test]
+fn an_app_that_freezes_what_is_its_own_is_a_worker_like_others() {
+    for version in VERSIONS {
+        let port = free_port();
+        let mut runtime = workers(version, port).env("APP_FREEZES", "1").env("APP_STOP", "SIGUSR2").spawn();
+        have_no_channel(&runtime, port, true);
+        let ids: BTreeSet<_> = about(&runtime, port).iter().filter_map(|one| one["id"].as_u64()).collect();
+        assert_eq!(ids.len(), 2, "{version}");
+        let slow = std::thread::spawn(move || http::get(port, "/slow"));
+        runtime.stdout_line("slow pid=");
+        runtime.signal(signals::TERM);
+        assert_eq!(slow.join().unwrap().unwrap(), "slow", "{version}");
+        runtime.ends_with(0);
+    }
+}
+
+/// By SIGURG, which the kernel ignores for whoever does not listen to it.
+#[test]
+fn one_of_which_nobody_wants_anything_can_be_asked_how_it_does() {
+    for version in VERSIONS {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("idle.js");
+        std::fs::write(&file, "require('net').createServer().listen(process.env.PORT);").unwrap();
+        let words: [PathBuf; 2] = [tool(version), file];
+        let mut runtime = Launch::new(words).port(free_port()).workers(2).spawn();
+        runtime.until_ready(2);
+        for worker in runtime.workers() {
+            runtime.until(&format!("{version}: it listens to the question"), || {
+                processes::catches(worker, signals::URG).then_some(())
+            });
+        }
+        runtime.stops();
+    }
+}
+
+#[test]
 fn what_is_sent_to_workers_is_heard_and_they_stop_all_the_same() {
     for version in VERSIONS {
         let port = free_port();

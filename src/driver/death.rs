@@ -57,12 +57,12 @@ impl App {
         let Some(mut worker) = self.workers.remove(id) else { return };
         let given = std::mem::take(&mut worker.given);
         let killer = self.killer(&worker, reason);
-        let instance = worker.instance;
+        let (instance, pid) = (worker.instance, worker.pid);
         let survivors = self.bury(id, worker);
         self.listeners.tend(self.socket_owner(instance));
         self.abandon(instance);
         self.feed(Event::Exited { worker: id, reason, killer, survivors });
-        self.end_parting(id);
+        self.end_parting(id, pid);
         self.hand_on_all(given, instance);
     }
 

@@ -50,6 +50,7 @@ let watching = false;
 // nobody has asked for it, it is being made, it is there.
 let cluster = null;
 let workerId;
+let worker = null;
 let membership = 'possible';
 // Whether a server of it listens for which the runtime was not asked.
 let hasListened = false;
@@ -89,8 +90,9 @@ if (isMainThread) {
   }
   takeChannel();
   if (!isBun) watchSignals();
-  // From when the app's own code has run, however long it takes. A timer would take longer to begin than this.
-  setImmediate(() => setTimeout(getReady, LATER_MS).unref()).unref();
+  // From when the app's own code has run, however long it takes. A timer would take longer to begin than this, which keeps the process
+  // for one turn of its loop. (One that does not keep it comes only after something else has woken the loop.)
+  setImmediate(() => setTimeout(getReady, LATER_MS).unref());
 }
 
 function getReady() {
@@ -136,7 +138,7 @@ function takeQuestions() {
 
 // As above. Node itself may have opened it: then the agent only notes it.
 function takeChannel() {
-  const { PMR_CHANNEL: owner, PMR_WORKER: worker } = process.env;
+  const { PMR_CHANNEL: owner, PMR_WORKER: number } = process.env;
   if (owner === undefined) return;
   delete process.env.PMR_CHANNEL;
   delete process.env.PMR_WORKER;
@@ -144,7 +146,7 @@ function takeChannel() {
   if (isBun) passMessagesOn();
   else if (process.connected) shared.channel = process.channel;
   else {
-    if (worker !== undefined) joinCluster(worker);
+    if (number !== undefined) joinCluster(number);
     offerChannel();
   }
 }
@@ -159,7 +161,7 @@ function joinCluster(number) {
   delete process.env.NODE_UNIQUE_ID;
   if (!found.isWorker || typeof found._setupWorker !== 'function' || typeof create !== 'function') return;
   cluster = found;
-  workerId = number;
+  workerId = Number(number);
   noteNewUsers();
   const { _getServer: ask } = cluster;
   cluster._getServer = function (server, options, done) {
@@ -180,36 +182,35 @@ function joinCluster(number) {
   Object.defineProperty(cluster, 'worker', {
     get() {
       becomeWorker();
-      return cluster.worker;
+      return worker;
     },
-    set: setWorker,
+    // Node's own assignment comes by here, too.
+    set(value) {
+      becomeWorker();
+      worker = value;
+    },
     configurable: true,
     enumerable: true,
   });
 }
 
-function setWorker(value) {
-  Object.defineProperty(cluster, 'worker', { value, writable: true, configurable: true, enumerable: true });
-}
-
-// Not before somebody looks for the worker, or its channel is opened.
+// Not before somebody looks for the worker, or its channel is opened. By then the app may have frozen whatever is its own.
 function becomeWorker() {
   if (cluster === null || membership !== 'possible') return;
   // What Node does here is not the app looking for the channel.
   membership = 'begun';
-  setWorker(null);
-  process.env.NODE_UNIQUE_ID = workerId;
   cluster._setupWorker();
-  delete process.env.NODE_UNIQUE_ID;
   membership = 'whole';
+  // Node takes it from a variable that is not there any more.
+  worker.id = workerId;
   closeBeforeDisconnect(cluster.Worker.prototype);
-  cluster.worker.on('newListener', openForListener);
+  worker.on('newListener', openForListener);
   if (hasListened) noteListening();
 }
 
 function noteListening() {
   hasListened = true;
-  if (membership === 'whole') cluster.worker.state = 'listening';
+  if (membership === 'whole') worker.state = 'listening';
 }
 
 // TLS servers get the keys of their sessions with the answer, and a port that the kernel chooses is the same for all.
@@ -339,8 +340,7 @@ function watchMessages() {
   const { emit } = process;
   process.emit = function (event, ...rest) {
     if (event === 'internalMessage' && isFarewell(rest[0])) {
-      const { worker } = require('cluster');
-      if (worker?.exitedAfterDisconnect) return true;
+      if (require('cluster').worker?.exitedAfterDisconnect) return true;
       // The runtime does not know of servers for which we have not asked it.
       if (cluster !== null && listens()) {
         farewell = () => process.emit(event, ...rest);

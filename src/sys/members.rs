@@ -67,6 +67,13 @@ pub fn has_untaken(pid: Pid, signal: Signal) -> bool {
     signal_set(&status, "ShdPnd:").is_some_and(|pending| has(pending, signal))
 }
 
+/// Whether `thread`, of the process `pid`, has `signal` wait.
+#[must_use]
+pub fn blocks(pid: Pid, thread: Pid, signal: Signal) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/task/{thread}/status")).unwrap_or_default();
+    signal_set(&status, "SigBlk:").is_some_and(|blocked| has(blocked, signal))
+}
+
 /// The name of the file that `pid` executes.
 #[must_use]
 pub fn program(pid: Pid) -> Option<OsString> {

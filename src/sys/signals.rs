@@ -264,12 +264,13 @@ pub fn signal_process(pid: Pid, signal: Signal) -> io::Result<Delivery> {
 
 /// Sends `signal` to each thread of the process `pid`, so that none of them runs on before it has taken one: of a signal to the
 /// process the kernel tells a single thread, and the others only hear of its end. For a process that stands still, and
-/// whose threads are therefore the same throughout.
+/// whose threads are therefore the same throughout. Those that block it are left out: they would not end by it, and one that fetches
+/// signals (sigwait(3), signalfd(2)) would find several.
 ///
 /// # Errors
 /// EPERM, when it may not be signalled by us.
 pub fn signal_threads(pid: Pid, signal: Signal) -> io::Result<()> {
-    for thread in members::threads(pid) {
+    for thread in members::threads(pid).filter(|&thread| !members::blocks(pid, thread, signal)) {
         // SAFETY: tgkill(2) touches no memory of ours.
         let result =
             unsafe { libc::syscall(libc::SYS_tgkill, pid.as_raw(), thread.as_raw(), signal.as_raw()) };

@@ -75,6 +75,12 @@ pub(crate) fn status_field(pid: i32, name: &str) -> Option<String> {
     Some(line[name.len() + 1..].trim().to_owned())
 }
 
+/// Whether the process handles that signal.
+pub(crate) fn catches(pid: i32, number: i32) -> bool {
+    let caught = status_field(pid, "SigCgt").and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    caught.is_some_and(|set| set & 1 << (number - 1) != 0)
+}
+
 /// A memory line of /proc/PID/status in kB.
 pub(crate) fn status_kilobytes(pid: i32, name: &str) -> Option<u64> {
     status_field(pid, name)?.split_whitespace().next()?.parse().ok()

@@ -15,4 +15,5 @@ pub(crate) const STOP: i32 = 19;
 pub(crate) const TSTP: i32 = 20;
 pub(crate) const TTIN: i32 = 21;
 pub(crate) const TTOU: i32 = 22;
+pub(crate) const URG: i32 = 23;
 pub(crate) const WINCH: i32 = 28;

@@ -9,7 +9,7 @@ use super::look::{self, Subject};
 use super::parting::{self, Parting};
 use super::watch::{Connections, Holding, Need, Step, Watch};
 use crate::driver::app::App;
-use crate::process::Signal;
+use crate::process::{Pid, Signal};
 use crate::spec::WorkerId;
 use crate::supervisor::{Event, Recipient, Uptime};
 use crate::sys::diag::Connection;
@@ -34,6 +34,8 @@ pub(in crate::driver) struct Drains {
     of_workers: BTreeMap<WorkerId, Drain>,
     /// Those that have been asked to end, while threads of theirs are detained.
     partings: BTreeMap<WorkerId, Vec<Parting>>,
+    /// When to look whether they need be detained any longer.
+    next_partings: Option<Uptime>,
     next: Option<Uptime>,
     /// When connections may be looked at again.
     next_connections: Option<Uptime>,
@@ -48,7 +50,7 @@ struct Drain {
 impl Drains {
     /// When to look.
     pub(in crate::driver) fn next_look(&self) -> Option<Uptime> {
-        self.next
+        [self.next, self.next_partings].into_iter().flatten().min()
     }
 
     /// Whether nobody stands still because of us.
@@ -56,16 +58,19 @@ impl Drains {
         self.partings.is_empty() && !self.of_workers.values().any(|drain| drain.subject.held)
     }
 
-    fn nobody(&self) -> bool {
-        self.of_workers.is_empty() && self.partings.is_empty()
-    }
-
     /// Lets those go that need not be detained any longer.
     fn let_go(&mut self, now: Uptime) {
+        if self.next_partings.is_some_and(|next| next <= now) {
+            self.keep_partings(now, |parting| !parting.is_over(now));
+        }
+    }
+
+    fn keep_partings(&mut self, now: Uptime, keep: impl FnMut(&mut Parting) -> bool + Copy) {
         self.partings.retain(|_, partings| {
-            partings.retain(|parting| !parting.is_over(now));
+            partings.retain_mut(keep);
             !partings.is_empty()
         });
+        self.next_partings = (!self.partings.is_empty()).then(|| now.after(HELD_TICK));
     }
 }
 
@@ -103,10 +108,10 @@ impl App {
     /// Looks at all who drain, if it is time.
     pub(in crate::driver) fn look_at_drains(&mut self) {
         let now = self.shared.clock.now();
+        self.drains.let_go(now);
         if self.drains.next.is_none_or(|next| next > now) {
             return;
         }
-        self.drains.let_go(now);
         // Who was made to stand still does so by the time of the next look, or nearly.
         for _ in 0..LOOKS_IN_A_ROW {
             if !self.look_once(now) {
@@ -117,14 +122,11 @@ impl App {
         let took = done.since(now);
         let pause =
             if self.drains.are_at_rest() { TICK.max(took * TIMES_ITS_COST) } else { HELD_TICK.max(took) };
-        self.drains.next = (!self.drains.nobody()).then(|| done.after(pause));
+        self.drains.next = (!self.drains.of_workers.is_empty()).then(|| done.after(pause));
     }
 
     /// Says whether somebody was made to stand still.
     fn look_once(&mut self, now: Uptime) -> bool {
-        if self.drains.of_workers.is_empty() {
-            return false;
-        }
         let steps = self.steps(now);
         for &(id, step) in &steps {
             self.take_step(id, step);
@@ -192,13 +194,13 @@ impl App {
         let partings = parting::part(drain.subject.group, signal, to, now);
         if !partings.is_empty() {
             self.drains.partings.insert(id, partings);
-            self.drains.next = Some(now.after(HELD_TICK));
+            self.drains.next_partings = Some(now.after(HELD_TICK));
         }
     }
 
-    /// The worker has ended.
-    pub(in crate::driver) fn end_parting(&mut self, id: WorkerId) {
-        self.drains.partings.remove(&id);
+    /// The worker, which was `pid`, has ended. What else of it was asked to end may still be at it.
+    pub(in crate::driver) fn end_parting(&mut self, id: WorkerId, pid: Pid) {
+        self.drains.keep_partings(self.shared.clock.now(), |parting| !parting.is_of(pid));
         self.end_drain(id);
     }
 
@@ -209,7 +211,7 @@ impl App {
         {
             let _gone = signal_group(drain.subject.group, Signal::CONT);
         }
-        if self.drains.nobody() {
+        if self.drains.of_workers.is_empty() {
             self.drains.next = None;
         }
     }

@@ -24,14 +24,24 @@ pub(super) struct Parting {
     pid: Pid,
     signal: Signal,
     until: Uptime,
+    /// Whether nobody was at it at the last look.
+    was_quiet: bool,
     _first: Detained,
 }
 
 impl Parting {
-    /// Whether there is nothing more to wait for: another thread has taken the signal, and all sleep. The program listens to it, then,
-    /// and its first thread has to do what it wants done.
-    pub(super) fn is_over(&self, now: Uptime) -> bool {
-        self.until <= now || !members::has_untaken(self.pid, self.signal) && members::others_sleep(self.pid)
+    /// Whether it is the process `pid` of which the first thread is detained.
+    pub(super) fn is_of(&self, pid: Pid) -> bool {
+        self.pid == pid
+    }
+
+    /// Whether there is nothing more to wait for: another thread has taken the signal, and all sleep, which two looks have shown, as
+    /// one may be about to wake another. The program listens to the signal, then, and its first thread has to do what it wants
+    /// done. Or it has ended.
+    pub(super) fn is_over(&mut self, now: Uptime) -> bool {
+        let was_quiet = self.was_quiet;
+        self.was_quiet = !members::has_untaken(self.pid, self.signal) && members::others_sleep(self.pid);
+        self.until <= now || was_quiet && self.was_quiet
     }
 }
 
@@ -51,8 +61,12 @@ fn part_with(pid: Pid, signal: Signal, now: Uptime) -> Option<Parting> {
     }
     let program = members::program(pid)?;
     ACCEPT_IN_THE_FIRST_THREAD.iter().find(|known| program == **known)?;
+    // It may be in a call that cannot be interrupted, and could not be let go then.
+    if !members::is_stopped(pid) {
+        return None;
+    }
     match Detained::first_thread_of(pid) {
-        Ok(_first) => Some(Parting { pid, signal, until: now.after(DETAINED_FOR), _first }),
+        Ok(_first) => Some(Parting { pid, signal, until: now.after(DETAINED_FOR), was_quiet: false, _first }),
         Err(error) => {
             tracing::debug!(pid = pid.as_raw(), %error, "cannot detain a thread");
             None
@@ -112,6 +126,16 @@ mod tests {
         assert_eq!(pending(pid, Signal::TERM), (5, 0));
         signal_process(pid, Signal::CONT).unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+    }
+
+    #[test]
+    fn one_that_fetches_the_signal_finds_it_once() {
+        let block = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); ";
+        let (mut child, pid) = standing(block);
+        assert!(part_with(pid, Signal::TERM, Uptime::default()).is_none());
+        assert_eq!(pending(pid, Signal::TERM), (0, 5));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]
