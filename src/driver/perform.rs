@@ -72,8 +72,9 @@ impl App {
 
     fn ask_to_end(&mut self, worker: WorkerId, signal: Signal) {
         if !self.say_shutdown(worker) {
-            self.signal(worker, signal, self.reached());
-            self.part_with_held(worker, signal, self.reached());
+            let to = self.reached();
+            self.signal(worker, signal, to);
+            self.part_with_held(worker, signal, to);
         }
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.stop = Stop::Asked;

@@ -74,7 +74,7 @@ const closedChannel = new Proxy({}, {
 });
 
 const isBun = process.versions.bun !== undefined;
-// To be given it by `require` takes Node longer than all the rest of this file.
+// To be given it by `require` takes Node a third of a millisecond.
 const Module = isBun ? undefined : module.constructor;
 const loadAsIs = Module?._extensions['.js'];
 // Node marks what it forbids in worker threads, which get no signals. Asking `worker_threads` itself would load it.

@@ -55,7 +55,12 @@ impl Drains {
 
     /// Whether nobody stands still because of us.
     pub(in crate::driver) fn are_at_rest(&self) -> bool {
-        self.partings.is_empty() && !self.of_workers.values().any(|drain| drain.subject.held)
+        self.partings.is_empty() && !self.holds_one()
+    }
+
+    /// Whether somebody who drains was made to stand still.
+    fn holds_one(&self) -> bool {
+        self.of_workers.values().any(|drain| drain.subject.held)
     }
 
     /// Lets those go that need not be detained any longer.
@@ -121,7 +126,7 @@ impl App {
         let done = self.shared.clock.now();
         let took = done.since(now);
         let pause =
-            if self.drains.are_at_rest() { TICK.max(took * TIMES_ITS_COST) } else { HELD_TICK.max(took) };
+            if self.drains.holds_one() { HELD_TICK.max(took) } else { TICK.max(took * TIMES_ITS_COST) };
         self.drains.next = (!self.drains.of_workers.is_empty()).then(|| done.after(pause));
     }
 
