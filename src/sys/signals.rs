@@ -1,17 +1,18 @@
 //! Receiving signals without losing one, and sending them to workers.
 //!
 //! Signals are held back first thing in `main`, and wait in the kernel until there are handlers: it drops what a PID 1 has
-//! neither blocked nor a handler for. The handlers are installed when the first workers are on their way, since installing
-//! fifty takes a while. Each sets its bit and writes a byte into a pipe that the event loop reads. Like the kernel itself, two signals of one kind that
-//! arrive before the first was looked at are one.
+//! neither blocked nor a handler for. The handlers are installed when the first workers are on their way, who need not wait for it. Each sets its bit and writes
+//! a byte into a pipe that the event loop reads. Like the kernel itself, two signals of one kind that arrive before the first was looked
+//! at are one. The handler is our own: `signal-hook-registry` copies its whole list for each that is added, and with fifty of them that
+//! was a third of all that we ran at our start, while the worker starts beside us.
 #![expect(
     unsafe_code,
     reason = "signal handlers and raw signal numbers (real-time ones) have no safe wrapper"
 )]
 
 use std::io;
-use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::os::fd::{IntoRawFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -28,6 +29,10 @@ use crate::process::{Pid, Signal};
 static PENDING: AtomicU64 = AtomicU64::new(0);
 /// The same for those that came from the keyboard.
 static TYPED: AtomicU64 = AtomicU64::new(0);
+/// Whose the handlers are: a child has them until its exec.
+static OWNER: AtomicU32 = AtomicU32::new(0);
+/// The end of the pipe that the handlers write to. It stays open for as long as the process lives.
+static PIPE: AtomicI32 = AtomicI32::new(-1);
 
 /// Signals left alone: two that cannot be caught, those that mean a fault in ourselves, and two that belong to the C
 /// library's threads.
@@ -49,12 +54,7 @@ const NOT_OURS: [i32; 11] = [
 #[derive(Debug)]
 pub struct Held {
     wake: OwnedFd,
-    pipe: HandlersEnd,
 }
-
-/// The end of the pipe that the handlers write to. It stays open for as long as the process lives.
-#[derive(Debug, Clone, Copy)]
-struct HandlersEnd(RawFd);
 
 /// Has every signal wait until [`Signals::listen`]. To be called once, before any other thread exists.
 ///
@@ -63,19 +63,35 @@ struct HandlersEnd(RawFd);
 pub fn hold() -> io::Result<Held> {
     SigSet::all().thread_set_mask()?;
     let (wake, write_end) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-    let pipe = HandlersEnd(write_end.into_raw_fd());
+    PIPE.store(write_end.into_raw_fd(), Ordering::SeqCst);
+    OWNER.store(std::process::id(), Ordering::SeqCst);
     // At once: whoever started us may have had it ignored, and the kernel then keeps no exit status of a child.
-    install(libc::SIGCHLD, pipe)?;
-    Ok(Held { wake, pipe })
+    install(libc::SIGCHLD)?;
+    Ok(Held { wake })
 }
 
-/// Installs a handler for a signal that we take or forward.
-fn install(number: i32, HandlersEnd(pipe): HandlersEnd) -> io::Result<()> {
-    let owner = std::process::id();
-    let handler = move |info: &libc::siginfo_t| arrived(number, info, owner, pipe);
-    // SAFETY: `arrived` makes async-signal-safe calls only: it does not allocate, lock or panic.
-    unsafe { signal_hook_registry::register_sigaction(number, handler) }?;
+/// Installs the handler for a signal that we take or forward.
+fn install(number: i32) -> io::Result<()> {
+    // The signature that SA_SIGINFO asks for.
+    let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = handle;
+    // SAFETY: all zeroes are a valid sigaction, with an empty mask. The handler makes async-signal-safe calls only: it does not
+    // allocate, lock or panic.
+    let result = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as *const () as libc::sighandler_t;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        libc::sigaction(number, &raw const action, std::ptr::null_mut())
+    };
+    Errno::result(result)?;
     Ok(())
+}
+
+/// The handler. Whoever it interrupts finds its errno as it was.
+extern "C" fn handle(number: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    let before = Errno::last_raw();
+    // SAFETY: with SA_SIGINFO the kernel gives what is known of the signal, for as long as the handler runs.
+    arrived(number, unsafe { &*info });
+    Errno::set_raw(before);
 }
 
 /// Ignores every signal that can be ignored. For the guard, which must not end before we do.
@@ -121,8 +137,9 @@ pub fn have_come() -> bool {
     PENDING.load(Ordering::SeqCst) | TYPED.load(Ordering::SeqCst) != 0
 }
 
-/// The body of each handler.
-fn arrived(number: i32, info: &libc::siginfo_t, owner: u32, pipe: i32) {
+/// The body of the handler.
+fn arrived(number: i32, info: &libc::siginfo_t) {
+    let owner = OWNER.load(Ordering::SeqCst);
     if std::process::id() != owner {
         die_as_the_program_would(number);
         return;
@@ -134,7 +151,7 @@ fn arrived(number: i32, info: &libc::siginfo_t, owner: u32, pipe: i32) {
     kind.fetch_or(1 << (number - 1), Ordering::SeqCst);
     // SAFETY: write(2) is async-signal-safe, the descriptor lives for ever, the buffer is one static byte. A full
     // pipe is fine: the reader is awake then.
-    let _wakes = unsafe { libc::write(pipe, b"!".as_ptr().cast(), 1) };
+    let _wakes = unsafe { libc::write(PIPE.load(Ordering::SeqCst), b"!".as_ptr().cast(), 1) };
 }
 
 /// Between fork and exec, the child still has our handlers. A signal that reaches it there must not be lost: it ends the
@@ -175,7 +192,7 @@ pub enum Origin {
 pub struct Signals {
     wake: AsyncFd<OwnedFd>,
     /// Until there are handlers.
-    held: Option<HandlersEnd>,
+    are_held: bool,
 }
 
 impl Held {
@@ -184,7 +201,7 @@ impl Held {
     /// # Errors
     /// When the loop's reactor refuses the pipe.
     pub fn attach(self) -> io::Result<Signals> {
-        Ok(Signals { wake: watch(self.wake, Interest::READABLE)?, held: Some(self.pipe) })
+        Ok(Signals { wake: watch(self.wake, Interest::READABLE)?, are_held: true })
     }
 }
 
@@ -194,11 +211,9 @@ impl Signals {
     /// # Errors
     /// When a handler cannot be set.
     pub fn listen(&mut self) -> io::Result<()> {
-        if let Some(pipe) = self.held.take() {
+        if std::mem::take(&mut self.are_held) {
             let others = (1..=i32::from(Signal::MAX)).filter(|number| *number != libc::SIGCHLD);
-            others
-                .filter(|number| !NOT_OURS.contains(number))
-                .try_for_each(|number| install(number, pipe))?;
+            others.filter(|number| !NOT_OURS.contains(number)).try_for_each(install)?;
         }
         SigSet::empty().thread_set_mask()?;
         Ok(())
@@ -317,7 +332,7 @@ fn dispose(to: SigHandler) -> io::Result<SigAction> {
 }
 
 fn restore(handler: &SigAction) -> io::Result<()> {
-    // SAFETY: the action is one that the kernel has just given us, a handler of the library's.
+    // SAFETY: the action is one that the kernel has just given us: our own handler.
     unsafe { sigaction(NixSignal::SIGTSTP, handler) }?;
     Ok(())
 }
