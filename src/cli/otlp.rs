@@ -38,7 +38,7 @@ pub(super) fn is_wanted_by_environment() -> bool {
 
 /// What the variables ask for. Says so, and what stands in the way.
 pub(super) fn wanted() -> Option<Config> {
-    let reading = Config::read(text, &identity());
+    let reading = Config::read(text, identity);
     for complaint in &reading.complaints {
         tracing::warn!("{complaint}");
     }
@@ -55,7 +55,7 @@ pub(super) fn open(config: Config, surroundings: Surroundings, driver: &mut Driv
 /// Goes on where the program before us has left off.
 pub(super) fn go_on(starts: Starts, surroundings: Surroundings, driver: &mut Driver) -> Option<Pusher> {
     // All that is wrong has been told.
-    let config = Config::read(text, &identity()).config?;
+    let config = Config::read(text, identity).config?;
     Some(start(config, starts, surroundings, driver))
 }
 

@@ -1,5 +1,6 @@
 //! What surrounds the apps: the machine, our own command line, and how further apps are planned.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
@@ -32,7 +33,7 @@ pub(super) fn of(
         command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         directory: directory().display().to_string(),
         executable: sources.executable().map(Path::to_owned),
-        user: user_name(),
+        user: LazyCell::new(user_name),
         cpus: sources.cpus().get(),
         cpu_time: sources.cpu_time(),
         memory_limit: sources.limits().memory,

@@ -28,7 +28,7 @@ const CONTAINER_SIGNS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 
 /// No longer `#!` line is accepted by the kernel.
 const HEAD_BYTES: usize = 256;
-/// Far more than a package.json has.
+/// Far more than a package.json has, or what the kernel tells in a file.
 const MOST_OF_A_FILE: u64 = 1 << 20;
 
 /// Where the C library looks for programs when PATH is unset.
@@ -218,11 +218,11 @@ fn tell_directory(environment: &mut BTreeMap<OsString, OsString>, directory: &Pa
     }
 }
 
-/// The files of /proc and /sys do not say how long they are. With room for all but the longest from the start, one is read
-/// in two calls.
+/// The files of /proc and /sys do not say how long they are, and with a bound to its reading the library does not ask. With room for all but
+/// the longest from the start, one is read in two calls.
 fn read_at_once(path: &Path) -> Option<Vec<u8>> {
     let mut content = Vec::with_capacity(8 << 10);
-    File::open(path).ok()?.read_to_end(&mut content).ok()?;
+    File::open(path).ok()?.take(MOST_OF_A_FILE).read_to_end(&mut content).ok()?;
     Some(content)
 }
 

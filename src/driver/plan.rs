@@ -1,5 +1,6 @@
 //! How an app shall be run: all that was decided before its first worker starts, or before a reload.
 
+use std::cell::LazyCell;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -95,8 +96,8 @@ pub struct Surroundings {
     pub directory: String,
     /// Where the file lay that we were started from, at that time: what `pmr update` takes.
     pub executable: Option<PathBuf>,
-    /// Whose process it is.
-    pub user: String,
+    /// Whose process it is: looked up when somebody asks.
+    pub user: LazyCell<String>,
     /// CPUs that may be used.
     pub cpus: u32,
     /// How many CPUs' time may be used: fewer than these, where a quota is no whole number.

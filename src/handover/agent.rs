@@ -9,7 +9,6 @@
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -203,8 +202,7 @@ fn bun_options(given: Option<&OsStr>, script: &Path) -> Option<OsString> {
 
 fn install_in(directory: &Path) -> io::Result<Files> {
     let uid = nix::unistd::geteuid().as_raw();
-    let build = fingerprint();
-    let files = SCRIPTS.map(|(name, _)| directory.join(format!("pmr-{name}-{build:016x}-{uid}.cjs")));
+    let files = SCRIPTS.map(|(name, _)| directory.join(format!("pmr-{name}-{FINGERPRINT:016x}-{uid}.cjs")));
     for (file, (name, script)) in files.iter().zip(SCRIPTS) {
         let draft = directory.join(format!(".pmr-{name}-{uid}-{}", std::process::id()));
         put(file, &draft, script, uid)?;
@@ -224,12 +222,24 @@ fn put(path: &Path, draft: &Path, script: &str, uid: u32) -> io::Result<()> {
     written
 }
 
-/// Names the scripts by what is in them, so that two builds of the runtime never replace each other's.
-fn fingerprint() -> u64 {
-    let mut hasher = DefaultHasher::new();
-    SCRIPTS.hash(&mut hasher);
-    hasher.finish()
-}
+/// Names the scripts by what is in them, so that two builds of the runtime never replace each other's: FNV-1a, which the compiler
+/// works out.
+const FINGERPRINT: u64 = {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut script = 0;
+    while script < SCRIPTS.len() {
+        let text = SCRIPTS[script].1.as_bytes();
+        // So that what moves from the end of one to the beginning of the next makes a difference.
+        hash ^= text.len() as u64;
+        let mut position = 0;
+        while position < text.len() {
+            hash = (hash ^ text[position] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+            position += 1;
+        }
+        script += 1;
+    }
+    hash
+};
 
 /// Whether the very script lies there, in a file of our own. Never follows a link that somebody else has laid.
 fn is_ours(path: &Path, script: &str, uid: u32) -> io::Result<bool> {
@@ -238,9 +248,12 @@ fn is_ours(path: &Path, script: &str, uid: u32) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };
-    let mut text = String::new();
-    let readable = file.read_to_string(&mut text).is_ok();
-    Ok(readable && text == script && file.metadata()?.uid() == uid)
+    let found = file.metadata()?;
+    if found.uid() != uid || found.len() != script.len() as u64 {
+        return Ok(false);
+    }
+    let mut text = vec![0; script.len()];
+    Ok(file.read_exact(&mut text).is_ok() && text == script.as_bytes())
 }
 
 fn write_new(path: &Path, script: &str) -> io::Result<()> {

@@ -51,11 +51,11 @@ pub struct Identity {
 }
 
 impl Config {
-    /// Reads the variables by `lookup`, which gives none that is empty.
+    /// Reads the variables by `lookup`, which gives none that is empty; who we are is asked only where they want pushes.
     #[must_use]
-    pub fn read(lookup: impl Fn(&str) -> Option<String>, identity: &Identity) -> Reading {
+    pub fn read(lookup: impl Fn(&str) -> Option<String>, identity: impl FnOnce() -> Identity) -> Reading {
         let mut reader = Reader { lookup, complaints: Vec::new() };
-        let config = if reader.is_wanted() { reader.config(identity) } else { None };
+        let config = if reader.is_wanted() { reader.config(&identity()) } else { None };
         Reading { config, complaints: reader.complaints }
     }
 }

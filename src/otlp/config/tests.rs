@@ -7,7 +7,7 @@ const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost
 fn read(variables: &[(&str, &str)]) -> Reading {
     let lookup =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, it)| (*it).to_owned());
-    Config::read(lookup, &Identity { host: Some("dyno".to_owned()), pid: 1 })
+    Config::read(lookup, || Identity { host: Some("dyno".to_owned()), pid: 1 })
 }
 
 /// What is made of the endpoint and these.

@@ -31,7 +31,7 @@ fn config(port: u16, encoding: &str) -> Config {
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=7,content-type=text/plain".to_owned()),
     ];
     let lookup = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, it)| it.clone());
-    Config::read(lookup, &Identity { host: None, pid: 1 }).config.unwrap()
+    Config::read(lookup, || Identity { host: None, pid: 1 }).config.unwrap()
 }
 
 #[test]
