@@ -17,8 +17,9 @@ import process
 
 # Promised: milliseconds.
 LIMIT = 3.0
-# Between two attempts to connect. The same error for all, so it is not in the differences.
-RETRY = 0.0002
+# Between two attempts to connect. The same error for all, so it is not in the differences. More often would keep a CPU half busy: the
+# bare program, which starts beside us, then waits longer for one than a worker, which the kernel places anew at its own start.
+RETRY = 0.001
 
 NODE = ["node", str(process.APPS / "hello.js")]
 # By its real path: what is found first in PATH may be a script that looks for the right Python.
