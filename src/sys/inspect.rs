@@ -10,6 +10,8 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+
 use crate::process::Pid;
 
 /// What kind of socket a descriptor is, as the kernel names its protocol.
@@ -173,14 +175,9 @@ fn has_in_common(pid: Pid, what: &str) -> bool {
 /// write the status, while a program waits for us, and it is mostly its first thread that binds. `false` also where the call cannot be had.
 fn leads_its_process(thread: Pid) -> bool {
     // SAFETY: pidfd_open(2) takes plain integers.
-    let found = unsafe { libc::syscall(libc::SYS_pidfd_open, thread.as_raw(), 0) };
-    let Ok(descriptor) = RawFd::try_from(found) else { return false };
-    if descriptor < 0 {
-        return false;
-    }
+    let opened = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, thread.as_raw(), 0) });
     // SAFETY: the descriptor was just made for us and is owned by nobody else.
-    drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
-    true
+    opened.map(|descriptor| drop(unsafe { OwnedFd::from_raw_fd(descriptor as RawFd) })).is_ok()
 }
 
 fn status_field(pid: Pid, name: &str) -> Option<String> {

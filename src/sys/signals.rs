@@ -1,10 +1,10 @@
 //! Receiving signals without losing one, and sending them to workers.
 //!
-//! Signals are held back first thing in `main`, and wait in the kernel until there are handlers: it drops what a PID 1 has
-//! neither blocked nor a handler for. The handlers are installed when the first workers are on their way, who need not wait for it. Each sets its bit and writes
-//! a byte into a pipe that the event loop reads. Like the kernel itself, two signals of one kind that arrive before the first was looked
-//! at are one. The handler is our own: `signal-hook-registry` copies its whole list for each that is added, and with fifty of them that
-//! was a third of all that we ran at our start, while the worker starts beside us.
+//! Signals are held back first thing in `main`, and wait in the kernel until there is a handler: it drops what a PID 1 has
+//! neither blocked nor a handler for. The handler is installed when the first workers are on their way, who need not wait for it. It sets
+//! the signal's bit and writes a byte into a pipe that the event loop reads. Like the kernel itself, two signals of one kind that arrive
+//! before the first was looked at are one. The handler is our own: `signal-hook-registry` copies its whole list for each signal that is
+//! added, and with fifty of them that was a third of all that we ran at our start, while the worker starts beside us.
 #![expect(
     unsafe_code,
     reason = "signal handlers and raw signal numbers (real-time ones) have no safe wrapper"
